@@ -1,0 +1,465 @@
+//! An upload session while a request works on it.
+//!
+//! # Guarantees
+//! * Bytes are hashed and written as they come; memory holds two batches of 1 MiB, whatever the
+//!   blob's size. The next read from the socket waits until a batch is written.
+//! * A request that breaks off keeps what it sent: the session goes on from there.
+//! * [`Upload::finish`] answers once file, directory and row are on the disk, in this order, and
+//!   goes on to the end even if nobody waits for it any more.
+use std::{
+    fs::File,
+    io::{self, IoSlice, Seek as _, SeekFrom, Write as _},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _};
+use tokio::task::JoinHandle;
+use wharf_types::{Algorithm, Digest, Hasher, Timestamp, UploadId};
+
+use super::{Blobs, Busy, INLINE_MAX, Kind, backend, key, multipart::Parts, read};
+use crate::{Error, Meta, UploadRow};
+
+/// How much is hashed and written at once, on a thread of its own.
+const BATCH: usize = 1024 * 1024;
+
+/// An upload that this request alone works on.
+#[derive(Debug)]
+pub struct Upload {
+    row: UploadRow,
+    hasher: Hasher,
+    sink: Sink,
+    blobs: Blobs,
+    meta: Meta,
+    _busy: Busy,
+}
+
+#[derive(Debug)]
+enum Sink {
+    /// Few bytes, which may end up in the database.
+    Head(Vec<u8>),
+    /// A staging file; taken while a batch is being written to it.
+    File(Option<File>),
+    S3(Box<Parts>),
+}
+
+/// Why bytes were not taken.
+#[derive(Debug)]
+pub enum AppendError<E> {
+    /// The client's side failed; what came before is kept.
+    Body(E),
+    /// More bytes came than were announced or are allowed.
+    TooLong,
+    Store(Error),
+}
+
+impl<E> From<Error> for AppendError<E> {
+    fn from(e: Error) -> Self {
+        Self::Store(e)
+    }
+}
+
+/// Why an upload did not become a blob.
+#[derive(Debug)]
+pub enum FinishError {
+    /// The bytes hash to something else. The session has ended.
+    Mismatch(Digest),
+    /// The session or its repository was deleted meanwhile.
+    Gone,
+    Store(Error),
+}
+
+impl From<Error> for FinishError {
+    fn from(e: Error) -> Self {
+        Self::Store(e)
+    }
+}
+
+/// A blob that is on the disk.
+#[derive(Clone, Debug)]
+pub struct Committed {
+    pub digest: Digest,
+    pub size: u64,
+}
+
+/// One batch on its way through hash and file.
+type Writing = JoinHandle<(Hasher, Option<File>, io::Result<()>)>;
+
+impl Upload {
+    /// Takes up a session where its row says it stopped. `None` if another request is at it.
+    pub(crate) async fn resume(blobs: &Blobs, meta: &Meta, row: UploadRow) -> Result<Option<Self>, Error> {
+        let Some(busy) = blobs.lock(&row.id) else { return Ok(None) };
+        let Some(hasher) = Hasher::resume(row.algorithm, &row.midstate) else {
+            return Err(Error::Damaged);
+        };
+        let sink = match (&row.head, &blobs.backend.kind) {
+            (Some(head), _) => Sink::Head(head.clone()),
+            (None, Kind::Local(_)) => Sink::File(Some(blobs.open_staged(&row.id, row.size).await?)),
+            (None, Kind::S3(_)) => {
+                let mut parts = blobs.parts_of(&row.id)?;
+                let tail = blobs.read_tail(&row.id).await?;
+                parts.resume(row.multipart.clone(), row.parts.clone(), tail);
+                Sink::S3(Box::new(parts))
+            }
+        };
+        Ok(Some(Self { row, hasher, sink, blobs: blobs.clone(), meta: meta.clone(), _busy: busy }))
+    }
+
+    /// How many bytes have come so far.
+    pub const fn size(&self) -> u64 {
+        self.row.size
+    }
+
+    pub const fn id(&self) -> &UploadId {
+        &self.row.id
+    }
+
+    /// The algorithm that the bytes are hashed with as they come.
+    pub const fn algorithm(&self) -> Algorithm {
+        self.row.algorithm
+    }
+
+    /// Takes bytes until the body ends, at most `limit` of them.
+    pub async fn append<S, E>(&mut self, body: S, limit: u64) -> Result<(), AppendError<E>>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send,
+    {
+        let mut body = std::pin::pin!(body);
+        let mut batch = Vec::new();
+        let mut waiting = 0;
+        let mut taken: u64 = 0;
+        let mut writing: Option<Writing> = None;
+        let ended = loop {
+            match body.next().await {
+                None => break Ok(()),
+                Some(Err(e)) => break Err(AppendError::Body(e)),
+                Some(Ok(chunk)) => {
+                    taken += chunk.len() as u64;
+                    if taken > limit {
+                        break Err(AppendError::TooLong);
+                    }
+                    waiting += chunk.len();
+                    batch.push(chunk);
+                }
+            }
+            if waiting >= BATCH {
+                self.settle(&mut writing).await?;
+                self.write(std::mem::take(&mut batch), waiting, &mut writing).await?;
+                waiting = 0;
+            }
+        };
+        self.settle(&mut writing).await?;
+        if waiting > 0 {
+            self.write(batch, waiting, &mut writing).await?;
+            self.settle(&mut writing).await?;
+        }
+        ended
+    }
+
+    /// Hashes and stores a batch; for a file on another thread, which `writing` then stands for.
+    async fn write(&mut self, batch: Vec<Bytes>, len: usize, writing: &mut Option<Writing>) -> Result<(), Error> {
+        if let Sink::Head(head) = &mut self.sink {
+            if head.len() + len <= INLINE_MAX {
+                for chunk in &batch {
+                    self.hasher.update(chunk);
+                    head.extend_from_slice(chunk);
+                }
+                self.row.size += len as u64;
+                return Ok(());
+            }
+            self.spill().await?;
+        }
+        self.row.size += len as u64;
+        let hasher = self.hasher.clone();
+        match &mut self.sink {
+            Sink::File(file) => {
+                let file = file.take().ok_or(Error::Unavailable)?;
+                *writing = Some(tokio::task::spawn_blocking(move || hash_and_write(hasher, file, &batch)));
+            }
+            Sink::S3(parts) => {
+                parts.push(batch.clone());
+                let hashing = tokio::task::spawn_blocking(move || hash(hasher, &batch));
+                if parts.must_begin() {
+                    self.row.multipart = Some(parts.begin().await?);
+                    save(&self.meta, &self.row).await?;
+                }
+                parts.send().await?;
+                self.hasher = hashing.await.map_err(|_panicked| Error::Unavailable)?;
+            }
+            Sink::Head(_) => return Err(Error::Unavailable),
+        }
+        Ok(())
+    }
+
+    async fn settle(&mut self, writing: &mut Option<Writing>) -> Result<(), Error> {
+        let Some(task) = writing.take() else { return Ok(()) };
+        let (hasher, file, written) = task.await.map_err(|_panicked| Error::Unavailable)?;
+        self.hasher = hasher;
+        self.sink = Sink::File(file);
+        Ok(written?)
+    }
+
+    /// Moves the first bytes out of memory: there will be too many.
+    async fn spill(&mut self) -> Result<(), Error> {
+        let Sink::Head(head) = &mut self.sink else { return Ok(()) };
+        let head = std::mem::take(head);
+        self.sink = match &self.blobs.backend.kind {
+            Kind::Local(_) => {
+                let mut file = self.blobs.open_staged(&self.row.id, 0).await?;
+                file.write_all(&head)?;
+                Sink::File(Some(file))
+            }
+            Kind::S3(_) => {
+                let mut parts = self.blobs.parts_of(&self.row.id)?;
+                parts.push(vec![head.into()]);
+                Sink::S3(Box::new(parts))
+            }
+        };
+        Ok(())
+    }
+
+    /// Ends this request and keeps the session, so that a later one goes on from here.
+    pub async fn suspend(mut self, now: Timestamp) -> Result<u64, Error> {
+        self.row.touched = now;
+        self.row.midstate = self.hasher.midstate();
+        self.row.head = None;
+        match &mut self.sink {
+            Sink::Head(head) => self.row.head = Some(std::mem::take(head)),
+            Sink::File(_) => {}
+            Sink::S3(parts) => {
+                parts.settle().await?;
+                parts.save_tail(self.blobs.staged(&self.row.id)).await?;
+                self.row.parts = parts.sent.values().cloned().collect();
+            }
+        }
+        save(&self.meta, &self.row).await?;
+        Ok(self.row.size)
+    }
+
+    /// Ends the session and removes its bytes.
+    pub async fn cancel(self) -> Result<(), Error> {
+        let Self { row, blobs, meta, .. } = &self;
+        let id = row.id.clone();
+        meta.write_relaxed(move |tx| tx.delete_upload(&id)).await?;
+        blobs.discard(&row.id, row.multipart.as_deref()).await
+    }
+
+    /// Makes the bytes a blob of the session's repository, which keeps it until the lease is over.
+    pub async fn finish(self, digest: Digest, now: Timestamp, lease: Timestamp) -> Result<Committed, FinishError> {
+        let task = tokio::spawn(self.commit(digest, now, lease));
+        task.await.map_err(|_panicked| FinishError::Store(Error::Unavailable))?
+    }
+
+    async fn commit(mut self, digest: Digest, now: Timestamp, lease: Timestamp) -> Result<Committed, FinishError> {
+        let id = self.row.id.clone();
+        let committed = Committed { digest: digest.clone(), size: self.row.size };
+        let actual = self.actual(digest.algorithm()).await?;
+        if let Some(actual) = actual
+            && actual != digest
+        {
+            // An object that had to be completed to be read.
+            self.blobs.delete(&id).await?;
+            self.cancel().await?;
+            return Err(FinishError::Mismatch(actual));
+        }
+        let (blobs, meta, size, repository) =
+            (self.blobs.clone(), self.meta.clone(), self.row.size, self.row.repository);
+        let bytes = match self.publish().await {
+            Ok(bytes) => bytes,
+            Err(e) => {
+                drop(blobs.delete(&id).await);
+                self.cancel().await?;
+                return Err(e.into());
+            }
+        };
+        let stored = bytes.is_none();
+        let key = id.clone();
+        let published = meta
+            .write(move |tx| {
+                if !tx.delete_upload(&key)? {
+                    return Ok(false);
+                }
+                match tx.blob(repository, &digest)? {
+                    // Small bytes in the database cannot have been damaged.
+                    Some(there) if there.bytes.is_some() => {}
+                    _ => tx.put_blob(&key, &digest, size, bytes.as_deref(), now)?,
+                }
+                tx.link_blob(repository, &digest, lease)?;
+                Ok::<_, Error>(true)
+            })
+            .await;
+        match published {
+            Ok(true) => Ok(committed),
+            Ok(false) => {
+                drop(blobs.delete(&id).await);
+                Err(FinishError::Gone)
+            }
+            // Whether it was committed is unknown: the bytes stay, the sweep looks at the row.
+            Err(e) => {
+                tracing::warn!(upload = %id, stored, "a blob was written but not noted");
+                Err(e.into())
+            }
+        }
+    }
+
+    /// The digest of what came. `None` if it must be read again with another algorithm and that can
+    /// only be done once it is in the store.
+    async fn actual(&mut self, algorithm: Algorithm) -> Result<Option<Digest>, Error> {
+        if algorithm == self.row.algorithm {
+            return Ok(Some(self.hasher.clone().finish()));
+        }
+        match &mut self.sink {
+            Sink::Head(head) => Ok(Some(Digest::of(algorithm, head))),
+            Sink::File(file) => {
+                let mut read = file.take().ok_or(Error::Unavailable)?;
+                let hashed = tokio::task::spawn_blocking(move || {
+                    read.seek(SeekFrom::Start(0))?;
+                    let digest = hash_file(&mut read, algorithm)?;
+                    Ok::<_, io::Error>((read, digest))
+                });
+                let (read, digest) = hashed.await.map_err(|_panicked| Error::Unavailable)??;
+                *file = Some(read);
+                Ok(Some(digest))
+            }
+            Sink::S3(_) => self.actual_s3(algorithm).await.map(Some),
+        }
+    }
+
+    /// Completes the object and reads it back.
+    async fn actual_s3(&mut self, algorithm: Algorithm) -> Result<Digest, Error> {
+        let path = key::object(&self.row.id);
+        self.publish().await?;
+        let mut hasher = Hasher::new(algorithm);
+        use object_store::ObjectStoreExt as _;
+        let mut bytes = self.blobs.backend.objects.get(&path).await?.into_stream();
+        while let Some(chunk) = bytes.next().await {
+            hasher = hash_on_thread(hasher, chunk?).await?;
+        }
+        let digest = hasher.finish();
+        Ok(digest)
+    }
+
+    /// Brings the bytes to their final place, durably. Returns them if they belong into the row.
+    async fn publish(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        // A second call finds nothing left to do.
+        match std::mem::replace(&mut self.sink, Sink::File(None)) {
+            Sink::Head(head) => Ok(Some(head)),
+            Sink::S3(parts) => {
+                parts.complete().await?;
+                self.row.multipart = None;
+                Ok(None)
+            }
+            Sink::File(None) => Ok(None),
+            Sink::File(Some(file)) => {
+                let Kind::Local(root) = &self.blobs.backend.kind else { return Err(Error::Unavailable) };
+                let (from, to) = (self.blobs.staged(&self.row.id), backend::file(root, &self.row.id));
+                let durable = self.blobs.durable;
+                let moved = tokio::task::spawn_blocking(move || {
+                    if durable {
+                        file.sync_all()?;
+                    }
+                    std::fs::rename(&from, &to)?;
+                    match to.parent() {
+                        Some(dir) if durable => backend::sync_dir(dir),
+                        _ => Ok(()),
+                    }
+                });
+                moved.await.map_err(|_panicked| Error::Unavailable)??;
+                Ok(None)
+            }
+        }
+    }
+}
+
+impl Blobs {
+    /// Opens an upload's file and leaves in it what was acknowledged.
+    async fn open_staged(&self, id: &UploadId, size: u64) -> Result<File, Error> {
+        let path = self.staged(id);
+        let opened = tokio::task::spawn_blocking(move || {
+            let mut file = backend::open_options().read(true).write(true).create(true).truncate(false).open(path)?;
+            if file.metadata()?.len() < size {
+                return Err(Error::Damaged);
+            }
+            file.set_len(size)?;
+            file.seek(SeekFrom::End(0))?;
+            Ok(file)
+        });
+        opened.await.map_err(|_panicked| Error::Unavailable)?
+    }
+
+    fn parts_of(&self, id: &UploadId) -> Result<Parts, Error> {
+        let Kind::S3(store) = &self.backend.kind else { return Err(Error::Unavailable) };
+        let (objects, store) = (Arc::clone(&self.backend.objects), Arc::clone(store));
+        Ok(Parts::new(key::object(id), objects, store, Arc::clone(&self.parts)))
+    }
+
+    async fn read_tail(&self, id: &UploadId) -> Result<Vec<u8>, Error> {
+        let path = self.staged(id);
+        let read = tokio::task::spawn_blocking(move || match std::fs::read(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            read => read,
+        });
+        Ok(read.await.map_err(|_panicked| Error::Unavailable)??)
+    }
+}
+
+async fn save(meta: &Meta, row: &UploadRow) -> Result<(), Error> {
+    let row = row.clone();
+    meta.write_relaxed(move |tx| if tx.upload_exists(&row.id)? { tx.put_upload(&row) } else { Ok(()) }).await
+}
+
+fn hash(mut hasher: Hasher, batch: &[Bytes]) -> Hasher {
+    batch.iter().for_each(|chunk| hasher.update(chunk));
+    hasher
+}
+
+async fn hash_on_thread(hasher: Hasher, chunk: Bytes) -> Result<Hasher, Error> {
+    let task = tokio::task::spawn_blocking(move || hash(hasher, &[chunk]));
+    task.await.map_err(|_panicked| Error::Unavailable)
+}
+
+fn hash_and_write(hasher: Hasher, mut file: File, batch: &[Bytes]) -> (Hasher, Option<File>, io::Result<()>) {
+    let written = write_all(&mut file, batch);
+    match written {
+        Ok(()) => (hash(hasher, batch), Some(file), Ok(())),
+        Err(e) => (hasher, None, Err(e)),
+    }
+}
+
+fn write_all(file: &mut File, batch: &[Bytes]) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = batch.iter().map(|chunk| IoSlice::new(chunk)).collect();
+    let mut left = slices.as_mut_slice();
+    IoSlice::advance_slices(&mut left, 0);
+    while !left.is_empty() {
+        match file.write_vectored(left) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => IoSlice::advance_slices(&mut left, n),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+fn hash_file(file: &mut File, algorithm: Algorithm) -> io::Result<Digest> {
+    use std::io::Read as _;
+    let mut hasher = Hasher::new(algorithm);
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(hasher.finish()),
+            Ok(n) => hasher.update(buffer.get(..n).unwrap_or_default()),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// Reads a whole blob and hashes it.
+pub(crate) async fn digest_of(mut reader: read::Reader, algorithm: Algorithm) -> Result<Digest, Error> {
+    let mut hasher = Hasher::new(algorithm);
+    while let Some(chunk) = reader.next().await {
+        hasher = hash_on_thread(hasher, chunk?).await?;
+    }
+    Ok(hasher.finish())
+}
