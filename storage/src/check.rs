@@ -37,7 +37,8 @@ impl Store {
         self.check_manifests(&mut findings).await?;
         self.check_blobs(repair, &mut findings).await?;
         for (repository, manifest, missing) in self.meta().read(|tx| tx.dangling(DANGLING)).await? {
-            let text = format!("{repository}: manifest {manifest} names {missing}, which is not there");
+            let text =
+                format!("{repository}: manifest {manifest} names {missing}, which is not there");
             findings.push(Finding::new(text, None));
         }
         self.check_store(repair, &mut findings).await?;
@@ -50,12 +51,20 @@ impl Store {
     async fn check_manifests(&self, findings: &mut Vec<Finding>) -> Result<(), Error> {
         let mut after = 0;
         loop {
-            let page = self.meta().read(move |tx| tx.all_manifests(after, PAGE)).await?;
-            let Some((last, ..)) = page.last() else { return Ok(()) };
+            let page = self
+                .meta()
+                .read(move |tx| tx.all_manifests(after, PAGE))
+                .await?;
+            let Some((last, ..)) = page.last() else {
+                return Ok(());
+            };
             after = *last;
             for (_, digest, bytes) in page {
                 if !digest.matches(&bytes) {
-                    findings.push(Finding::new(format!("manifest {digest} has other bytes"), None));
+                    findings.push(Finding::new(
+                        format!("manifest {digest} has other bytes"),
+                        None,
+                    ));
                 }
             }
         }
@@ -65,21 +74,32 @@ impl Store {
         let mut after = String::new();
         loop {
             let from = after.clone();
-            let page = self.meta().read(move |tx| tx.all_blobs(&from, PAGE)).await?;
-            let Some((last, _)) = page.last() else { return Ok(()) };
+            let page = self
+                .meta()
+                .read(move |tx| tx.all_blobs(&from, PAGE))
+                .await?;
+            let Some((last, _)) = page.last() else {
+                return Ok(());
+            };
             after = last.key.to_string();
             for (row, state) in page {
                 match state {
                     BlobState::Condemned => {}
                     BlobState::Damaged => {
-                        findings.push(Finding::new(format!("blob {} is damaged: push it again", row.digest), None));
+                        findings.push(Finding::new(
+                            format!("blob {} is damaged: push it again", row.digest),
+                            None,
+                        ));
                     }
                     BlobState::Live if self.verify(&row).await? => {}
                     BlobState::Live => {
                         if repair {
                             self.mark_damaged(&row.key).await;
                         }
-                        let text = format!("blob {} is missing or has other bytes: push it again", row.digest);
+                        let text = format!(
+                            "blob {} is missing or has other bytes: push it again",
+                            row.digest
+                        );
                         findings.push(Finding::new(text, repair.then_some("no longer served")));
                     }
                 }
@@ -95,7 +115,11 @@ impl Store {
             let known = match stored.key.clone() {
                 None => false,
                 Some(key) => {
-                    self.meta().read(move |tx| Ok::<_, Error>(tx.key_exists(&key)? || tx.upload_exists(&key)?)).await?
+                    self.meta()
+                        .read(move |tx| {
+                            Ok::<_, Error>(tx.key_exists(&key)? || tx.upload_exists(&key)?)
+                        })
+                        .await?
                 }
             };
             // Younger bytes may belong to an upload that is just being noted.
@@ -105,7 +129,10 @@ impl Store {
             if repair {
                 self.blobs.delete_named(&stored.name).await?;
             }
-            let text = format!("store: {} ({} bytes) belongs to nobody", stored.name, stored.size);
+            let text = format!(
+                "store: {} ({} bytes) belongs to nobody",
+                stored.name, stored.size
+            );
             findings.push(Finding::new(text, repair.then_some("removed")));
         }
         Ok(())

@@ -132,7 +132,11 @@ impl Store {
         };
         report.postponed = self.postpone(leases).await?;
         let before = self.now() - UPLOAD_LIFE;
-        for row in self.meta.read(move |tx| tx.stale_uploads(before, NAMED)).await? {
+        for row in self
+            .meta
+            .read(move |tx| tx.stale_uploads(before, NAMED))
+            .await?
+        {
             report.add(stale(row.id.to_string(), row.size));
         }
         self.sweep(&mut report, true).await?;
@@ -148,16 +152,30 @@ impl Store {
 
     /// Whether this is no time to delete anything.
     async fn postpone(&self, leases: Leases) -> Result<Option<&'static str>, Error> {
-        if self.meta.read(|tx| tx.setting("from_backup")).await?.is_some() {
-            return Ok(Some("the database was restored from a backup: run `wharf check --repair` first"));
+        if self
+            .meta
+            .read(|tx| tx.setting("from_backup"))
+            .await?
+            .is_some()
+        {
+            return Ok(Some(
+                "the database was restored from a backup: run `wharf check --repair` first",
+            ));
         }
         let (tick, now) = (Instant::now(), self.now());
-        let last = self.collector.last.lock().ok().and_then(|mut last| last.replace((tick, now)));
+        let last = self
+            .collector
+            .last
+            .lock()
+            .ok()
+            .and_then(|mut last| last.replace((tick, now)));
         if let (Leases::Respect, Some((tick_then, then))) = (leases, last)
             && now.since(then) > (tick - tick_then) + JUMP
             && matches!(self.clock, wharf_types::Clock::System)
         {
-            return Ok(Some("the clock jumped ahead: leases are given another round"));
+            return Ok(Some(
+                "the clock jumped ahead: leases are given another round",
+            ));
         }
         Ok(None)
     }
@@ -181,13 +199,23 @@ impl Store {
 
     async fn end_stale_uploads(&self, report: &mut Collected) -> Result<(), Error> {
         let before = self.now() - UPLOAD_LIFE;
-        for row in self.meta.read(move |tx| tx.stale_uploads(before, CHUNK)).await? {
+        for row in self
+            .meta
+            .read(move |tx| tx.stale_uploads(before, CHUNK))
+            .await?
+        {
             if self.blobs.is_busy(&row.id) {
                 continue;
             }
             let id = row.id.clone();
-            if self.meta.write_relaxed(move |tx| tx.delete_upload(&id)).await? {
-                self.blobs.discard(&row.id, row.multipart.as_deref()).await?;
+            if self
+                .meta
+                .write_relaxed(move |tx| tx.delete_upload(&id))
+                .await?
+            {
+                self.blobs
+                    .discard(&row.id, row.multipart.as_deref())
+                    .await?;
                 report.add(stale(row.id.to_string(), row.size));
             }
         }
@@ -241,7 +269,12 @@ impl Store {
 }
 
 fn stale(what: String, bytes: u64) -> Removal {
-    Removal { kind: "upload", what, why: "nobody went on with it for a day", bytes }
+    Removal {
+        kind: "upload",
+        what,
+        why: "nobody went on with it for a day",
+        bytes,
+    }
 }
 
 /// Drops some links and condemns some blobs; an empty result means that there is nothing left to do.
@@ -250,11 +283,21 @@ fn condemn(tx: &Write<'_>, now: Timestamp) -> Result<Collected, Error> {
     for (repository, digest) in tx.unneeded_links(now, CHUNK)? {
         tx.unlink_blob(repository, &digest)?;
         let why = "no manifest of its repository names it";
-        report.add(Removal { kind: "link", what: digest.to_string(), why, bytes: 0 });
+        report.add(Removal {
+            kind: "link",
+            what: digest.to_string(),
+            why,
+            bytes: 0,
+        });
     }
     for (key, digest, bytes) in tx.unlinked_blobs(CHUNK)? {
         tx.set_blob_state(&key, BlobState::Condemned)?;
-        report.add(Removal { kind: "blob", what: digest.to_string(), why: "no repository holds it", bytes });
+        report.add(Removal {
+            kind: "blob",
+            what: digest.to_string(),
+            why: "no repository holds it",
+            bytes,
+        });
     }
     Ok(report)
 }

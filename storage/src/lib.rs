@@ -23,8 +23,8 @@ pub use check::Finding;
 pub use collect::{Collected, Leases, Removal};
 pub use error::Error;
 pub use meta::{
-    BlobRow, BlobState, ImageRow, ManifestRow, Meta, Mutability, NewManifest, Read, ReferrerRow, Repository,
-    UploadRow, Write,
+    BlobRow, BlobState, ImageRow, ManifestRow, Meta, Mutability, NewManifest, Read, ReferrerRow,
+    Repository, UploadRow, Write,
 };
 pub use open::{Options, S3Settings};
 use wharf_types::{Algorithm, Clock, Hasher, Timestamp, UploadId};
@@ -112,7 +112,9 @@ impl Store {
         let begun = self.meta.write_relaxed(move |tx| {
             let mut evicted = None;
             if tx.count_uploads()? >= MAX_UPLOADS {
-                let Some(idle) = tx.stale_uploads(now - UPLOAD_IDLE, 1)?.pop() else { return Ok(None) };
+                let Some(idle) = tx.stale_uploads(now - UPLOAD_IDLE, 1)?.pop() else {
+                    return Ok(None);
+                };
                 tx.delete_upload(&idle.id)?;
                 evicted = Some(idle);
             }
@@ -122,20 +124,31 @@ impl Store {
         match begun.await? {
             None => return Ok(None),
             Some(None) => {}
-            Some(Some(idle)) => self.blobs.discard(&idle.id, idle.multipart.as_deref()).await?,
+            Some(Some(idle)) => {
+                self.blobs
+                    .discard(&idle.id, idle.multipart.as_deref())
+                    .await?
+            }
         }
         Upload::resume(&self.blobs, &self.meta, row).await
     }
 
     /// Goes on with an upload.
-    pub async fn resume_upload(&self, repository: i64, principal: &str, id: &UploadId) -> Result<Resumed, Error> {
+    pub async fn resume_upload(
+        &self,
+        repository: i64,
+        principal: &str,
+        id: &UploadId,
+    ) -> Result<Resumed, Error> {
         if self.blobs.is_busy(id) {
             return match self.upload_row(repository, principal, id).await? {
                 Some(_) => Ok(Resumed::Busy),
                 None => Ok(Resumed::Missing),
             };
         }
-        let Some(row) = self.upload_row(repository, principal, id).await? else { return Ok(Resumed::Missing) };
+        let Some(row) = self.upload_row(repository, principal, id).await? else {
+            return Ok(Resumed::Missing);
+        };
         match Upload::resume(&self.blobs, &self.meta, row).await? {
             Some(upload) => Ok(Resumed::Ready(Box::new(upload))),
             None => Ok(Resumed::Busy),
@@ -150,13 +163,17 @@ impl Store {
         id: &UploadId,
     ) -> Result<Option<UploadRow>, Error> {
         let (principal, id) = (principal.to_owned(), id.clone());
-        self.meta.read(move |tx| tx.upload(repository, &principal, &id)).await
+        self.meta
+            .read(move |tx| tx.upload(repository, &principal, &id))
+            .await
     }
 
     /// Removes what uploads of a deleted repository left behind.
     pub async fn discard_uploads(&self, rows: Vec<UploadRow>) -> Result<(), Error> {
         for row in rows {
-            self.blobs.discard(&row.id, row.multipart.as_deref()).await?;
+            self.blobs
+                .discard(&row.id, row.multipart.as_deref())
+                .await?;
         }
         Ok(())
     }
@@ -168,7 +185,10 @@ impl Store {
         let on_damage = move || {
             tokio::spawn(async move { store.mark_damaged(&key).await });
         };
-        let reader = self.blobs.reader(row, segments, self.verify_reads, on_damage).await;
+        let reader = self
+            .blobs
+            .reader(row, segments, self.verify_reads, on_damage)
+            .await;
         if matches!(reader, Err(Error::Damaged)) {
             self.mark_damaged(&row.key).await;
         }
@@ -187,9 +207,14 @@ impl Store {
     async fn mark_damaged(&self, key: &UploadId) {
         metrics::counter!("wharf_blob_corrupt_total").increment(1);
         let id = key.clone();
-        let marked = self.meta.write(move |tx| tx.set_blob_state(&id, BlobState::Damaged)).await;
+        let marked = self
+            .meta
+            .write(move |tx| tx.set_blob_state(&id, BlobState::Damaged))
+            .await;
         match marked {
-            Ok(()) => tracing::error!(%key, "a blob is damaged and no longer served; pushing it again heals it"),
+            Ok(()) => {
+                tracing::error!(%key, "a blob is damaged and no longer served; pushing it again heals it")
+            }
             Err::<(), Error>(error) => {
                 let error: &dyn std::error::Error = &error;
                 tracing::error!(error, %key, "a damaged blob could not be marked");
@@ -201,7 +226,10 @@ impl Store {
     /// from it does not sweep before `wharf check`.
     pub async fn backup(&self, to: &Path) -> Result<(), Error> {
         if to.exists() {
-            return Err(Error::Refused(format!("{} exists: choose a new file", to.display())));
+            return Err(Error::Refused(format!(
+                "{} exists: choose a new file",
+                to.display()
+            )));
         }
         self.meta.backup(to.to_owned()).await
     }

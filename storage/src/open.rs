@@ -43,8 +43,17 @@ pub struct S3Settings {
 
 impl std::fmt::Debug for S3Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { bucket, prefix, region, endpoint, .. } = self;
-        write!(f, "S3Settings({bucket}/{prefix} in {region} at {endpoint:?})")
+        let Self {
+            bucket,
+            prefix,
+            region,
+            endpoint,
+            ..
+        } = self;
+        write!(
+            f,
+            "S3Settings({bucket}/{prefix} in {region} at {endpoint:?})"
+        )
     }
 }
 
@@ -52,7 +61,14 @@ impl Store {
     /// Opens a data directory, or makes a new one. Refuses one that another server uses, that is
     /// damaged, or whose bytes belong to another database.
     pub async fn open(options: Options) -> Result<Self, Error> {
-        let Options { data_dir, s3, durable, grace, verify_reads, clock } = options;
+        let Options {
+            data_dir,
+            s3,
+            durable,
+            grace,
+            verify_reads,
+            clock,
+        } = options;
         let dir = data_dir.clone();
         let lock = blocking(move || {
             make_dirs(&dir)?;
@@ -94,7 +110,9 @@ impl Store {
         match (id, marker) {
             (Some(ours), Some(theirs)) if ours == theirs => {}
             (Some(_), Some(_)) => {
-                return Err(Error::Refused("the store belongs to another database: check --data-dir and --store".into()));
+                return Err(Error::Refused(
+                    "the store belongs to another database: check --data-dir and --store".into(),
+                ));
             }
             (Some(_), None) if blobs > 0 => {
                 return Err(Error::Refused(
@@ -103,7 +121,9 @@ impl Store {
             }
             (Some(ours), None) => self.blobs.set_marker(&ours).await?,
             (None, Some(_)) => {
-                return Err(Error::Refused("the store has content but the database is new: restore a backup".into()));
+                return Err(Error::Refused(
+                    "the store has content but the database is new: restore a backup".into(),
+                ));
             }
             (None, None) => {
                 let id = uuid::Uuid::new_v4().to_string();
@@ -118,11 +138,18 @@ impl Store {
     /// Ends the uploads that did not outlive the machine, and removes files that are nobody's.
     async fn tidy(&self) -> Result<(), Error> {
         let boot = Arc::clone(&self.boot);
-        let lost = self.meta.read(move |tx| tx.uploads_of_other_boots(&boot)).await?;
+        let lost = self
+            .meta
+            .read(move |tx| tx.uploads_of_other_boots(&boot))
+            .await?;
         for row in lost {
             let id = row.id.clone();
-            self.meta.write_relaxed(move |tx| tx.delete_upload(&id)).await?;
-            self.blobs.discard(&row.id, row.multipart.as_deref()).await?;
+            self.meta
+                .write_relaxed(move |tx| tx.delete_upload(&id))
+                .await?;
+            self.blobs
+                .discard(&row.id, row.multipart.as_deref())
+                .await?;
         }
         for (path, id) in self.blobs.staged_files()? {
             let known = match id {
@@ -137,15 +164,26 @@ impl Store {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work).await.map_err(|_panicked| Error::Unavailable)?
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_panicked| Error::Unavailable)?
 }
 
 fn make_dirs(data_dir: &Path) -> Result<(), Error> {
-    for dir in [data_dir.to_owned(), data_dir.join("staging"), data_dir.join("blobs")] {
+    for dir in [
+        data_dir.to_owned(),
+        data_dir.join("staging"),
+        data_dir.join("blobs"),
+    ] {
         DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
         if dir != data_dir && std::fs::symlink_metadata(&dir)?.file_type().is_symlink() {
-            return Err(Error::Refused(format!("{} is a symbolic link: move the data directory instead", dir.display())));
+            return Err(Error::Refused(format!(
+                "{} is a symbolic link: move the data directory instead",
+                dir.display()
+            )));
         }
     }
     Ok(())
@@ -154,12 +192,21 @@ fn make_dirs(data_dir: &Path) -> Result<(), Error> {
 /// Two servers must never share a directory.
 fn lock(data_dir: &Path) -> Result<File, Error> {
     let path = data_dir.join("lock");
-    let mut file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)?;
     if file.try_lock().is_err() {
         let mut pid = String::new();
         file.read_to_string(&mut pid)?;
-        return Err(Error::Refused(format!("{} is in use by another wharf (process {})", data_dir.display(), pid.trim())));
+        return Err(Error::Refused(format!(
+            "{} is in use by another wharf (process {})",
+            data_dir.display(),
+            pid.trim()
+        )));
     }
     file.set_len(0)?;
     file.rewind()?;
@@ -170,6 +217,8 @@ fn lock(data_dir: &Path) -> Result<File, Error> {
 /// What distinguishes this run of the machine. Where it cannot be told, no upload outlives the
 /// process.
 fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .map_or_else(|_| uuid::Uuid::new_v4().to_string(), |id| id.trim().to_owned())
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map_or_else(
+        |_| uuid::Uuid::new_v4().to_string(),
+        |id| id.trim().to_owned(),
+    )
 }

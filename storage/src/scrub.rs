@@ -1,7 +1,10 @@
 //! Reads what is stored and compares it with its digest, a little at a time.
 use std::time::Duration;
 
-use crate::{BlobRow, Error, Store, blobs::{Blobs, digest_of}};
+use crate::{
+    BlobRow, Error, Store,
+    blobs::{Blobs, digest_of},
+};
 
 /// How many blobs one round looks at.
 const ROUND: usize = 100;
@@ -12,10 +15,16 @@ impl Store {
     pub async fn scrub(&self, every: Duration) -> Result<usize, Error> {
         let before = self.now() - every;
         let mut damaged = 0;
-        for row in self.meta().read(move |tx| tx.unverified(before, ROUND)).await? {
+        for row in self
+            .meta()
+            .read(move |tx| tx.unverified(before, ROUND))
+            .await?
+        {
             if self.verify(&row).await? {
                 let (key, now) = (row.key.clone(), self.now());
-                self.meta().write_relaxed(move |tx| tx.blob_verified(&key, now)).await?;
+                self.meta()
+                    .write_relaxed(move |tx| tx.blob_verified(&key, now))
+                    .await?;
             } else if self.is_still(&row).await? {
                 self.mark_damaged(&row.key).await;
                 damaged += 1;
@@ -26,7 +35,11 @@ impl Store {
 
     /// Whether a blob's bytes hash to its digest. A failing store is an error, not damage.
     pub(crate) async fn verify(&self, row: &BlobRow) -> Result<bool, Error> {
-        let reader = match self.blobs.reader(row, Blobs::whole(row), false, || {}).await {
+        let reader = match self
+            .blobs
+            .reader(row, Blobs::whole(row), false, || {})
+            .await
+        {
             Ok(reader) => reader,
             Err(Error::Damaged) => return Ok(false),
             Err(e) => return Err(e),

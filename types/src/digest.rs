@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use sha2::{
     Digest as _, Sha256, Sha512,
-    digest::common::hazmat::{SerializableState, SerializedState},
+    digest::common::hazmat::{SerializableState as _, SerializedState},
 };
 
 use crate::Invalid;

@@ -172,7 +172,12 @@ impl<B: AsRef<[u8]>> Manifest<B> {
         if manifests.is_some() && (layers.is_some() || config.is_some()) {
             return Err(ManifestError::Ambiguous);
         }
-        require_members(&media_type, &config, layers.as_ref(), manifests.as_ref())?;
+        require_members(
+            &media_type,
+            config.as_ref(),
+            layers.as_ref(),
+            manifests.as_ref(),
+        )?;
         let config_media_type = config.as_ref().map(|c| c.media_type.clone());
         let mut references = Vec::new();
         references.extend(config.map(|c| Reference {
@@ -228,7 +233,7 @@ impl<B> Manifest<B> {
 /// Known types must have the members that make them one.
 fn require_members(
     media_type: &str,
-    config: &Option<Descriptor>,
+    config: Option<&Descriptor>,
     layers: Option<&Vec<Descriptor>>,
     manifests: Option<&Vec<Descriptor>>,
 ) -> Result<(), ManifestError> {

@@ -50,7 +50,10 @@ impl Backend {
         }
         sync_dir(root)?;
         let objects = LocalFileSystem::new_with_prefix(root)?.with_fsync(true);
-        Ok(Self { objects: Arc::new(objects), kind: Kind::Local(root.into()) })
+        Ok(Self {
+            objects: Arc::new(objects),
+            kind: Kind::Local(root.into()),
+        })
     }
 
     /// Opens a bucket.
@@ -66,14 +69,19 @@ impl Backend {
         }
         let store = PrefixStore::new(builder.build()?, settings.prefix.as_str());
         let store = Arc::new(store);
-        Ok(Self { objects: Arc::clone(&store) as Arc<dyn ObjectStore>, kind: Kind::S3(store) })
+        Ok(Self {
+            objects: Arc::clone(&store) as Arc<dyn ObjectStore>,
+            kind: Kind::S3(store),
+        })
     }
 
     /// The marker's text. `None` if the store is new.
     pub(super) async fn marker(&self) -> Result<Option<String>, Error> {
         match self.objects.get(&key::MARKER.into()).await {
             Ok(found) => {
-                let text = String::from_utf8_lossy(&found.bytes().await?).trim().to_owned();
+                let text = String::from_utf8_lossy(&found.bytes().await?)
+                    .trim()
+                    .to_owned();
                 Ok((!text.is_empty()).then_some(text))
             }
             Err(object_store::Error::NotFound { .. }) => Ok(None),
@@ -82,7 +90,12 @@ impl Backend {
     }
 
     pub(super) async fn set_marker(&self, id: &str) -> Result<(), Error> {
-        self.objects.put(&key::MARKER.into(), PutPayload::from(id.to_owned().into_bytes())).await?;
+        self.objects
+            .put(
+                &key::MARKER.into(),
+                PutPayload::from(id.to_owned().into_bytes()),
+            )
+            .await?;
         Ok(())
     }
 

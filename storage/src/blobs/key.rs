@@ -30,9 +30,16 @@ mod tests {
     #[test]
     fn a_path_is_the_key_and_back() {
         let key: UploadId = "ab000000-0000-4000-8000-000000000001".parse().unwrap();
-        assert_eq!(object(&key).as_ref(), "ab/ab000000-0000-4000-8000-000000000001");
+        assert_eq!(
+            object(&key).as_ref(),
+            "ab/ab000000-0000-4000-8000-000000000001"
+        );
         assert_eq!(parse(&object(&key)), Some(key));
-        for other in ["wharf-store", "ab/x", "cd/ab000000-0000-4000-8000-000000000001"] {
+        for other in [
+            "wharf-store",
+            "ab/x",
+            "cd/ab000000-0000-4000-8000-000000000001",
+        ] {
             assert_eq!(parse(&ObjectPath::from(other)), None);
         }
     }

@@ -45,7 +45,11 @@ pub(crate) struct Blobs {
 }
 
 impl Blobs {
-    pub(crate) fn open(data_dir: &Path, s3: Option<&S3Settings>, durable: bool) -> Result<Self, Error> {
+    pub(crate) fn open(
+        data_dir: &Path,
+        s3: Option<&S3Settings>,
+        durable: bool,
+    ) -> Result<Self, Error> {
         let backend = match s3 {
             Some(settings) => Backend::s3(settings)?,
             None => Backend::local(&data_dir.join("blobs"))?,
@@ -79,7 +83,11 @@ impl Blobs {
     /// Removes something that lies in the store and is no blob of ours.
     pub(crate) async fn delete_named(&self, name: &str) -> Result<(), Error> {
         use object_store::ObjectStoreExt as _;
-        Ok(self.backend.objects.delete(&object_store::path::Path::from(name)).await?)
+        Ok(self
+            .backend
+            .objects
+            .delete(&object_store::path::Path::from(name))
+            .await?)
     }
 
     /// Opens a blob, having made sure that what is there has the right size.
@@ -91,7 +99,9 @@ impl Blobs {
         on_damage: impl FnOnce() + Send + 'static,
     ) -> Result<Reader, Error> {
         let source = match (&row.bytes, &self.backend.kind) {
-            (Some(bytes), _) if bytes.len() as u64 == row.size => read::Source::Inline(Bytes::from(bytes.clone())),
+            (Some(bytes), _) if bytes.len() as u64 == row.size => {
+                read::Source::Inline(Bytes::from(bytes.clone()))
+            }
             (Some(_), _) => return Err(Error::Damaged),
             (None, Kind::Local(root)) => {
                 let path = backend::file(root, &row.key);
@@ -105,7 +115,11 @@ impl Blobs {
             }
         };
         let reader = Reader::new(source, row.size, segments, Box::new(on_damage));
-        let reader = if verify { reader.verifying(&row.digest) } else { reader };
+        let reader = if verify {
+            reader.verifying(&row.digest)
+        } else {
+            reader
+        };
         reader.opened().await
     }
 
@@ -126,7 +140,10 @@ impl Blobs {
     pub(crate) fn whole(row: &BlobRow) -> Vec<Segment> {
         match row.size {
             0 => Vec::new(),
-            size => vec![Segment::Range(ByteRange { first: 0, last: size - 1 })],
+            size => vec![Segment::Range(ByteRange {
+                first: 0,
+                last: size - 1,
+            })],
         }
     }
 
@@ -134,7 +151,10 @@ impl Blobs {
     /// is at it.
     fn lock(&self, id: &UploadId) -> Option<Busy> {
         let mut busy = self.busy.lock().ok()?;
-        busy.insert(id.clone()).then(|| Busy { id: id.clone(), all: Arc::clone(&self.busy) })
+        busy.insert(id.clone()).then(|| Busy {
+            id: id.clone(),
+            all: Arc::clone(&self.busy),
+        })
     }
 
     /// Whether a request is working on an upload.
@@ -147,9 +167,15 @@ impl Blobs {
     }
 
     /// Removes what an upload left behind.
-    pub(crate) async fn discard(&self, id: &UploadId, multipart: Option<&str>) -> Result<(), Error> {
+    pub(crate) async fn discard(
+        &self,
+        id: &UploadId,
+        multipart: Option<&str>,
+    ) -> Result<(), Error> {
         if let (Kind::S3(store), Some(multipart)) = (&self.backend.kind, multipart) {
-            let aborted = store.abort_multipart(&key::object(id), &multipart.to_owned()).await;
+            let aborted = store
+                .abort_multipart(&key::object(id), &multipart.to_owned())
+                .await;
             if let Err(error) = aborted {
                 let error: &dyn std::error::Error = &error;
                 tracing::warn!(error, upload = %id, "a multipart upload could not be aborted");
@@ -165,7 +191,10 @@ impl Blobs {
         let mut found = Vec::new();
         for entry in std::fs::read_dir(&self.staging)? {
             let entry = entry?;
-            let id = entry.file_name().to_str().and_then(|name| name.parse().ok());
+            let id = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok());
             found.push((entry.path(), id));
         }
         Ok(found)
@@ -187,7 +216,11 @@ fn open_sized(path: &Path, size: u64) -> Result<File, Error> {
         Err(e) if e.kind() == io::ErrorKind::NotFound || is_link(&e) => return Err(Error::Damaged),
         Err(e) => return Err(e.into()),
     };
-    if file.metadata()?.len() == size { Ok(file) } else { Err(Error::Damaged) }
+    if file.metadata()?.len() == size {
+        Ok(file)
+    } else {
+        Err(Error::Damaged)
+    }
 }
 
 fn is_link(e: &io::Error) -> bool {

@@ -7,10 +7,7 @@ use object_store::{
     multipart::{MultipartStore, PartId},
     path::Path as ObjectPath,
 };
-use tokio::{
-    sync::Semaphore,
-    task::JoinSet,
-};
+use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::Error;
 
@@ -37,7 +34,10 @@ pub(super) struct Parts {
 
 impl std::fmt::Debug for Parts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Parts").field("path", &self.path).field("sent", &self.sent.len()).finish_non_exhaustive()
+        f.debug_struct("Parts")
+            .field("path", &self.path)
+            .field("sent", &self.sent.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -98,7 +98,10 @@ impl Parts {
             if self.sending.len() >= AHEAD {
                 self.wait_for_one().await?;
             }
-            let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_closed| Error::Unavailable)?;
+            let permit = Arc::clone(&self.permits)
+                .acquire_owned()
+                .await
+                .map_err(|_closed| Error::Unavailable)?;
             let (store, path, index) = (Arc::clone(&self.store), self.path.clone(), self.next);
             self.next += 1;
             self.sending.spawn(async move {
@@ -150,7 +153,11 @@ impl Parts {
     pub(super) async fn save_tail(&self, to: PathBuf) -> Result<(), Error> {
         let tail = self.tail.clone();
         let saved = tokio::task::spawn_blocking(move || {
-            let mut file = super::backend::open_options().write(true).create(true).truncate(true).open(to)?;
+            let mut file = super::backend::open_options()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .open(to)?;
             tail.iter().try_for_each(|chunk| file.write_all(chunk))
         });
         Ok(saved.await.map_err(|_panicked| Error::Unavailable)??)
@@ -172,7 +179,11 @@ impl Parts {
         if self.sent.len() != self.next {
             return Err(Error::Unavailable);
         }
-        let parts = self.sent.into_values().map(|content_id| PartId { content_id }).collect();
+        let parts = self
+            .sent
+            .into_values()
+            .map(|content_id| PartId { content_id })
+            .collect();
         self.store.complete_multipart(&self.path, id, parts).await?;
         Ok(())
     }

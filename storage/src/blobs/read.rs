@@ -50,7 +50,11 @@ impl Pool {
     fn take(&self) -> Buffer {
         let idle = self.0.lock().ok().and_then(|mut idle| idle.pop());
         let bytes = idle.unwrap_or_else(|| vec![0; BUFFER].into_boxed_slice());
-        Buffer { bytes, len: 0, pool: self.clone() }
+        Buffer {
+            bytes,
+            len: 0,
+            pool: self.clone(),
+        }
     }
 }
 
@@ -83,7 +87,8 @@ pub(super) enum Source {
     Object(Arc<dyn ObjectStore>, UploadId),
 }
 
-type Opening = Pin<Box<dyn Future<Output = Result<BoxStream<'static, Result<Bytes, Error>>, Error>> + Send>>;
+type Opening =
+    Pin<Box<dyn Future<Output = Result<BoxStream<'static, Result<Bytes, Error>>, Error>> + Send>>;
 
 enum State {
     Idle,
@@ -114,12 +119,20 @@ pub struct Reader {
 
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader").field("size", &self.size).field("segments", &self.segments).finish_non_exhaustive()
+        f.debug_struct("Reader")
+            .field("size", &self.size)
+            .field("segments", &self.segments)
+            .finish_non_exhaustive()
     }
 }
 
 impl Reader {
-    pub(super) fn new(source: Source, size: u64, segments: Vec<Segment>, on_damage: OnDamage) -> Self {
+    pub(super) fn new(
+        source: Source,
+        size: u64,
+        segments: Vec<Segment>,
+        on_damage: OnDamage,
+    ) -> Self {
         Self {
             source,
             size,
@@ -134,7 +147,8 @@ impl Reader {
 
     /// Hashes while sending and holds the end back unless all of it was right.
     pub(super) fn verifying(mut self, digest: &Digest) -> Self {
-        let whole = |s: &Segment| matches!(s, Segment::Range(r) if r.first == 0 && r.len() == self.size);
+        let whole =
+            |s: &Segment| matches!(s, Segment::Range(r) if r.first == 0 && r.len() == self.size);
         if self.segments.len() == 1 && self.segments.iter().all(whole) {
             self.verify = Some((Hasher::new(digest.algorithm()), digest.clone()));
         }
@@ -144,11 +158,22 @@ impl Reader {
     /// Opens the first range of an object now, so that its size is known before any header is sent.
     pub(super) async fn opened(mut self) -> Result<Self, Error> {
         if let Source::Object(store, key) = &self.source
-            && let Some(Segment::Range(range)) = self.segments.iter().find(|s| matches!(s, Segment::Range(_)))
+            && let Some(Segment::Range(range)) = self
+                .segments
+                .iter()
+                .find(|s| matches!(s, Segment::Range(_)))
         {
-            let stream = open_object(Arc::clone(store), key.clone(), range.first..range.last + 1, self.size).await?;
+            let stream = open_object(
+                Arc::clone(store),
+                key.clone(),
+                range.first..range.last + 1,
+                self.size,
+            )
+            .await?;
             if matches!(self.segments.front(), Some(Segment::Range(_))) {
-                let Some(Segment::Range(range)) = self.segments.pop_front() else { return Ok(self) };
+                let Some(Segment::Range(range)) = self.segments.pop_front() else {
+                    return Ok(self);
+                };
                 self.current = Some((range.first, range.len()));
                 self.state = State::Object(stream);
             }
@@ -167,7 +192,9 @@ impl Reader {
 
     /// Takes `chunk` as the next bytes of the current range.
     fn advance(&mut self, chunk: Bytes) -> Result<Bytes, Error> {
-        let Some((offset, left)) = self.current else { return Err(Error::Unavailable) };
+        let Some((offset, left)) = self.current else {
+            return Err(Error::Unavailable);
+        };
         let len = chunk.len() as u64;
         if len == 0 || len > left {
             return Err(self.damaged("it is shorter or longer than it should be"));
@@ -189,8 +216,12 @@ impl Reader {
     fn fetch(&mut self, offset: u64, left: u64) -> Poll<Result<Bytes, Error>> {
         match &self.source {
             Source::Inline(bytes) => {
-                let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
-                let end = start.saturating_add(usize::try_from(left).unwrap_or(usize::MAX)).min(bytes.len());
+                let start = usize::try_from(offset)
+                    .unwrap_or(usize::MAX)
+                    .min(bytes.len());
+                let end = start
+                    .saturating_add(usize::try_from(left).unwrap_or(usize::MAX))
+                    .min(bytes.len());
                 Poll::Ready(Ok(bytes.slice(start..end)))
             }
             Source::File(file, pool) => {
@@ -211,7 +242,12 @@ impl Reader {
                 Poll::Pending
             }
             Source::Object(store, key) => {
-                let opening = open_object(Arc::clone(store), key.clone(), offset..offset + left, self.size);
+                let opening = open_object(
+                    Arc::clone(store),
+                    key.clone(),
+                    offset..offset + left,
+                    self.size,
+                );
                 self.state = State::Opening(Box::pin(opening));
                 Poll::Pending
             }
@@ -256,14 +292,18 @@ impl Reader {
                         self.state = State::Done;
                         return Poll::Ready(Some(Err(e)));
                     }
-                    Poll::Ready(None) => return Poll::Ready(Some(Err(self.damaged("its object ended early")))),
+                    Poll::Ready(None) => {
+                        return Poll::Ready(Some(Err(self.damaged("its object ended early"))));
+                    }
                 },
                 State::Idle => {
                     let Some((offset, left)) = self.current else {
                         match self.segments.pop_front() {
                             None => return Poll::Ready(None),
                             Some(Segment::Literal(bytes)) => return Poll::Ready(Some(Ok(bytes))),
-                            Some(Segment::Range(range)) => self.current = Some((range.first, range.len())),
+                            Some(Segment::Range(range)) => {
+                                self.current = Some((range.first, range.len()))
+                            }
                         }
                         continue;
                     };
@@ -296,7 +336,10 @@ async fn open_object(
     range: std::ops::Range<u64>,
     size: u64,
 ) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
-    let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+    let options = GetOptions {
+        range: Some(GetRange::Bounded(range)),
+        ..GetOptions::default()
+    };
     let found = match store.get_opts(&key::object(&key), options).await {
         Ok(found) => found,
         Err(object_store::Error::NotFound { .. }) => return Err(Error::Damaged),
@@ -305,7 +348,10 @@ async fn open_object(
     if found.meta.size != size {
         return Err(Error::Damaged);
     }
-    Ok(found.into_stream().map(|chunk| chunk.map_err(Error::from)).boxed())
+    Ok(found
+        .into_stream()
+        .map(|chunk| chunk.map_err(Error::from))
+        .boxed())
 }
 
 /// Reads what the page cache has; `false` if it has nothing of it.
@@ -313,7 +359,12 @@ async fn open_object(
 fn read_cached(file: &File, buffer: &mut Buffer, want: usize, offset: u64) -> io::Result<bool> {
     let slice = buffer.bytes.get_mut(..want).unwrap_or_default();
     let mut slices = [io::IoSliceMut::new(slice)];
-    match rustix::io::preadv2(file, &mut slices, offset, rustix::io::ReadWriteFlags::NOWAIT) {
+    match rustix::io::preadv2(
+        file,
+        &mut slices,
+        offset,
+        rustix::io::ReadWriteFlags::NOWAIT,
+    ) {
         Ok(0) | Err(rustix::io::Errno::AGAIN) => Ok(false),
         Ok(n) => {
             buffer.len = n;

@@ -87,8 +87,14 @@ type Writing = JoinHandle<(Hasher, Option<File>, io::Result<()>)>;
 
 impl Upload {
     /// Takes up a session where its row says it stopped. `None` if another request is at it.
-    pub(crate) async fn resume(blobs: &Blobs, meta: &Meta, row: UploadRow) -> Result<Option<Self>, Error> {
-        let Some(busy) = blobs.lock(&row.id) else { return Ok(None) };
+    pub(crate) async fn resume(
+        blobs: &Blobs,
+        meta: &Meta,
+        row: UploadRow,
+    ) -> Result<Option<Self>, Error> {
+        let Some(busy) = blobs.lock(&row.id) else {
+            return Ok(None);
+        };
         let Some(hasher) = Hasher::resume(row.algorithm, &row.midstate) else {
             return Err(Error::Damaged);
         };
@@ -102,7 +108,14 @@ impl Upload {
                 Sink::S3(Box::new(parts))
             }
         };
-        Ok(Some(Self { row, hasher, sink, blobs: blobs.clone(), meta: meta.clone(), _busy: busy }))
+        Ok(Some(Self {
+            row,
+            hasher,
+            sink,
+            blobs: blobs.clone(),
+            meta: meta.clone(),
+            _busy: busy,
+        }))
     }
 
     /// How many bytes have come so far.
@@ -144,7 +157,8 @@ impl Upload {
             }
             if waiting >= BATCH {
                 self.settle(&mut writing).await?;
-                self.write(std::mem::take(&mut batch), waiting, &mut writing).await?;
+                self.write(std::mem::take(&mut batch), waiting, &mut writing)
+                    .await?;
                 waiting = 0;
             }
         };
@@ -157,7 +171,12 @@ impl Upload {
     }
 
     /// Hashes and stores a batch; for a file on another thread, which `writing` then stands for.
-    async fn write(&mut self, batch: Vec<Bytes>, len: usize, writing: &mut Option<Writing>) -> Result<(), Error> {
+    async fn write(
+        &mut self,
+        batch: Vec<Bytes>,
+        len: usize,
+        writing: &mut Option<Writing>,
+    ) -> Result<(), Error> {
         if let Sink::Head(head) = &mut self.sink {
             if head.len() + len <= INLINE_MAX {
                 for chunk in &batch {
@@ -174,7 +193,9 @@ impl Upload {
         match &mut self.sink {
             Sink::File(file) => {
                 let file = file.take().ok_or(Error::Unavailable)?;
-                *writing = Some(tokio::task::spawn_blocking(move || hash_and_write(hasher, file, &batch)));
+                *writing = Some(tokio::task::spawn_blocking(move || {
+                    hash_and_write(hasher, file, &batch)
+                }));
             }
             Sink::S3(parts) => {
                 parts.push(batch.clone());
@@ -192,7 +213,9 @@ impl Upload {
     }
 
     async fn settle(&mut self, writing: &mut Option<Writing>) -> Result<(), Error> {
-        let Some(task) = writing.take() else { return Ok(()) };
+        let Some(task) = writing.take() else {
+            return Ok(());
+        };
         let (hasher, file, written) = task.await.map_err(|_panicked| Error::Unavailable)?;
         self.hasher = hasher;
         self.sink = Sink::File(file);
@@ -201,7 +224,9 @@ impl Upload {
 
     /// Moves the first bytes out of memory: there will be too many.
     async fn spill(&mut self) -> Result<(), Error> {
-        let Sink::Head(head) = &mut self.sink else { return Ok(()) };
+        let Sink::Head(head) = &mut self.sink else {
+            return Ok(());
+        };
         let head = std::mem::take(head);
         self.sink = match &self.blobs.backend.kind {
             Kind::Local(_) => {
@@ -238,21 +263,37 @@ impl Upload {
 
     /// Ends the session and removes its bytes.
     pub async fn cancel(self) -> Result<(), Error> {
-        let Self { row, blobs, meta, .. } = &self;
+        let Self {
+            row, blobs, meta, ..
+        } = &self;
         let id = row.id.clone();
         meta.write_relaxed(move |tx| tx.delete_upload(&id)).await?;
         blobs.discard(&row.id, row.multipart.as_deref()).await
     }
 
     /// Makes the bytes a blob of the session's repository, which keeps it until the lease is over.
-    pub async fn finish(self, digest: Digest, now: Timestamp, lease: Timestamp) -> Result<Committed, FinishError> {
+    pub async fn finish(
+        self,
+        digest: Digest,
+        now: Timestamp,
+        lease: Timestamp,
+    ) -> Result<Committed, FinishError> {
         let task = tokio::spawn(self.commit(digest, now, lease));
-        task.await.map_err(|_panicked| FinishError::Store(Error::Unavailable))?
+        task.await
+            .map_err(|_panicked| FinishError::Store(Error::Unavailable))?
     }
 
-    async fn commit(mut self, digest: Digest, now: Timestamp, lease: Timestamp) -> Result<Committed, FinishError> {
+    async fn commit(
+        mut self,
+        digest: Digest,
+        now: Timestamp,
+        lease: Timestamp,
+    ) -> Result<Committed, FinishError> {
         let id = self.row.id.clone();
-        let committed = Committed { digest: digest.clone(), size: self.row.size };
+        let committed = Committed {
+            digest: digest.clone(),
+            size: self.row.size,
+        };
         let actual = self.actual(digest.algorithm()).await?;
         if let Some(actual) = actual
             && actual != digest
@@ -262,8 +303,12 @@ impl Upload {
             self.cancel().await?;
             return Err(FinishError::Mismatch(actual));
         }
-        let (blobs, meta, size, repository) =
-            (self.blobs.clone(), self.meta.clone(), self.row.size, self.row.repository);
+        let (blobs, meta, size, repository) = (
+            self.blobs.clone(),
+            self.meta.clone(),
+            self.row.size,
+            self.row.repository,
+        );
         let bytes = match self.publish().await {
             Ok(bytes) => bytes,
             Err(e) => {
@@ -351,8 +396,13 @@ impl Upload {
             }
             Sink::File(None) => Ok(None),
             Sink::File(Some(file)) => {
-                let Kind::Local(root) = &self.blobs.backend.kind else { return Err(Error::Unavailable) };
-                let (from, to) = (self.blobs.staged(&self.row.id), backend::file(root, &self.row.id));
+                let Kind::Local(root) = &self.blobs.backend.kind else {
+                    return Err(Error::Unavailable);
+                };
+                let (from, to) = (
+                    self.blobs.staged(&self.row.id),
+                    backend::file(root, &self.row.id),
+                );
                 let durable = self.blobs.durable;
                 let moved = tokio::task::spawn_blocking(move || {
                     if durable {
@@ -376,7 +426,12 @@ impl Blobs {
     async fn open_staged(&self, id: &UploadId, size: u64) -> Result<File, Error> {
         let path = self.staged(id);
         let opened = tokio::task::spawn_blocking(move || {
-            let mut file = backend::open_options().read(true).write(true).create(true).truncate(false).open(path)?;
+            let mut file = backend::open_options()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path)?;
             if file.metadata()?.len() < size {
                 return Err(Error::Damaged);
             }
@@ -388,9 +443,16 @@ impl Blobs {
     }
 
     fn parts_of(&self, id: &UploadId) -> Result<Parts, Error> {
-        let Kind::S3(store) = &self.backend.kind else { return Err(Error::Unavailable) };
+        let Kind::S3(store) = &self.backend.kind else {
+            return Err(Error::Unavailable);
+        };
         let (objects, store) = (Arc::clone(&self.backend.objects), Arc::clone(store));
-        Ok(Parts::new(key::object(id), objects, store, Arc::clone(&self.parts)))
+        Ok(Parts::new(
+            key::object(id),
+            objects,
+            store,
+            Arc::clone(&self.parts),
+        ))
     }
 
     async fn read_tail(&self, id: &UploadId) -> Result<Vec<u8>, Error> {
@@ -405,7 +467,14 @@ impl Blobs {
 
 async fn save(meta: &Meta, row: &UploadRow) -> Result<(), Error> {
     let row = row.clone();
-    meta.write_relaxed(move |tx| if tx.upload_exists(&row.id)? { tx.put_upload(&row) } else { Ok(()) }).await
+    meta.write_relaxed(move |tx| {
+        if tx.upload_exists(&row.id)? {
+            tx.put_upload(&row)
+        } else {
+            Ok(())
+        }
+    })
+    .await
 }
 
 fn hash(mut hasher: Hasher, batch: &[Bytes]) -> Hasher {
@@ -418,7 +487,11 @@ async fn hash_on_thread(hasher: Hasher, chunk: Bytes) -> Result<Hasher, Error> {
     task.await.map_err(|_panicked| Error::Unavailable)
 }
 
-fn hash_and_write(hasher: Hasher, mut file: File, batch: &[Bytes]) -> (Hasher, Option<File>, io::Result<()>) {
+fn hash_and_write(
+    hasher: Hasher,
+    mut file: File,
+    batch: &[Bytes],
+) -> (Hasher, Option<File>, io::Result<()>) {
     let written = write_all(&mut file, batch);
     match written {
         Ok(()) => (hash(hasher, batch), Some(file), Ok(())),
@@ -456,7 +529,10 @@ fn hash_file(file: &mut File, algorithm: Algorithm) -> io::Result<Digest> {
 }
 
 /// Reads a whole blob and hashes it.
-pub(crate) async fn digest_of(mut reader: read::Reader, algorithm: Algorithm) -> Result<Digest, Error> {
+pub(crate) async fn digest_of(
+    mut reader: read::Reader,
+    algorithm: Algorithm,
+) -> Result<Digest, Error> {
     let mut hasher = Hasher::new(algorithm);
     while let Some(chunk) = reader.next().await {
         hasher = hash_on_thread(hasher, chunk?).await?;

@@ -56,7 +56,9 @@ impl Read<'_> {
              JOIN blob b ON b.digest = l.digest AND b.state = 'live'
              WHERE l.repository = ?1 AND l.digest = ?2",
         )?;
-        Ok(stmt.query_row((repository, digest.as_str()), blob).optional()?)
+        Ok(stmt
+            .query_row((repository, digest.as_str()), blob)
+            .optional()?)
     }
 
     /// The size of a blob that the repository has a link to.
@@ -65,18 +67,34 @@ impl Read<'_> {
             "SELECT b.size FROM repository_blob l JOIN blob b ON b.digest = l.digest AND b.state = 'live'
              WHERE l.repository = ?1 AND l.digest = ?2",
         )?;
-        Ok(stmt.query_row((repository, digest.as_str()), |row| columns::bytes(row, "size")).optional()?)
+        Ok(stmt
+            .query_row((repository, digest.as_str()), |row| {
+                columns::bytes(row, "size")
+            })
+            .optional()?)
     }
 
     /// The repositories of a registry that have a link to a live blob.
-    pub fn holders(&self, registry: &Registry, digest: &Digest, limit: usize) -> Result<Vec<i64>, Error> {
+    pub fn holders(
+        &self,
+        registry: &Registry,
+        digest: &Digest,
+        limit: usize,
+    ) -> Result<Vec<i64>, Error> {
         let mut stmt = self.0.prepare_cached(
             "SELECT r.id FROM repository_blob l JOIN repository r ON r.id = l.repository
              JOIN blob b ON b.digest = l.digest AND b.state = 'live'
              WHERE l.digest = ?1 AND r.account = ?2 AND r.region = ?3 LIMIT ?4",
         )?;
-        let key = (digest.as_str(), registry.account.as_str(), registry.region.as_str(), limit);
-        Ok(stmt.query_map(key, |row| row.get(0))?.collect::<Result<_, _>>()?)
+        let key = (
+            digest.as_str(),
+            registry.account.as_str(),
+            registry.region.as_str(),
+            limit,
+        );
+        Ok(stmt
+            .query_map(key, |row| row.get(0))?
+            .collect::<Result<_, _>>()?)
     }
 
     /// Live blobs in the store that nobody looked at since, the longest ago first.
@@ -85,7 +103,9 @@ impl Read<'_> {
             "SELECT key, digest, size, 0 AS lease_ms, bytes FROM blob
              WHERE state = 'live' AND bytes IS NULL AND verified_ms < ?1 ORDER BY verified_ms LIMIT ?2",
         )?;
-        Ok(stmt.query_map((before.as_ms(), limit), blob)?.collect::<Result<_, _>>()?)
+        Ok(stmt
+            .query_map((before.as_ms(), limit), blob)?
+            .collect::<Result<_, _>>()?)
     }
 
     /// Every blob row after a key, with its state: for checks of the whole store.
@@ -106,22 +126,33 @@ impl Read<'_> {
 
     /// Whether a key belongs to a row, whatever its state.
     pub fn key_exists(&self, key: &UploadId) -> Result<bool, Error> {
-        Ok(self.0.prepare_cached("SELECT 1 FROM blob WHERE key = ?1")?.exists([key.as_str()])?)
+        Ok(self
+            .0
+            .prepare_cached("SELECT 1 FROM blob WHERE key = ?1")?
+            .exists([key.as_str()])?)
     }
 
     /// Whether a key's bytes may be served.
     pub fn is_live(&self, key: &UploadId) -> Result<bool, Error> {
-        let mut stmt = self.0.prepare_cached("SELECT 1 FROM blob WHERE key = ?1 AND state = 'live'")?;
+        let mut stmt = self
+            .0
+            .prepare_cached("SELECT 1 FROM blob WHERE key = ?1 AND state = 'live'")?;
         Ok(stmt.exists([key.as_str()])?)
     }
 
     /// Links that no manifest of their repository needs and whose lease is over.
-    pub fn unneeded_links(&self, now: Timestamp, limit: usize) -> Result<Vec<(i64, Digest)>, Error> {
+    pub fn unneeded_links(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(i64, Digest)>, Error> {
         let mut stmt = self.0.prepare_cached(
             "SELECT l.repository, l.digest FROM repository_blob l WHERE l.lease_ms < ?1 AND NOT EXISTS
              (SELECT 1 FROM reference r WHERE r.repository = l.repository AND r.digest = l.digest) LIMIT ?2",
         )?;
-        let rows = stmt.query_map((now.as_ms(), limit), |row| Ok((row.get(0)?, columns::parsed(row, "digest")?)))?;
+        let rows = stmt.query_map((now.as_ms(), limit), |row| {
+            Ok((row.get(0)?, columns::parsed(row, "digest")?))
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -134,35 +165,53 @@ impl Read<'_> {
              LIMIT ?1",
         )?;
         let rows = stmt.query_map([limit], |row| {
-            Ok((columns::parsed(row, "key")?, columns::parsed(row, "digest")?, columns::bytes(row, "size")?))
+            Ok((
+                columns::parsed(row, "key")?,
+                columns::parsed(row, "digest")?,
+                columns::bytes(row, "size")?,
+            ))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Keys whose bytes are to be deleted; whether there are bytes in the store.
     pub fn condemned(&self, limit: usize) -> Result<Vec<(UploadId, bool)>, Error> {
-        let mut stmt =
-            self.0.prepare_cached("SELECT key, bytes IS NULL AS stored FROM blob WHERE state = 'condemned' LIMIT ?1")?;
-        let rows = stmt.query_map([limit], |row| Ok((columns::parsed(row, "key")?, row.get("stored")?)))?;
+        let mut stmt = self.0.prepare_cached(
+            "SELECT key, bytes IS NULL AS stored FROM blob WHERE state = 'condemned' LIMIT ?1",
+        )?;
+        let rows = stmt.query_map([limit], |row| {
+            Ok((columns::parsed(row, "key")?, row.get("stored")?))
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// How many blobs are live, and their bytes.
     pub fn blob_totals(&self) -> Result<(u64, u64), Error> {
-        let mut stmt = self
-            .0
-            .prepare_cached("SELECT count(*) AS n, coalesce(sum(size), 0) AS size FROM blob WHERE state = 'live'")?;
-        Ok(stmt.query_row([], |row| Ok((columns::bytes(row, "n")?, columns::bytes(row, "size")?)))?)
+        let mut stmt = self.0.prepare_cached(
+            "SELECT count(*) AS n, coalesce(sum(size), 0) AS size FROM blob WHERE state = 'live'",
+        )?;
+        Ok(stmt.query_row([], |row| {
+            Ok((columns::bytes(row, "n")?, columns::bytes(row, "size")?))
+        })?)
     }
 }
 
 impl Write<'_> {
     /// Publishes bytes under their digest. Older bytes of the same digest are condemned: whatever
     /// was wrong with them is healed.
-    pub fn put_blob(&self, key: &UploadId, digest: &Digest, size: u64, bytes: Option<&[u8]>, now: Timestamp) -> Result<(), Error> {
+    pub fn put_blob(
+        &self,
+        key: &UploadId,
+        digest: &Digest,
+        size: u64,
+        bytes: Option<&[u8]>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         let conn = self.0.0;
-        conn.prepare_cached("UPDATE blob SET state = 'condemned' WHERE digest = ?1 AND state <> 'condemned'")?
-            .execute([digest.as_str()])?;
+        conn.prepare_cached(
+            "UPDATE blob SET state = 'condemned' WHERE digest = ?1 AND state <> 'condemned'",
+        )?
+        .execute([digest.as_str()])?;
         conn.prepare_cached(
             "INSERT INTO blob (key, digest, size, state, verified_ms, bytes) VALUES (?1, ?2, ?3, 'live', ?4, ?5)",
         )?
@@ -171,7 +220,12 @@ impl Write<'_> {
     }
 
     /// Lets a repository show a blob, at least until the lease is over.
-    pub fn link_blob(&self, repository: i64, digest: &Digest, lease: Timestamp) -> Result<(), Error> {
+    pub fn link_blob(
+        &self,
+        repository: i64,
+        digest: &Digest,
+        lease: Timestamp,
+    ) -> Result<(), Error> {
         let mut stmt = self.0.0.prepare_cached(
             "INSERT INTO repository_blob (repository, digest, lease_ms) VALUES (?1, ?2, ?3)
              ON CONFLICT (repository, digest) DO UPDATE SET lease_ms = max(lease_ms, excluded.lease_ms)",
@@ -182,28 +236,39 @@ impl Write<'_> {
 
     /// Takes a blob away from a repository; whether it had it.
     pub fn unlink_blob(&self, repository: i64, digest: &Digest) -> Result<bool, Error> {
-        let mut stmt =
-            self.0.0.prepare_cached("DELETE FROM repository_blob WHERE repository = ?1 AND digest = ?2")?;
+        let mut stmt = self
+            .0
+            .0
+            .prepare_cached("DELETE FROM repository_blob WHERE repository = ?1 AND digest = ?2")?;
         Ok(stmt.execute((repository, digest.as_str()))? > 0)
     }
 
     /// Moves a blob to another state.
     pub fn set_blob_state(&self, key: &UploadId, state: BlobState) -> Result<(), Error> {
-        let mut stmt = self.0.0.prepare_cached("UPDATE blob SET state = ?2 WHERE key = ?1 AND state <> 'condemned'")?;
+        let mut stmt = self
+            .0
+            .0
+            .prepare_cached("UPDATE blob SET state = ?2 WHERE key = ?1 AND state <> 'condemned'")?;
         stmt.execute((key.as_str(), state.as_str()))?;
         Ok(())
     }
 
     /// Notes that a blob's bytes were found whole.
     pub fn blob_verified(&self, key: &UploadId, now: Timestamp) -> Result<(), Error> {
-        let mut stmt = self.0.0.prepare_cached("UPDATE blob SET verified_ms = ?2 WHERE key = ?1")?;
+        let mut stmt = self
+            .0
+            .0
+            .prepare_cached("UPDATE blob SET verified_ms = ?2 WHERE key = ?1")?;
         stmt.execute((key.as_str(), now.as_ms()))?;
         Ok(())
     }
 
     /// Forgets a condemned blob whose bytes are gone.
     pub fn forget_blob(&self, key: &UploadId) -> Result<(), Error> {
-        self.0.0.prepare_cached("DELETE FROM blob WHERE key = ?1 AND state = 'condemned'")?.execute([key.as_str()])?;
+        self.0
+            .0
+            .prepare_cached("DELETE FROM blob WHERE key = ?1 AND state = 'condemned'")?
+            .execute([key.as_str()])?;
         Ok(())
     }
 }

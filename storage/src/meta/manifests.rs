@@ -51,8 +51,7 @@ pub struct NewManifest<'a, B> {
     pub now: Timestamp,
 }
 
-const IMAGE: &str =
-    "id, digest, media_type, artifact_type, config_media_type, subject, size, image_size, pushed_ms, pulled_ms";
+const IMAGE: &str = "id, digest, media_type, artifact_type, config_media_type, subject, size, image_size, pushed_ms, pulled_ms";
 
 fn image(row: &Row<'_>) -> Result<ImageRow, rusqlite::Error> {
     let pulled: Option<i64> = row.get("pulled_ms")?;
@@ -72,7 +71,11 @@ fn image(row: &Row<'_>) -> Result<ImageRow, rusqlite::Error> {
 
 impl Read<'_> {
     /// The digest that a reference stands for, whether or not it is there.
-    pub fn resolve(&self, repository: i64, reference: &ManifestRef) -> Result<Option<Digest>, Error> {
+    pub fn resolve(
+        &self,
+        repository: i64,
+        reference: &ManifestRef,
+    ) -> Result<Option<Digest>, Error> {
         match reference {
             ManifestRef::Digest(digest) => Ok(Some(digest.clone())),
             ManifestRef::Tag(tag) => self.tag(repository, tag),
@@ -99,37 +102,62 @@ impl Read<'_> {
 
     /// The size of a manifest's own bytes.
     pub fn manifest_size(&self, repository: i64, digest: &Digest) -> Result<Option<u64>, Error> {
-        let mut stmt =
-            self.0.prepare_cached("SELECT size FROM manifest WHERE repository = ?1 AND digest = ?2")?;
-        Ok(stmt.query_row((repository, digest.as_str()), |row| columns::bytes(row, "size")).optional()?)
+        let mut stmt = self
+            .0
+            .prepare_cached("SELECT size FROM manifest WHERE repository = ?1 AND digest = ?2")?;
+        Ok(stmt
+            .query_row((repository, digest.as_str()), |row| {
+                columns::bytes(row, "size")
+            })
+            .optional()?)
     }
 
     /// What ECR tells of one image.
     pub fn image(&self, repository: i64, digest: &Digest) -> Result<Option<ImageRow>, Error> {
-        let mut stmt =
-            self.0.prepare_cached(&format!("SELECT {IMAGE} FROM manifest WHERE repository = ?1 AND digest = ?2"))?;
-        Ok(stmt.query_row((repository, digest.as_str()), image).optional()?)
+        let mut stmt = self.0.prepare_cached(&format!(
+            "SELECT {IMAGE} FROM manifest WHERE repository = ?1 AND digest = ?2"
+        ))?;
+        Ok(stmt
+            .query_row((repository, digest.as_str()), image)
+            .optional()?)
     }
 
     /// A repository's images in the order of their first push, those after an id only.
-    pub fn images(&self, repository: i64, after: i64, limit: usize) -> Result<Vec<ImageRow>, Error> {
+    pub fn images(
+        &self,
+        repository: i64,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<ImageRow>, Error> {
         let mut stmt = self.0.prepare_cached(&format!(
             "SELECT {IMAGE} FROM manifest WHERE repository = ?1 AND id > ?2 ORDER BY id LIMIT ?3"
         ))?;
-        Ok(stmt.query_map((repository, after, limit), image)?.collect::<Result<_, _>>()?)
+        Ok(stmt
+            .query_map((repository, after, limit), image)?
+            .collect::<Result<_, _>>()?)
     }
 
     /// Whether there is any image in a repository.
     pub fn has_images(&self, repository: i64) -> Result<bool, Error> {
-        Ok(self.0.prepare_cached("SELECT 1 FROM manifest WHERE repository = ?1")?.exists([repository])?)
+        Ok(self
+            .0
+            .prepare_cached("SELECT 1 FROM manifest WHERE repository = ?1")?
+            .exists([repository])?)
     }
 
     /// The manifests that name a digest, as child, layer or config.
-    pub fn referenced_by(&self, repository: i64, digest: &Digest, limit: usize) -> Result<Vec<Digest>, Error> {
-        let mut stmt = self
-            .0
-            .prepare_cached("SELECT manifest FROM reference WHERE repository = ?1 AND digest = ?2 LIMIT ?3")?;
-        let rows = stmt.query_map((repository, digest.as_str(), limit), |row| columns::parsed(row, "manifest"))?;
+    pub fn referenced_by(
+        &self,
+        repository: i64,
+        digest: &Digest,
+        limit: usize,
+    ) -> Result<Vec<Digest>, Error> {
+        let mut stmt = self.0.prepare_cached(
+            "SELECT manifest FROM reference WHERE repository = ?1 AND digest = ?2 LIMIT ?3",
+        )?;
+        let rows = stmt.query_map((repository, digest.as_str(), limit), |row| {
+            columns::parsed(row, "manifest")
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -147,24 +175,36 @@ impl Read<'_> {
              FROM manifest WHERE repository = ?1 AND subject = ?2 AND digest > ?3
              AND (?4 IS NULL OR coalesce(artifact_type, config_media_type) = ?4) ORDER BY digest LIMIT ?5",
         )?;
-        let rows = stmt.query_map((repository, subject.as_str(), after, artifact_type, limit), |row| {
-            Ok(ReferrerRow {
-                digest: columns::parsed(row, "digest")?,
-                media_type: row.get("media_type")?,
-                artifact_type: row.get("kind")?,
-                size: columns::bytes(row, "size")?,
-                annotations: columns::json(row, "annotations")?,
-            })
-        })?;
+        let rows = stmt.query_map(
+            (repository, subject.as_str(), after, artifact_type, limit),
+            |row| {
+                Ok(ReferrerRow {
+                    digest: columns::parsed(row, "digest")?,
+                    media_type: row.get("media_type")?,
+                    artifact_type: row.get("kind")?,
+                    size: columns::bytes(row, "size")?,
+                    annotations: columns::json(row, "annotations")?,
+                })
+            },
+        )?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Manifests whose stored bytes can be compared with their digest, after an id.
-    pub fn all_manifests(&self, after: i64, limit: usize) -> Result<Vec<(i64, Digest, Vec<u8>)>, Error> {
-        let mut stmt =
-            self.0.prepare_cached("SELECT id, digest, bytes FROM manifest WHERE id > ?1 ORDER BY id LIMIT ?2")?;
+    pub fn all_manifests(
+        &self,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<(i64, Digest, Vec<u8>)>, Error> {
+        let mut stmt = self.0.prepare_cached(
+            "SELECT id, digest, bytes FROM manifest WHERE id > ?1 ORDER BY id LIMIT ?2",
+        )?;
         let rows = stmt.query_map((after, limit), |row| {
-            Ok((row.get("id")?, columns::parsed(row, "digest")?, row.get("bytes")?))
+            Ok((
+                row.get("id")?,
+                columns::parsed(row, "digest")?,
+                row.get("bytes")?,
+            ))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -197,7 +237,12 @@ impl Write<'_> {
     /// Stores a manifest and what it names; whether it is new.
     pub fn put_manifest<B: AsRef<[u8]>>(&self, new: &NewManifest<'_, B>) -> Result<bool, Error> {
         let conn = self.0.0;
-        let NewManifest { repository, digest, manifest, now } = *new;
+        let NewManifest {
+            repository,
+            digest,
+            manifest,
+            now,
+        } = *new;
         let size = manifest.bytes.as_ref().len();
         let mut insert = conn.prepare_cached(
             "INSERT INTO manifest (repository, digest, media_type, artifact_type, config_media_type, subject, annotations, size, image_size, pushed_ms, bytes)
@@ -224,7 +269,12 @@ impl Write<'_> {
             "INSERT INTO reference (repository, digest, manifest, role) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
         )?;
         for r in &manifest.references {
-            refer.execute((repository, r.digest.as_str(), digest.as_str(), role(r.role, r.required)))?;
+            refer.execute((
+                repository,
+                r.digest.as_str(),
+                digest.as_str(),
+                role(r.role, r.required),
+            ))?;
         }
         Ok(true)
     }
@@ -233,15 +283,21 @@ impl Write<'_> {
     pub fn delete_manifest(&self, repository: i64, digest: &Digest) -> Result<bool, Error> {
         let conn = self.0.0;
         let key = (repository, digest.as_str());
-        conn.prepare_cached("DELETE FROM tag WHERE repository = ?1 AND digest = ?2")?.execute(key)?;
-        conn.prepare_cached("DELETE FROM reference WHERE repository = ?1 AND manifest = ?2")?.execute(key)?;
-        Ok(conn.prepare_cached("DELETE FROM manifest WHERE repository = ?1 AND digest = ?2")?.execute(key)? > 0)
+        conn.prepare_cached("DELETE FROM tag WHERE repository = ?1 AND digest = ?2")?
+            .execute(key)?;
+        conn.prepare_cached("DELETE FROM reference WHERE repository = ?1 AND manifest = ?2")?
+            .execute(key)?;
+        Ok(conn
+            .prepare_cached("DELETE FROM manifest WHERE repository = ?1 AND digest = ?2")?
+            .execute(key)?
+            > 0)
     }
 
     /// Notes that an image was pulled.
     pub fn pulled(&self, repository: i64, digest: &Digest, now: Timestamp) -> Result<(), Error> {
-        let mut stmt =
-            self.0.0.prepare_cached("UPDATE manifest SET pulled_ms = ?3 WHERE repository = ?1 AND digest = ?2")?;
+        let mut stmt = self.0.0.prepare_cached(
+            "UPDATE manifest SET pulled_ms = ?3 WHERE repository = ?1 AND digest = ?2",
+        )?;
         stmt.execute((repository, digest.as_str(), now.as_ms()))?;
         Ok(())
     }

@@ -41,8 +41,11 @@ mod tests {
         let mut conn = Connection::open_in_memory().unwrap();
         migrate(&mut conn).unwrap();
         migrate(&mut conn).unwrap();
-        conn.pragma_update(None, "user_version", MIGRATIONS.len() + 1).unwrap();
-        assert!(matches!(migrate(&mut conn), Err(Error::Refused(text)) if text.contains("newer wharf")));
+        conn.pragma_update(None, "user_version", MIGRATIONS.len() + 1)
+            .unwrap();
+        assert!(
+            matches!(migrate(&mut conn), Err(Error::Refused(text)) if text.contains("newer wharf"))
+        );
     }
 
     #[test]

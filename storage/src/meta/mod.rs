@@ -70,7 +70,9 @@ pub struct Meta {
 
 impl fmt::Debug for Meta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Meta").field("path", &self.readers.path).finish_non_exhaustive()
+        f.debug_struct("Meta")
+            .field("path", &self.readers.path)
+            .finish_non_exhaustive()
     }
 }
 
@@ -85,15 +87,26 @@ impl Meta {
     /// is damaged.
     pub fn open(path: &Path, relaxed: bool) -> Result<Self, Error> {
         if rusqlite::version_number() < OLDEST_SQLITE {
-            return Err(Error::Refused(format!("SQLite {} is too old", rusqlite::version())));
+            return Err(Error::Refused(format!(
+                "SQLite {} is too old",
+                rusqlite::version()
+            )));
         }
         let mut conn = Connection::open(path)?;
         prepare(&conn, path)?;
         migrate::migrate(&mut conn)?;
         let (writer, orders) = mpsc::channel(QUEUE);
         let healthy = Arc::new(AtomicBool::new(true));
-        let work = writer::Writer { conn, orders, relaxed, healthy: Arc::clone(&healthy), syncs: None };
-        let thread = std::thread::Builder::new().name("wharf-writer".into()).spawn(move || work.run())?;
+        let work = writer::Writer {
+            conn,
+            orders,
+            relaxed,
+            healthy: Arc::clone(&healthy),
+            syncs: None,
+        };
+        let thread = std::thread::Builder::new()
+            .name("wharf-writer".into())
+            .spawn(move || work.run())?;
         let readers = Readers {
             path: path.to_owned(),
             idle: Mutex::default(),
@@ -141,7 +154,12 @@ impl Meta {
         F: Fn(&Write<'_>) -> Result<T, E> + Send + 'static,
     {
         let (reply, outcome) = oneshot::channel();
-        let job = writer::Typed { durable, change, outcome: None, reply };
+        let job = writer::Typed {
+            durable,
+            change,
+            outcome: None,
+            reply,
+        };
         let sent = self.writer.send(writer::Order::Do(Box::new(job))).await;
         sent.map_err(|_closed| Error::Unavailable)?;
         outcome.await.map_err(|_closed| Error::Unavailable)?
@@ -190,7 +208,10 @@ fn join(thread: &Mutex<Option<JoinHandle<()>>>) {
 }
 
 impl Readers {
-    fn query<T, E: From<Error>>(&self, query: impl FnOnce(&Read<'_>) -> Result<T, E>) -> Result<T, E> {
+    fn query<T, E: From<Error>>(
+        &self,
+        query: impl FnOnce(&Read<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let pooled = self.idle.lock().ok().and_then(|mut idle| idle.pop());
         let mut conn = match pooled {
             Some(conn) => conn,
@@ -226,9 +247,13 @@ impl Read<'_> {
     }
 
     fn copy_to(&self, to: &Path) -> Result<(), Error> {
-        self.0.backup("main", to, None::<fn(rusqlite::backup::Progress)>)?;
+        self.0
+            .backup("main", to, None::<fn(rusqlite::backup::Progress)>)?;
         let copy = Connection::open(to)?;
-        copy.execute("INSERT OR REPLACE INTO setting (name, value) VALUES ('from_backup', '1')", [])?;
+        copy.execute(
+            "INSERT OR REPLACE INTO setting (name, value) VALUES ('from_backup', '1')",
+            [],
+        )?;
         copy.pragma_update(None, "journal_mode", "DELETE")?;
         copy.close().map_err(|(_, e)| e)?;
         std::fs::File::open(to)?.sync_all()?;
@@ -248,15 +273,18 @@ fn settle(conn: &Connection) -> Result<(), rusqlite::Error> {
 /// What the writer has besides, and whether the file is one that it may write.
 fn prepare(conn: &Connection, path: &Path) -> Result<(), Error> {
     let damaged = |e: rusqlite::Error| match e.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => Error::Refused(format!(
-            "{} is damaged ({e}): restore a backup, see `wharf backup --help`",
-            path.display()
-        )),
+        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
+            Error::Refused(format!(
+                "{} is damaged ({e}): restore a backup, see `wharf backup --help`",
+                path.display()
+            ))
+        }
         _ => Error::from(e),
     };
     settle(conn).map_err(damaged)?;
-    let mode: String =
-        conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(damaged)?;
+    let mode: String = conn
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .map_err(damaged)?;
     if mode != "wal" {
         return Err(Error::Refused(format!(
             "{} is on a file system that SQLite cannot share memory on: use a local disk",
@@ -268,7 +296,9 @@ fn prepare(conn: &Connection, path: &Path) -> Result<(), Error> {
     if is_large_and_clean(conn, path) {
         return Ok(());
     }
-    let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(damaged)?;
+    let verdict: String = conn
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(damaged)?;
     if verdict != "ok" {
         return Err(Error::Refused(format!(
             "{} is damaged ({verdict}): restore a backup, see `wharf backup --help`",
@@ -281,7 +311,11 @@ fn prepare(conn: &Connection, path: &Path) -> Result<(), Error> {
 /// A database that was closed in good order is looked through at start only while that is quick.
 fn is_large_and_clean(conn: &Connection, path: &Path) -> bool {
     const LARGE: u64 = 64 * 1024 * 1024;
-    let clean = conn.query_row("SELECT value FROM setting WHERE name = 'clean'", [], |row| row.get::<_, String>(0));
+    let clean = conn.query_row(
+        "SELECT value FROM setting WHERE name = 'clean'",
+        [],
+        |row| row.get::<_, String>(0),
+    );
     clean.is_ok_and(|clean| clean == "1") && std::fs::metadata(path).is_ok_and(|m| m.len() > LARGE)
 }
 
@@ -299,7 +333,10 @@ mod tests {
     async fn a_write_is_visible_once_it_returns() {
         let (_dir, meta) = open();
         meta.write(|tx| tx.set("a", "1")).await.unwrap();
-        assert_eq!(meta.read(|tx| tx.setting("a")).await.unwrap().as_deref(), Some("1"));
+        assert_eq!(
+            meta.read(|tx| tx.setting("a")).await.unwrap().as_deref(),
+            Some("1")
+        );
     }
 
     #[tokio::test]
@@ -321,7 +358,9 @@ mod tests {
         good.unwrap();
         assert!(matches!(bad, Err(Error::Damaged)));
         assert!(matches!(boom, Err(Error::Unavailable)));
-        let left = meta.read(|tx| Ok::<_, Error>((tx.setting("good")?, tx.setting("bad")?, tx.setting("boom")?)));
+        let left = meta.read(|tx| {
+            Ok::<_, Error>((tx.setting("good")?, tx.setting("bad")?, tx.setting("boom")?))
+        });
         assert_eq!(left.await.unwrap(), (Some("1".into()), None, None));
     }
 
@@ -332,7 +371,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("m.db");
         let meta = Meta::open(&path, false).unwrap();
-        meta.write(|tx| Ok::<_, Error>(tx.limit_pages(80)?)).await.unwrap();
+        meta.write(|tx| Ok::<_, Error>(tx.limit_pages(80)?))
+            .await
+            .unwrap();
         let small = meta.write(|tx| tx.set("small", "1"));
         let large = meta.write(|tx| tx.set("large", &"x".repeat(4 << 20)));
         let other = meta.write(|tx| tx.set("other", "1"));
@@ -342,8 +383,17 @@ mod tests {
         other.unwrap();
         meta.write(|tx| tx.set("after", "1")).await.unwrap();
         assert!(meta.is_healthy());
-        let kept = meta.read(|tx| Ok::<_, Error>((tx.setting("small")?, tx.setting("large")?, tx.setting("other")?)));
-        assert_eq!(kept.await.unwrap(), (Some("1".into()), None, Some("1".into())));
+        let kept = meta.read(|tx| {
+            Ok::<_, Error>((
+                tx.setting("small")?,
+                tx.setting("large")?,
+                tx.setting("other")?,
+            ))
+        });
+        assert_eq!(
+            kept.await.unwrap(),
+            (Some("1".into()), None, Some("1".into()))
+        );
     }
 
     #[test]
@@ -357,8 +407,13 @@ mod tests {
 
     impl Write<'_> {
         fn limit_pages(&self, more: i64) -> Result<(), rusqlite::Error> {
-            let now: i64 = self.0.0.pragma_query_value(None, "page_count", |row| row.get(0))?;
-            self.0.0.pragma_update_and_check(None, "max_page_count", now + more, |_| Ok(()))
+            let now: i64 = self
+                .0
+                .0
+                .pragma_query_value(None, "page_count", |row| row.get(0))?;
+            self.0
+                .0
+                .pragma_update_and_check(None, "max_page_count", now + more, |_| Ok(()))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Repositories.
 use rusqlite::{OptionalExtension as _, Row};
-use wharf_types::{RepoName, Registry, Timestamp};
+use wharf_types::{Registry, RepoName, Timestamp};
 
 use super::{Read, Write, columns};
 use crate::Error;
@@ -30,10 +30,15 @@ impl std::str::FromStr for Mutability {
     type Err = std::fmt::Error;
 
     fn from_str(s: &str) -> Result<Self, std::fmt::Error> {
-        [Self::Mutable, Self::Immutable, Self::MutableWithExclusion, Self::ImmutableWithExclusion]
-            .into_iter()
-            .find(|m| m.as_str() == s)
-            .ok_or(std::fmt::Error)
+        [
+            Self::Mutable,
+            Self::Immutable,
+            Self::MutableWithExclusion,
+            Self::ImmutableWithExclusion,
+        ]
+        .into_iter()
+        .find(|m| m.as_str() == s)
+        .ok_or(std::fmt::Error)
     }
 }
 
@@ -52,12 +57,16 @@ pub struct Repository {
     pub encryption: serde_json::Value,
 }
 
-const COLUMNS: &str = "id, account, region, name, created_ms, mutability, exclusions, scan_on_push, encryption";
+const COLUMNS: &str =
+    "id, account, region, name, created_ms, mutability, exclusions, scan_on_push, encryption";
 
 fn repository(row: &Row<'_>) -> Result<Repository, rusqlite::Error> {
     Ok(Repository {
         id: row.get("id")?,
-        registry: Registry { account: columns::parsed(row, "account")?, region: columns::parsed(row, "region")? },
+        registry: Registry {
+            account: columns::parsed(row, "account")?,
+            region: columns::parsed(row, "region")?,
+        },
         name: columns::parsed(row, "name")?,
         created: columns::time(row, "created_ms")?,
         mutability: columns::parsed(row, "mutability")?,
@@ -69,20 +78,38 @@ fn repository(row: &Row<'_>) -> Result<Repository, rusqlite::Error> {
 
 impl Read<'_> {
     /// A repository by its name.
-    pub fn repository(&self, registry: &Registry, name: &RepoName) -> Result<Option<Repository>, Error> {
+    pub fn repository(
+        &self,
+        registry: &Registry,
+        name: &RepoName,
+    ) -> Result<Option<Repository>, Error> {
         let mut stmt = self.0.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM repository WHERE account = ?1 AND region = ?2 AND name = ?3"
         ))?;
-        let key = (registry.account.as_str(), registry.region.as_str(), name.as_str());
+        let key = (
+            registry.account.as_str(),
+            registry.region.as_str(),
+            name.as_str(),
+        );
         Ok(stmt.query_row(key, repository).optional()?)
     }
 
     /// A registry's repositories by name, those after `after` only.
-    pub fn repositories(&self, registry: &Registry, after: &str, limit: usize) -> Result<Vec<Repository>, Error> {
+    pub fn repositories(
+        &self,
+        registry: &Registry,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Repository>, Error> {
         let mut stmt = self.0.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM repository WHERE account = ?1 AND region = ?2 AND name > ?3 ORDER BY name LIMIT ?4"
         ))?;
-        let key = (registry.account.as_str(), registry.region.as_str(), after, limit);
+        let key = (
+            registry.account.as_str(),
+            registry.region.as_str(),
+            after,
+            limit,
+        );
         Ok(stmt.query_map(key, repository)?.collect::<Result<_, _>>()?)
     }
 }
@@ -107,10 +134,20 @@ impl Write<'_> {
     }
 
     /// Changes whether tags may move.
-    pub fn set_mutability(&self, repository: i64, mutability: Mutability, exclusions: &[String]) -> Result<(), Error> {
-        let mut stmt =
-            self.0.0.prepare_cached("UPDATE repository SET mutability = ?2, exclusions = ?3 WHERE id = ?1")?;
-        stmt.execute((repository, mutability.as_str(), serde_json::to_string(exclusions)?))?;
+    pub fn set_mutability(
+        &self,
+        repository: i64,
+        mutability: Mutability,
+        exclusions: &[String],
+    ) -> Result<(), Error> {
+        let mut stmt = self.0.0.prepare_cached(
+            "UPDATE repository SET mutability = ?2, exclusions = ?3 WHERE id = ?1",
+        )?;
+        stmt.execute((
+            repository,
+            mutability.as_str(),
+            serde_json::to_string(exclusions)?,
+        ))?;
         Ok(())
     }
 

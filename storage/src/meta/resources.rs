@@ -7,7 +7,9 @@ use crate::Error;
 impl Read<'_> {
     /// The tags of a resource.
     pub fn resource_tags(&self, arn: &str) -> Result<BTreeMap<String, String>, Error> {
-        let mut stmt = self.0.prepare_cached("SELECT key, value FROM resource_tag WHERE arn = ?1 ORDER BY key")?;
+        let mut stmt = self
+            .0
+            .prepare_cached("SELECT key, value FROM resource_tag WHERE arn = ?1 ORDER BY key")?;
         let rows = stmt.query_map([arn], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -26,14 +28,20 @@ impl Write<'_> {
 
     /// Removes a tag of a resource, if it is there.
     pub fn untag_resource(&self, arn: &str, key: &str) -> Result<(), Error> {
-        let mut stmt = self.0.0.prepare_cached("DELETE FROM resource_tag WHERE arn = ?1 AND key = ?2")?;
+        let mut stmt = self
+            .0
+            .0
+            .prepare_cached("DELETE FROM resource_tag WHERE arn = ?1 AND key = ?2")?;
         stmt.execute([arn, key])?;
         Ok(())
     }
 
     /// Removes every tag of a resource.
     pub fn forget_resource(&self, arn: &str) -> Result<(), Error> {
-        let mut stmt = self.0.0.prepare_cached("DELETE FROM resource_tag WHERE arn = ?1")?;
+        let mut stmt = self
+            .0
+            .0
+            .prepare_cached("DELETE FROM resource_tag WHERE arn = ?1")?;
         stmt.execute([arn])?;
         Ok(())
     }

@@ -7,7 +7,9 @@ use crate::Error;
 impl Read<'_> {
     /// A fact by its name.
     pub fn setting(&self, name: &str) -> Result<Option<String>, Error> {
-        let mut stmt = self.0.prepare_cached("SELECT value FROM setting WHERE name = ?1")?;
+        let mut stmt = self
+            .0
+            .prepare_cached("SELECT value FROM setting WHERE name = ?1")?;
         Ok(stmt.query_row([name], |row| row.get(0)).optional()?)
     }
 }
@@ -25,7 +27,10 @@ impl Write<'_> {
 
     /// Removes a fact.
     pub fn unset(&self, name: &str) -> Result<(), Error> {
-        self.0.0.prepare_cached("DELETE FROM setting WHERE name = ?1")?.execute([name])?;
+        self.0
+            .0
+            .prepare_cached("DELETE FROM setting WHERE name = ?1")?
+            .execute([name])?;
         Ok(())
     }
 

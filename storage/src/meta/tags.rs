@@ -8,8 +8,14 @@ use crate::Error;
 impl Read<'_> {
     /// What a tag names.
     pub fn tag(&self, repository: i64, name: &Tag) -> Result<Option<Digest>, Error> {
-        let mut stmt = self.0.prepare_cached("SELECT digest FROM tag WHERE repository = ?1 AND name = ?2")?;
-        Ok(stmt.query_row((repository, name.as_str()), |row| columns::parsed(row, "digest")).optional()?)
+        let mut stmt = self
+            .0
+            .prepare_cached("SELECT digest FROM tag WHERE repository = ?1 AND name = ?2")?;
+        Ok(stmt
+            .query_row((repository, name.as_str()), |row| {
+                columns::parsed(row, "digest")
+            })
+            .optional()?)
     }
 
     /// A repository's tags in lexical order, those after `after` only.
@@ -17,21 +23,28 @@ impl Read<'_> {
         let mut stmt = self.0.prepare_cached(
             "SELECT name FROM tag WHERE repository = ?1 AND name > ?2 ORDER BY name LIMIT ?3",
         )?;
-        let rows = stmt.query_map((repository, after, limit), |row| columns::parsed(row, "name"))?;
+        let rows = stmt.query_map((repository, after, limit), |row| {
+            columns::parsed(row, "name")
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// The tags that name a digest.
     pub fn tags_of(&self, repository: i64, digest: &Digest) -> Result<Vec<Tag>, Error> {
-        let mut stmt =
-            self.0.prepare_cached("SELECT name FROM tag WHERE repository = ?1 AND digest = ?2 ORDER BY name")?;
-        let rows = stmt.query_map((repository, digest.as_str()), |row| columns::parsed(row, "name"))?;
+        let mut stmt = self.0.prepare_cached(
+            "SELECT name FROM tag WHERE repository = ?1 AND digest = ?2 ORDER BY name",
+        )?;
+        let rows = stmt.query_map((repository, digest.as_str()), |row| {
+            columns::parsed(row, "name")
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// How many tags name a digest.
     pub fn count_tags_of(&self, repository: i64, digest: &Digest) -> Result<usize, Error> {
-        let mut stmt = self.0.prepare_cached("SELECT count(*) FROM tag WHERE repository = ?1 AND digest = ?2")?;
+        let mut stmt = self
+            .0
+            .prepare_cached("SELECT count(*) FROM tag WHERE repository = ?1 AND digest = ?2")?;
         Ok(stmt.query_row((repository, digest.as_str()), |row| row.get(0))?)
     }
 }
@@ -49,7 +62,10 @@ impl Write<'_> {
 
     /// Removes a tag; whether it was there.
     pub fn delete_tag(&self, repository: i64, name: &Tag) -> Result<bool, Error> {
-        let mut stmt = self.0.0.prepare_cached("DELETE FROM tag WHERE repository = ?1 AND name = ?2")?;
+        let mut stmt = self
+            .0
+            .0
+            .prepare_cached("DELETE FROM tag WHERE repository = ?1 AND name = ?2")?;
         Ok(stmt.execute((repository, name.as_str()))? > 0)
     }
 }

@@ -26,8 +26,7 @@ pub struct UploadRow {
     pub parts: Vec<String>,
 }
 
-const COLUMNS: &str =
-    "id, repository, principal, boot, created_ms, touched_ms, algorithm, size, midstate, head, multipart, parts";
+const COLUMNS: &str = "id, repository, principal, boot, created_ms, touched_ms, algorithm, size, midstate, head, multipart, parts";
 
 fn upload(row: &Row<'_>) -> Result<UploadRow, rusqlite::Error> {
     Ok(UploadRow {
@@ -48,16 +47,26 @@ fn upload(row: &Row<'_>) -> Result<UploadRow, rusqlite::Error> {
 
 impl Read<'_> {
     /// An upload of this repository and principal. Anyone else's is not there.
-    pub fn upload(&self, repository: i64, principal: &str, id: &UploadId) -> Result<Option<UploadRow>, Error> {
+    pub fn upload(
+        &self,
+        repository: i64,
+        principal: &str,
+        id: &UploadId,
+    ) -> Result<Option<UploadRow>, Error> {
         let mut stmt = self.0.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM upload WHERE id = ?1 AND repository = ?2 AND principal = ?3"
         ))?;
-        Ok(stmt.query_row((id.as_str(), repository, principal), upload).optional()?)
+        Ok(stmt
+            .query_row((id.as_str(), repository, principal), upload)
+            .optional()?)
     }
 
     /// How many uploads are under way.
     pub fn count_uploads(&self) -> Result<usize, Error> {
-        Ok(self.0.prepare_cached("SELECT count(*) FROM upload")?.query_row([], |row| row.get(0))?)
+        Ok(self
+            .0
+            .prepare_cached("SELECT count(*) FROM upload")?
+            .query_row([], |row| row.get(0))?)
     }
 
     /// Uploads that nobody touched since, the oldest first.
@@ -65,23 +74,34 @@ impl Read<'_> {
         let mut stmt = self.0.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM upload WHERE touched_ms < ?1 ORDER BY touched_ms LIMIT ?2"
         ))?;
-        Ok(stmt.query_map((before.as_ms(), limit), upload)?.collect::<Result<_, _>>()?)
+        Ok(stmt
+            .query_map((before.as_ms(), limit), upload)?
+            .collect::<Result<_, _>>()?)
     }
 
     /// Uploads that were written before the machine went down.
     pub fn uploads_of_other_boots(&self, boot: &str) -> Result<Vec<UploadRow>, Error> {
-        let mut stmt = self.0.prepare_cached(&format!("SELECT {COLUMNS} FROM upload WHERE boot <> ?1"))?;
+        let mut stmt = self
+            .0
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM upload WHERE boot <> ?1"))?;
         Ok(stmt.query_map([boot], upload)?.collect::<Result<_, _>>()?)
     }
 
     /// Whether an upload is under way.
     pub fn upload_exists(&self, id: &UploadId) -> Result<bool, Error> {
-        Ok(self.0.prepare_cached("SELECT 1 FROM upload WHERE id = ?1")?.exists([id.as_str()])?)
+        Ok(self
+            .0
+            .prepare_cached("SELECT 1 FROM upload WHERE id = ?1")?
+            .exists([id.as_str()])?)
     }
 
     pub(super) fn uploads_of(&self, repository: i64) -> Result<Vec<UploadRow>, Error> {
-        let mut stmt = self.0.prepare_cached(&format!("SELECT {COLUMNS} FROM upload WHERE repository = ?1"))?;
-        Ok(stmt.query_map([repository], upload)?.collect::<Result<_, _>>()?)
+        let mut stmt = self.0.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM upload WHERE repository = ?1"
+        ))?;
+        Ok(stmt
+            .query_map([repository], upload)?
+            .collect::<Result<_, _>>()?)
     }
 }
 
@@ -113,6 +133,11 @@ impl Write<'_> {
 
     /// Ends an upload; whether it was there.
     pub fn delete_upload(&self, id: &UploadId) -> Result<bool, Error> {
-        Ok(self.0.0.prepare_cached("DELETE FROM upload WHERE id = ?1")?.execute([id.as_str()])? > 0)
+        Ok(self
+            .0
+            .0
+            .prepare_cached("DELETE FROM upload WHERE id = ?1")?
+            .execute([id.as_str()])?
+            > 0)
     }
 }

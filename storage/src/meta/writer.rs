@@ -63,7 +63,12 @@ where
 
     fn answer(self: Box<Self>) {
         // The caller may have gone away; the change stands either way.
-        drop(self.reply.send(self.outcome.unwrap_or_else(|| Err(Error::Unavailable.into()))));
+        drop(
+            self.reply.send(
+                self.outcome
+                    .unwrap_or_else(|| Err(Error::Unavailable.into())),
+            ),
+        );
     }
 
     fn fail(self: Box<Self>, error: Error) {
@@ -110,7 +115,10 @@ impl Writer {
         }
         if let Err(error) = self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
             let error: &dyn std::error::Error = &error;
-            tracing::warn!(error, "the write-ahead log could not be emptied at shutdown");
+            tracing::warn!(
+                error,
+                "the write-ahead log could not be emptied at shutdown"
+            );
         }
     }
 
@@ -132,7 +140,10 @@ impl Writer {
 
     /// Runs and commits a batch. Gives it back if SQLite rolled the whole transaction back.
     fn attempt(&mut self, mut batch: Batch, durable: bool) -> Result<Batch, Batch> {
-        if let Err(e) = self.set_sync(durable).and_then(|()| self.conn.execute_batch("BEGIN IMMEDIATE")) {
+        if let Err(e) = self
+            .set_sync(durable)
+            .and_then(|()| self.conn.execute_batch("BEGIN IMMEDIATE"))
+        {
             self.broken(&e);
             fail_all(batch, || Error::Unavailable);
             return Ok(Vec::new());
@@ -153,7 +164,13 @@ impl Writer {
             if !full {
                 self.broken(&e);
             }
-            fail_all(batch, || if full { Error::Full } else { Error::Unavailable });
+            fail_all(batch, || {
+                if full {
+                    Error::Full
+                } else {
+                    Error::Unavailable
+                }
+            });
             return Ok(Vec::new());
         }
         Ok(batch)
@@ -185,7 +202,10 @@ impl Writer {
             self.healthy.store(false, Ordering::Release);
         }
         let error: &dyn std::error::Error = error;
-        tracing::error!(error, "the metadata store failed; writes are refused until a restart");
+        tracing::error!(
+            error,
+            "the metadata store failed; writes are refused until a restart"
+        );
     }
 }
 

@@ -1,0 +1,72 @@
+//! How ECR's registry says no.
+use http::HeaderValue;
+use wharf_types::Arn;
+
+use crate::Principal;
+
+/// The body of every 401: plain text, where the distribution specification asks for JSON.
+pub const UNAUTHORIZED: &str = "Not Authorized\n";
+
+/// The `Content-Type` of [`UNAUTHORIZED`].
+pub const UNAUTHORIZED_TYPE: &str = "text/plain; charset=utf-8";
+
+/// The message of a 403 (`DENIED`) for a password that was valid once.
+pub const EXPIRED: &str = "Your authorization token has expired. Reauthenticate and try again.";
+
+/// The `WWW-Authenticate` header of a 401. `host` is the `Host` that the client asked for, with its
+/// port; what cannot be part of one is left out.
+pub fn www_authenticate(host: &str) -> HeaderValue {
+    let host: String = host
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']'))
+        .collect();
+    let value = format!(r#"Basic realm="https://{host}/",service="ecr.amazonaws.com""#);
+    HeaderValue::try_from(value).unwrap_or_else(|_never| {
+        HeaderValue::from_static(r#"Basic realm="https://localhost/",service="ecr.amazonaws.com""#)
+    })
+}
+
+/// The message of a 403 for what no policy allows. `action` is like `ecr:PutImage`.
+pub fn denied(principal: &Principal, action: &str, resource: &Arn) -> String {
+    let arn = &principal.arn;
+    format!(
+        "User: {arn} is not authorized to perform: {action} on resource: {resource} \
+         because no identity-based policy allows the {action} action"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a1_the_challenge_is_byte_for_byte_that_of_ecr() {
+        let host = "000000000000.dkr.ecr.us-east-1.amazonaws.com";
+        assert_eq!(
+            www_authenticate(host),
+            "Basic realm=\"https://000000000000.dkr.ecr.us-east-1.amazonaws.com/\",\
+             service=\"ecr.amazonaws.com\""
+        );
+        assert_eq!(UNAUTHORIZED.len(), 15);
+    }
+
+    #[test]
+    fn a_host_cannot_add_to_the_challenge() {
+        assert_eq!(
+            www_authenticate("[::1]:4566\",x=\"\r\nSet-Cookie: a=\u{e9}"),
+            "Basic realm=\"https://[::1]:4566xSet-Cookie:a/\",service=\"ecr.amazonaws.com\""
+        );
+    }
+
+    #[test]
+    fn a_denial_names_who_what_and_where() {
+        let principal = Principal::local("AKIDEXAMPLE", &"000000000000".parse().unwrap());
+        let resource = "arn:aws:ecr:us-east-1:000000000000:repository/shop/web";
+        assert_eq!(
+            denied(&principal, "ecr:PutImage", &resource.parse().unwrap()),
+            "User: arn:aws:iam::000000000000:user/AKIDEXAMPLE is not authorized to perform: \
+             ecr:PutImage on resource: arn:aws:ecr:us-east-1:000000000000:repository/shop/web \
+             because no identity-based policy allows the ecr:PutImage action"
+        );
+    }
+}

@@ -1,0 +1,21 @@
+//! What can go wrong outside the two protocols, which have [`SigError`](crate::SigError) and
+//! [`TokenError`](crate::TokenError).
+
+/// A key, a header or a file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("a signing key has 32 bytes, this one has {0}")]
+    KeyLength(usize),
+    #[error("the signing key is all zeros")]
+    KeyIsZero,
+    #[error("the system gave no random bytes")]
+    Random(#[source] getrandom::Error),
+    #[error("cannot make a registry password")]
+    Token(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("malformed Authorization header: {0}")]
+    Basic(&'static str),
+    #[error("credentials file, line {line}: {problem}")]
+    CredentialsFile { line: usize, problem: &'static str },
+    #[error("cannot sign a request without a valid host and access key")]
+    Unsignable,
+}

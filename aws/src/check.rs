@@ -1,0 +1,150 @@
+//! What the model of AWS demands of inputs, and how ECR says that it is not met.
+use wharf_types::{AccountId, Arn, Digest, Registry, RepoName, Tag};
+
+use crate::{Cx, Exception};
+
+const NAME: &str = "(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*";
+
+fn unsatisfied(member: &str, constraint: &str) -> Exception {
+    Exception::invalid_parameter(format!(
+        "Invalid parameter at '{member}' failed to satisfy constraint: '{constraint}'"
+    ))
+}
+
+/// A member that must be there.
+pub(crate) fn required<T>(member: &str, value: Option<T>) -> Result<T, Exception> {
+    value.ok_or_else(|| unsatisfied(member, "Member must not be null"))
+}
+
+/// A member that holds a list of a limited length.
+pub(crate) fn list<T>(
+    member: &str,
+    value: Option<Vec<T>>,
+    min: usize,
+    max: usize,
+) -> Result<Vec<T>, Exception> {
+    let list = required(member, value)?;
+    if list.len() < min {
+        return Err(unsatisfied(
+            member,
+            &format!("Member must have length greater than or equal to {min}"),
+        ));
+    }
+    if list.len() > max {
+        return Err(unsatisfied(
+            member,
+            &format!("Member must have length less than or equal to {max}"),
+        ));
+    }
+    Ok(list)
+}
+
+/// `repositoryName`.
+pub(crate) fn repository_name(value: Option<String>) -> Result<RepoName, Exception> {
+    let name = required("repositoryName", value)?;
+    if name.len() < 2 {
+        return Err(unsatisfied(
+            "repositoryName",
+            "Member must have length greater than or equal to 2",
+        ));
+    }
+    if name.len() > RepoName::MAX {
+        return Err(unsatisfied(
+            "repositoryName",
+            "Member must have length less than or equal to 256",
+        ));
+    }
+    name.parse().map_err(|_| {
+        unsatisfied(
+            "repositoryName",
+            &format!("must satisfy regular expression '{NAME}'"),
+        )
+    })
+}
+
+/// `registryId`: the registry that is meant, which is the caller's own unless it says otherwise.
+pub(crate) fn registry(cx: &Cx, id: Option<&str>) -> Result<Registry, Exception> {
+    let Some(id) = id else {
+        return Ok(cx.registry.clone());
+    };
+    let account: AccountId = id
+        .parse()
+        .map_err(|_| unsatisfied("registryId", "must satisfy regular expression '[0-9]{12}'"))?;
+    Ok(Registry {
+        account,
+        region: cx.registry.region.clone(),
+    })
+}
+
+/// The registry of an operation on a repository. That of another account has nothing to show.
+pub(crate) fn own_registry(
+    cx: &Cx,
+    id: Option<&str>,
+    name: &RepoName,
+) -> Result<Registry, Exception> {
+    let registry = registry(cx, id)?;
+    if registry.account == cx.registry.account {
+        return Ok(registry);
+    }
+    Err(wharf_registry::Error::RepositoryNotFound {
+        registry,
+        name: name.clone(),
+    }
+    .into())
+}
+
+/// `maxResults`: 1 to `most`.
+pub(crate) fn max_results(
+    value: Option<i64>,
+    default: usize,
+    most: usize,
+) -> Result<usize, Exception> {
+    let Some(value) = value else {
+        return Ok(default);
+    };
+    match usize::try_from(value) {
+        Ok(n) if (1..=most).contains(&n) => Ok(n),
+        _ => Err(unsatisfied(
+            "maxResults",
+            &format!("Member must have value between 1 and {most}"),
+        )),
+    }
+}
+
+/// `imageTag`: what can be a tag at all.
+pub(crate) fn tag(value: &str) -> Result<Tag, Exception> {
+    value.parse().map_err(|_| {
+        unsatisfied(
+            "imageTag",
+            "must satisfy regular expression '[a-zA-Z0-9_][a-zA-Z0-9._-]{0,299}'",
+        )
+    })
+}
+
+/// `imageDigest`.
+pub(crate) fn digest(value: &str) -> Result<Digest, Exception> {
+    value.parse().map_err(|_| {
+        unsatisfied(
+            "imageDigest",
+            "must satisfy regular expression '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'",
+        )
+    })
+}
+
+/// `resourceArn` of a repository in the caller's registry.
+pub(crate) fn repository_arn(
+    cx: &Cx,
+    value: Option<String>,
+) -> Result<(Registry, RepoName), Exception> {
+    let text = required("resourceArn", value)?;
+    let arn: Option<Arn> = text.parse().ok();
+    let Some((registry, name)) = arn.as_ref().and_then(Arn::as_repository) else {
+        return Err(Exception::invalid_parameter(format!(
+            "Invalid parameter at 'resourceArn' failed to satisfy constraint: 'Invalid ARN: {text}'"
+        )));
+    };
+    if registry != cx.registry {
+        return Err(wharf_registry::Error::RepositoryNotFound { registry, name }.into());
+    }
+    Ok((registry, name))
+}

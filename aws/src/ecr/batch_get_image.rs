@@ -1,0 +1,74 @@
+//! Manifests of images by tag or digest.
+use serde::{Deserialize, Serialize};
+use wharf_registry::{Error, images, repositories};
+
+use super::model::{Failure, Image, ImageId, image_ids};
+use crate::{Cx, Exception, check, operation::Operation};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BatchGetImage {
+    registry_id: Option<String>,
+    repository_name: Option<String>,
+    image_ids: Option<Vec<ImageId>>,
+    /// Manifests are never converted, so there is nothing to choose from.
+    accepted_media_types: Option<Vec<String>>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Output {
+    images: Vec<Image>,
+    failures: Vec<Failure>,
+}
+
+impl Operation for BatchGetImage {
+    const NAME: &'static str = "BatchGetImage";
+    type Output = Output;
+
+    async fn run(self, cx: Cx) -> Result<Output, Exception> {
+        let name = check::repository_name(self.repository_name)?;
+        let registry = check::own_registry(&cx, self.registry_id.as_deref(), &name)?;
+        let ids = image_ids(self.image_ids)?;
+        if let Some(types) = self.accepted_media_types {
+            check::list("acceptedMediaTypes", Some(types), 1, 100)?;
+        }
+        let got = cx.domain.store.meta().read(move |tx| {
+            let repository = repositories::find(tx, &registry, &name)?;
+            let (mut found, mut failures) = (Vec::new(), Vec::new());
+            for id in ids {
+                let wanted = match id.parse() {
+                    Ok(wanted) => wanted,
+                    Err(failure) => {
+                        failures.push(failure);
+                        continue;
+                    }
+                };
+                match wanted.resolve(tx, repository.id)? {
+                    Err(unresolved) => failures.push(unresolved.failure(&id)),
+                    Ok(digest) => match tx.manifest(repository.id, &digest)? {
+                        Some(row) => found.push((ImageId::of(&digest, wanted.tag.as_ref()), row)),
+                        None => {
+                            failures.push(id.failed("ImageNotFound", "Requested image not found"))
+                        }
+                    },
+                }
+            }
+            Ok::<_, Error>((repository, found, failures))
+        });
+        let (repository, found, failures) = got.await?;
+        let images = found.into_iter().map(|(image_id, row)| {
+            images::pulled(&cx.domain, &repository, &row);
+            Image {
+                registry_id: repository.registry.account.to_string(),
+                repository_name: repository.name.to_string(),
+                image_id,
+                image_manifest_media_type: row.media_type,
+                image_manifest: String::from_utf8_lossy(&row.bytes).into_owned(),
+            }
+        });
+        Ok(Output {
+            images: images.collect(),
+            failures,
+        })
+    }
+}

@@ -1,0 +1,345 @@
+//! Shapes that several operations share, and their constraints.
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use wharf_storage::{Mutability, Repository as Stored};
+use wharf_types::{Arn, Digest, Manifest, ManifestRef, Tag as ImageTag};
+
+use crate::{Cx, Exception, check};
+
+/// The most tags of a resource.
+const MAX_RESOURCE_TAGS: usize = 50;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Repository {
+    repository_arn: String,
+    registry_id: String,
+    repository_name: String,
+    repository_uri: String,
+    created_at: f64,
+    image_tag_mutability: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    image_tag_mutability_exclusion_filters: Vec<ExclusionFilter>,
+    image_scanning_configuration: ScanningConfiguration,
+    encryption_configuration: serde_json::Value,
+}
+
+impl Repository {
+    pub(super) fn new(cx: &Cx, r: Stored) -> Self {
+        Self {
+            repository_arn: Arn::repository(&r.registry, &r.name).to_string(),
+            registry_id: r.registry.account.to_string(),
+            repository_uri: cx.names.repository_uri(&r.registry, &r.name, &cx.host),
+            repository_name: r.name.into(),
+            created_at: r.created.as_secs_f64(),
+            image_tag_mutability: r.mutability.as_str(),
+            image_tag_mutability_exclusion_filters: ExclusionFilter::all(&r.exclusions),
+            image_scanning_configuration: ScanningConfiguration {
+                scan_on_push: r.scan_on_push,
+            },
+            encryption_configuration: r.encryption,
+        }
+    }
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ScanningConfiguration {
+    #[serde(default)]
+    pub(super) scan_on_push: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ExclusionFilter {
+    filter_type: String,
+    filter: String,
+}
+
+impl ExclusionFilter {
+    pub(super) fn all(filters: &[String]) -> Vec<Self> {
+        let one = |filter: &String| Self {
+            filter_type: "WILDCARD".into(),
+            filter: filter.clone(),
+        };
+        filters.iter().map(one).collect()
+    }
+}
+
+/// `imageTagMutability` and its filters, which go together: the modes with exclusions need some,
+/// the others must have none.
+pub(super) fn mutability(
+    mode: Option<&str>,
+    filters: Option<Vec<ExclusionFilter>>,
+) -> Result<(Mutability, Vec<String>), Exception> {
+    let invalid = |constraint: &str| {
+        Exception::invalid_parameter(format!(
+            "Invalid parameter at 'imageTagMutabilityExclusionFilters' failed to satisfy constraint: '{constraint}'"
+        ))
+    };
+    let mode: Mutability = mode.unwrap_or("MUTABLE").parse().map_err(|_| {
+        Exception::invalid_parameter(
+            "Invalid parameter at 'imageTagMutability' failed to satisfy constraint: 'Member must satisfy enum value set: \
+             [IMMUTABLE, MUTABLE, IMMUTABLE_WITH_EXCLUSION, MUTABLE_WITH_EXCLUSION]'",
+        )
+    })?;
+    let excludes = matches!(
+        mode,
+        Mutability::MutableWithExclusion | Mutability::ImmutableWithExclusion
+    );
+    let filters = filters.unwrap_or_default();
+    if excludes && filters.is_empty() {
+        return Err(invalid("filters are required with this mutability"));
+    }
+    if !excludes && !filters.is_empty() {
+        return Err(invalid(
+            "filters are only allowed with a mutability that has exclusions",
+        ));
+    }
+    if filters.len() > 5 {
+        return Err(invalid("Member must have length less than or equal to 5"));
+    }
+    for f in &filters {
+        let word = |b: u8| b.is_ascii_alphanumeric() || b"._*-".contains(&b);
+        if f.filter_type != "WILDCARD" {
+            return Err(invalid(
+                "filterType must satisfy enum value set: [WILDCARD]",
+            ));
+        }
+        if f.filter.is_empty() || f.filter.len() > 128 || !f.filter.bytes().all(word) {
+            return Err(invalid(
+                "filter must satisfy regular expression '^[0-9a-zA-Z._*-]{1,128}$'",
+            ));
+        }
+        if f.filter.matches('*').count() > 2 {
+            return Err(invalid("a filter can have at most two wildcards"));
+        }
+    }
+    Ok((mode, filters.into_iter().map(|f| f.filter).collect()))
+}
+
+/// A tag of a resource; its members are capitalised, unlike all others.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Tag {
+    pub(super) key: Option<String>,
+    pub(super) value: Option<String>,
+}
+
+/// `tags` of a request, checked.
+pub(super) fn resource_tags(tags: Vec<Tag>) -> Result<BTreeMap<String, String>, Exception> {
+    let mut found = BTreeMap::new();
+    for Tag { key, value } in tags {
+        let (key, value) = (key.unwrap_or_default(), value.unwrap_or_default());
+        let invalid = |text: &str| {
+            Exception::client(
+                "InvalidTagParameterException",
+                format!("Invalid parameter at 'tags' failed to satisfy constraint: '{text}'"),
+            )
+        };
+        if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 {
+            return Err(invalid(
+                "a key has 1 to 128 characters, a value at most 256",
+            ));
+        }
+        if key.starts_with("aws:") {
+            return Err(invalid("keys with the prefix 'aws:' are reserved"));
+        }
+        if found.insert(key, value).is_some() {
+            return Err(invalid("a key is there twice"));
+        }
+    }
+    too_many_tags(found.len())?;
+    Ok(found)
+}
+
+/// How many tags a resource may have.
+pub(super) fn too_many_tags(count: usize) -> Result<(), Exception> {
+    if count > MAX_RESOURCE_TAGS {
+        return Err(Exception::client(
+            "TooManyTagsException",
+            format!(
+                "The list of tags on the repository is over the limit of {MAX_RESOURCE_TAGS} tags"
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// An image by tag, digest, or both.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ImageId {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) image_digest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) image_tag: Option<String>,
+}
+
+impl ImageId {
+    pub(super) fn of(digest: &Digest, tag: Option<&ImageTag>) -> Self {
+        Self {
+            image_digest: Some(digest.to_string()),
+            image_tag: tag.map(ToString::to_string),
+        }
+    }
+
+    /// What the id asks for, or the failure that it is.
+    pub(super) fn parse(&self) -> Result<Wanted, Failure> {
+        let digest = match self.image_digest.as_deref().map(str::parse).transpose() {
+            Ok(digest) => digest,
+            Err(_) => return Err(self.failed("InvalidImageDigest", "Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'")),
+        };
+        let tag = match self.image_tag.as_deref().map(str::parse).transpose() {
+            Ok(tag) => tag,
+            Err(_) => return Err(self.failed("InvalidImageTag", "Invalid request parameters: image tag should satisfy the regex '[a-zA-Z0-9_][a-zA-Z0-9._-]{0,299}'")),
+        };
+        match (digest, tag) {
+            (None, None) => Err(self.failed(
+                "MissingDigestAndTag",
+                "Invalid request parameters: both tag and digest cannot be null",
+            )),
+            (digest, tag) => Ok(Wanted { digest, tag }),
+        }
+    }
+
+    pub(super) fn failed(&self, code: &'static str, reason: impl Into<String>) -> Failure {
+        Failure {
+            image_id: self.clone(),
+            failure_code: code,
+            failure_reason: reason.into(),
+        }
+    }
+}
+
+/// A parsed [`ImageId`].
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) digest: Option<Digest>,
+    pub(super) tag: Option<ImageTag>,
+}
+
+impl Wanted {
+    /// Finds the image's digest in a repository. With both, the tag must name the digest.
+    pub(super) fn resolve(
+        &self,
+        tx: &wharf_storage::Read<'_>,
+        repository: i64,
+    ) -> Result<Result<Digest, Unresolved>, wharf_storage::Error> {
+        let tagged = match &self.tag {
+            None => None,
+            Some(tag) => match tx.resolve(repository, &ManifestRef::Tag(tag.clone()))? {
+                None => return Ok(Err(Unresolved::NotFound)),
+                found => found,
+            },
+        };
+        Ok(match (tagged, &self.digest) {
+            (Some(tagged), Some(digest)) if tagged != *digest => Err(Unresolved::Differs),
+            (Some(digest), _) => Ok(digest),
+            (None, Some(digest)) if tx.manifest_size(repository, digest)?.is_some() => {
+                Ok(digest.clone())
+            }
+            (None, _) => Err(Unresolved::NotFound),
+        })
+    }
+}
+
+/// Why an image was not found.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Unresolved {
+    NotFound,
+    Differs,
+}
+
+impl Unresolved {
+    pub(super) fn failure(self, id: &ImageId) -> Failure {
+        match self {
+            Self::NotFound => id.failed("ImageNotFound", "Requested image not found"),
+            Self::Differs => id.failed(
+                "ImageTagDoesNotMatchDigest",
+                "Invalid request parameters: tag does not point to the digest",
+            ),
+        }
+    }
+}
+
+/// One id of a batch that failed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Failure {
+    pub(super) image_id: ImageId,
+    pub(super) failure_code: &'static str,
+    pub(super) failure_reason: String,
+}
+
+/// A stored manifest.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Image {
+    pub(super) registry_id: String,
+    pub(super) repository_name: String,
+    pub(super) image_id: ImageId,
+    pub(super) image_manifest: String,
+    pub(super) image_manifest_media_type: String,
+}
+
+/// `filter` of lists of images.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ImageFilter {
+    #[serde(default)]
+    tag_status: Option<String>,
+}
+
+impl ImageFilter {
+    /// Whether images with or without tags are listed.
+    pub(super) fn wants(self) -> Result<Wants, Exception> {
+        match self.tag_status.as_deref() {
+            None | Some("ANY") => Ok(Wants {
+                tagged: true,
+                untagged: true,
+            }),
+            Some("TAGGED") => Ok(Wants {
+                tagged: true,
+                untagged: false,
+            }),
+            Some("UNTAGGED") => Ok(Wants {
+                tagged: false,
+                untagged: true,
+            }),
+            Some(_) => Err(Exception::invalid_parameter(
+                "Invalid parameter at 'filter.tagStatus' failed to satisfy constraint: 'Member must satisfy enum value set: [TAGGED, UNTAGGED, ANY]'",
+            )),
+        }
+    }
+}
+
+/// Which images are listed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wants {
+    pub(super) tagged: bool,
+    pub(super) untagged: bool,
+}
+
+/// Reads `imageManifest` with an optional media type beside it.
+pub(super) fn manifest(
+    text: String,
+    media_type: Option<&str>,
+) -> Result<Manifest<bytes::Bytes>, Exception> {
+    let bytes = bytes::Bytes::from(text);
+    let parsed = match media_type {
+        Some(media_type) => Manifest::parse(Some(media_type), bytes),
+        None => Manifest::infer(bytes),
+    };
+    parsed.map_err(|e| {
+        Exception::invalid_parameter(format!(
+            "Invalid parameter at 'ImageManifest' failed to satisfy constraint: '{e}'"
+        ))
+    })
+}
+
+/// `imageIds`: 1 to 100.
+pub(super) fn image_ids(ids: Option<Vec<ImageId>>) -> Result<Vec<ImageId>, Exception> {
+    check::list("imageIds", ids, 1, 100)
+}

@@ -1,0 +1,121 @@
+//! Errors as AWS clients see them, and the one translation of the domain's errors.
+use http::StatusCode;
+use serde_json::{Map, Value};
+use wharf_auth::SigError;
+use wharf_registry::Error as DomainError;
+use wharf_storage::Error as StoreError;
+
+/// An error of an operation.
+#[derive(Debug, thiserror::Error)]
+#[error("{kind}: {message}")]
+pub struct Exception {
+    pub(crate) kind: &'static str,
+    pub(crate) status: StatusCode,
+    pub(crate) message: String,
+    /// Members besides the message.
+    pub(crate) members: Map<String, Value>,
+}
+
+impl Exception {
+    pub(crate) fn client(kind: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            status: StatusCode::BAD_REQUEST,
+            message: message.into(),
+            members: Map::new(),
+        }
+    }
+
+    pub(crate) fn invalid_parameter(message: impl Into<String>) -> Self {
+        Self::client("InvalidParameterException", message)
+    }
+
+    pub(crate) fn serialization(e: &serde_json::Error) -> Self {
+        Self::client("SerializationException", e.to_string())
+    }
+
+    pub(crate) fn unknown_operation() -> Self {
+        Self::client(
+            "UnknownOperationException",
+            "The operation is not known to this service",
+        )
+    }
+
+    pub(crate) fn not_implemented(service: &str, operation: &str) -> Self {
+        let message = format!("wharf does not do {service}:{operation} yet");
+        Self {
+            status: StatusCode::NOT_IMPLEMENTED,
+            ..Self::client("NotImplementedException", message)
+        }
+    }
+
+    /// Something that is our fault: the client learns nothing, the log everything.
+    pub(crate) fn internal(error: impl std::error::Error + 'static) -> Self {
+        let error: &dyn std::error::Error = &error;
+        tracing::error!(error, "an operation failed");
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            ..Self::client(
+                "ServerException",
+                "An internal error occurred. Try again later.",
+            )
+        }
+    }
+}
+
+impl From<SigError> for Exception {
+    fn from(e: SigError) -> Self {
+        Self::client(e.code(), e.message())
+    }
+}
+
+impl From<wharf_types::Invalid> for Exception {
+    fn from(e: wharf_types::Invalid) -> Self {
+        Self::invalid_parameter(e.to_string())
+    }
+}
+
+impl From<DomainError> for Exception {
+    fn from(e: DomainError) -> Self {
+        let kind = match &e {
+            DomainError::RepositoryNotFound { .. } => "RepositoryNotFoundException",
+            DomainError::RepositoryExists { .. } => "RepositoryAlreadyExistsException",
+            DomainError::RepositoryNotEmpty { .. } => "RepositoryNotEmptyException",
+            DomainError::ManifestUnknown => "ImageNotFoundException",
+            DomainError::LayersMissing { .. } | DomainError::BlobUnknown { .. } => {
+                "LayersNotFoundException"
+            }
+            DomainError::ImagesMissing { .. } => "ReferencedImagesNotFoundException",
+            DomainError::DigestDiffers { .. } => "ImageDigestDoesNotMatchException",
+            DomainError::TagImmutable { .. } => "ImageTagAlreadyExistsException",
+            DomainError::TooManyTags { .. } | DomainError::TooManyUploads => {
+                "LimitExceededException"
+            }
+            DomainError::UploadUnknown => "UploadNotFoundException",
+            DomainError::RangeInvalid { .. } => "InvalidLayerPartException",
+            DomainError::Manifest(_)
+            | DomainError::SizeDiffers { .. }
+            | DomainError::ManifestReferenced { .. }
+            | DomainError::BlobReferenced { .. }
+            | DomainError::SizeInvalid
+            | DomainError::TooLarge { .. }
+            | DomainError::BodyBroken => "InvalidParameterException",
+            DomainError::Store(
+                StoreError::Unavailable | StoreError::Full | StoreError::Object(_),
+            ) => {
+                return Self {
+                    status: StatusCode::SERVICE_UNAVAILABLE,
+                    ..Self::internal(e)
+                };
+            }
+            DomainError::Store(_) => return Self::internal(e),
+        };
+        Self::client(kind, e.to_string())
+    }
+}
+
+impl From<StoreError> for Exception {
+    fn from(e: StoreError) -> Self {
+        DomainError::from(e).into()
+    }
+}

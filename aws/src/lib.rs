@@ -1,0 +1,62 @@
+//! AWS's protocols, and one file an operation that calls the domain.
+//!
+//! An operation is its request type: one file and one row in its service's table. Routing, metric
+//! labels and the tables in the docs read that row.
+
+mod check;
+mod ecr;
+mod error;
+mod names;
+mod operation;
+mod page;
+mod protocol;
+mod serve;
+mod sts;
+
+use std::sync::Arc;
+
+pub use error::Exception;
+pub use names::{Names, UriStyle};
+pub use operation::Cx;
+pub use serve::{Gate, Named, is_aws, serve};
+
+/// A service and what it can do, for the docs and `/_wharf/info`.
+#[derive(Clone, Debug)]
+pub struct Coverage {
+    /// The name in the SigV4 scope.
+    pub service: &'static str,
+    /// Operations that work.
+    pub done: Vec<&'static str>,
+    /// Operations that are known and answered with 501.
+    pub missing: Vec<&'static str>,
+}
+
+/// What works, service by service.
+pub fn coverage() -> Vec<Coverage> {
+    serve::SERVICES
+        .iter()
+        .map(|service| {
+            let done: Vec<_> = service.operations.iter().map(|entry| entry.name).collect();
+            let missing = service
+                .known
+                .iter()
+                .copied()
+                .filter(|name| !done.contains(name))
+                .collect();
+            Coverage {
+                service: service.name,
+                done,
+                missing,
+            }
+        })
+        .collect()
+}
+
+/// How the keys of callers are checked.
+#[derive(Clone, Debug)]
+pub enum Auth {
+    /// Any key is good; only the form of signatures is checked.
+    Local,
+    /// Signatures are verified against these keys.
+    Strict(Arc<wharf_auth::Keys>),
+}

@@ -1,0 +1,116 @@
+//! One type per call, one row per operation.
+use std::pin::Pin;
+
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
+use wharf_auth::Principal;
+use wharf_types::{AccountId, Registry};
+
+use crate::{Exception, Names};
+
+/// What every operation may use.
+#[derive(Clone, Debug)]
+pub struct Cx {
+    pub domain: wharf_registry::Cx,
+    /// Who calls.
+    pub principal: Principal,
+    /// The caller's account in the region of the signature.
+    pub registry: Registry,
+    pub names: Names,
+    /// The `Host` of the request and whether it came over TLS: what the client can reach us by.
+    pub host: String,
+    pub tls: bool,
+    pub default_account: AccountId,
+}
+
+impl Cx {
+    /// The caller as the domain knows one.
+    pub(crate) fn caller(&self) -> wharf_registry::Caller {
+        wharf_registry::Caller {
+            principal: self.principal.clone(),
+            registry: self.registry.clone(),
+        }
+    }
+}
+
+/// One AWS API call. The request type *is* the operation.
+pub(crate) trait Operation: DeserializeOwned + Send + 'static {
+    /// The name after the dot in `X-Amz-Target`, or the value of `Action`.
+    const NAME: &'static str;
+    /// The success body.
+    type Output: Serialize + Send;
+    /// Performs the call.
+    fn run(self, cx: Cx) -> impl Future<Output = Result<Self::Output, Exception>> + Send;
+}
+
+type Reply = Pin<Box<dyn Future<Output = Result<serde_json::Value, Exception>> + Send>>;
+
+/// A row of a service's table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    pub(crate) call: fn(Cx, Bytes) -> Reply,
+}
+
+impl Entry {
+    /// The row for `O`.
+    pub(crate) const fn of<O: Operation>() -> Self {
+        Self {
+            name: O::NAME,
+            call: |cx, body| Box::pin(call::<O>(cx, body)),
+        }
+    }
+}
+
+async fn call<O: Operation>(cx: Cx, body: Bytes) -> Result<serde_json::Value, Exception> {
+    // An absent body is an empty object, as the SDKs see it.
+    let body = if body.is_empty() {
+        Bytes::from_static(b"{}")
+    } else {
+        body
+    };
+    let operation: O = serde_json::from_slice(&body).map_err(|e| Exception::serialization(&e))?;
+    let output = operation.run(cx).await?;
+    serde_json::to_value(output).map_err(Exception::internal)
+}
+
+/// The protocols of AWS that services speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// `POST /` with JSON and `X-Amz-Target`.
+    Json11 {
+        /// What comes before the dot.
+        target: &'static str,
+    },
+    /// `POST /` with a form that names the `Action`; answers are XML.
+    Query { namespace: &'static str },
+}
+
+/// A service of AWS.
+#[derive(Debug)]
+pub(crate) struct Service {
+    /// The name in the SigV4 scope.
+    pub(crate) name: &'static str,
+    pub(crate) protocol: Protocol,
+    pub(crate) operations: &'static [Entry],
+    /// Every operation that AWS has, so that what is missing is told apart from what never was.
+    pub(crate) known: &'static [&'static str],
+}
+
+impl Service {
+    pub(crate) async fn dispatch(
+        &self,
+        cx: Cx,
+        name: &str,
+        body: Bytes,
+    ) -> Result<serde_json::Value, Exception> {
+        let Some(entry) = self.operations.iter().find(|entry| entry.name == name) else {
+            return Err(if self.known.contains(&name) {
+                Exception::not_implemented(self.name, name)
+            } else {
+                Exception::unknown_operation()
+            });
+        };
+        (entry.call)(cx, body).await
+    }
+}

@@ -1,0 +1,237 @@
+//! Which service and operation a request means, and whether it may be asked.
+use std::sync::Arc;
+
+use axum::{body::Body, extract::Request, response::Response};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
+use http_body_util::{BodyExt as _, Limited};
+use wharf_auth::{Payload, Principal, Signed, sigv4};
+use wharf_types::Registry;
+
+use crate::{
+    Auth, Cx, Exception, Names, ecr,
+    operation::{Protocol, Service},
+    protocol::{json11, query},
+    sts,
+};
+
+/// Every service, by the name in the signature's scope.
+pub(crate) const SERVICES: &[Service] = &[ecr::SERVICE, sts::SERVICE];
+
+/// The largest body: a manifest of 4 MiB in JSON, where every byte may be escaped, or a layer part.
+const MAX_BODY: usize = 32 * 1024 * 1024;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+
+/// What the door needs besides the domain.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    pub domain: wharf_registry::Cx,
+    pub auth: Auth,
+    pub names: Names,
+}
+
+/// Whether a request is for this door: it is signed, or names a target.
+pub fn is_aws(parts: &Parts) -> bool {
+    let signed = parts
+        .headers
+        .get(header::AUTHORIZATION)
+        .is_some_and(|value| value.as_bytes().starts_with(b"AWS4-"));
+    signed
+        || parts.headers.contains_key(TARGET)
+        || parts
+            .uri
+            .query()
+            .is_some_and(|q| q.contains("X-Amz-Signature="))
+}
+
+/// Answers a request of an AWS client. The operation's name is an extension of the answer.
+pub async fn serve(gate: &Gate, tls: bool, request: Request) -> Response {
+    let request_id = uuid::Uuid::new_v4().to_string();
+    let (parts, body) = request.into_parts();
+    let found = find(&parts);
+    let mut response = match found {
+        Err(e) => json11::error(e),
+        Ok((service, signed)) => {
+            let outcome = run(gate, service, signed, &parts, body, tls).await;
+            let (name, outcome) = outcome;
+            let mut response = match (service.protocol, outcome) {
+                (Protocol::Json11 { .. }, Ok(output)) => json11::answer(&output),
+                (Protocol::Json11 { .. }, Err(e)) => json11::error(e),
+                (Protocol::Query { namespace }, Ok(output)) => {
+                    query::answer(namespace, &name, &request_id, &output)
+                }
+                (Protocol::Query { namespace }, Err(e)) => query::error(namespace, &request_id, &e),
+            };
+            if let Some(entry) = service.operations.iter().find(|entry| entry.name == name) {
+                response.extensions_mut().insert(Named(entry.name));
+            }
+            response
+        }
+    };
+    if let Ok(id) = HeaderValue::try_from(request_id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// The row's name, for logs and metrics.
+#[derive(Clone, Copy, Debug)]
+pub struct Named(pub &'static str);
+
+fn find(parts: &Parts) -> Result<(&'static Service, Signed), Exception> {
+    let signed = sigv4::parse(parts)?;
+    let name = signed.scope.service.as_str();
+    let service = SERVICES.iter().find(|service| service.name == name);
+    let missing = || Exception {
+        status: StatusCode::NOT_IMPLEMENTED,
+        ..Exception::client(
+            "NotImplementedException",
+            format!("wharf does not have the service {name:?}"),
+        )
+    };
+    Ok((service.ok_or_else(missing)?, signed))
+}
+
+type Outcome = (String, Result<serde_json::Value, Exception>);
+
+async fn run(
+    gate: &Gate,
+    service: &Service,
+    signed: Signed,
+    parts: &Parts,
+    body: Body,
+    tls: bool,
+) -> Outcome {
+    let body = match read(parts, service, body).await {
+        Ok(body) => body,
+        Err(e) => return (String::new(), Err(e)),
+    };
+    let principal = match identify(gate, &signed, parts, &body) {
+        Ok(principal) => principal,
+        Err(e) => return (String::new(), Err(e)),
+    };
+    let (name, input) = match service.protocol {
+        Protocol::Json11 { target } => (json_operation(parts, target), body),
+        Protocol::Query { .. } => {
+            let members = query::members(&body);
+            let action = members
+                .get("Action")
+                .and_then(|a| a.as_str())
+                .unwrap_or_default()
+                .to_owned();
+            (
+                action,
+                Bytes::from(serde_json::Value::Object(members).to_string()),
+            )
+        }
+    };
+    let host = parts
+        .headers
+        .get(header::HOST)
+        .and_then(|h| h.to_str().ok())
+        .unwrap_or_default();
+    let cx = Cx {
+        domain: gate.domain.clone(),
+        registry: Registry {
+            account: principal.account.clone(),
+            region: signed.scope.region,
+        },
+        principal,
+        names: gate.names.clone(),
+        host: host.to_owned(),
+        tls,
+        default_account: gate.names.default.account.clone(),
+    };
+    let outcome = service.dispatch(cx, &name, input).await;
+    (name, outcome)
+}
+
+fn json_operation(parts: &Parts, target: &str) -> String {
+    let named = parts
+        .headers
+        .get(TARGET)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let operation = named
+        .strip_prefix(target)
+        .and_then(|rest| rest.strip_prefix('.'));
+    operation.unwrap_or_default().to_owned()
+}
+
+/// Reads a body of the protocol's own type: no form of a web page can send a JSON one.
+async fn read(parts: &Parts, service: &Service, body: Body) -> Result<Bytes, Exception> {
+    let content_type = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = content_type
+        .and_then(|text| text.split(';').next())
+        .map(str::trim);
+    let expected = match service.protocol {
+        Protocol::Json11 { .. } => json11::CONTENT_TYPE,
+        Protocol::Query { .. } => query::CONTENT_TYPE,
+    };
+    if essence != Some(expected) {
+        return Err(Exception {
+            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ..Exception::client(
+                "UnsupportedMediaTypeException",
+                format!("the body must be {expected}"),
+            )
+        });
+    }
+    match Limited::new(body, MAX_BODY).collect().await {
+        Ok(all) => Ok(all.to_bytes()),
+        Err(e) if e.is::<http_body_util::LengthLimitError>() => Err(Exception {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            ..Exception::client(
+                "RequestEntityTooLargeException",
+                format!("the body is larger than {MAX_BODY} bytes"),
+            )
+        }),
+        Err(_broken) => Err(Exception::client(
+            "SerializationException",
+            "the body ended early",
+        )),
+    }
+}
+
+fn identify(
+    gate: &Gate,
+    signed: &Signed,
+    parts: &Parts,
+    body: &Bytes,
+) -> Result<Principal, Exception> {
+    match &gate.auth {
+        Auth::Local => Ok(Principal::local(
+            &signed.scope.access_key,
+            &gate.names.default.account,
+        )),
+        Auth::Strict(keys) => {
+            let key = keys.find(signed)?;
+            sigv4::verify(
+                signed,
+                parts,
+                Payload::Bytes(body),
+                &key.secret,
+                gate.domain.store.now(),
+            )?;
+            Ok(key.principal.clone())
+        }
+    }
+}
+
+impl Gate {
+    /// Whether a principal that got a password may still use it.
+    pub fn still_known(auth: &Auth) -> wharf_registry::StillKnown {
+        match auth {
+            Auth::Local => Arc::new(|_| true),
+            Auth::Strict(keys) => {
+                let keys = Arc::clone(keys);
+                Arc::new(move |principal| keys.get(&principal.access_key).is_some())
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Repositories, images and tags: the domain, and its first door, the OCI distribution API.
+//!
+//! The second door is ECR's JSON API in the crate `aws`. Both call [`images`], [`repositories`] and
+//! [`blobs`], so what is pushed through one is there for the other in the same transaction.
+
+pub mod blobs;
+mod error;
+pub mod images;
+pub mod oci;
+pub mod repositories;
+
+use std::sync::Arc;
+
+pub use error::Error;
+use wharf_auth::{Principal, SigningKey};
+use wharf_storage::Store;
+use wharf_types::Registry;
+
+/// What `/v2/` demands of a manifest's references.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum References {
+    /// Everything that a manifest names must be in its repository.
+    #[default]
+    Strict,
+    /// Layers and children may come later or never.
+    Sparse,
+}
+
+/// Decides whether a principal that once got a password may still use it.
+pub type StillKnown = Arc<dyn Fn(&Principal) -> bool + Send + Sync>;
+
+/// What every operation may use: cheap handles.
+#[derive(Clone)]
+pub struct Cx {
+    pub store: Store,
+    pub key: Arc<SigningKey>,
+    pub references: References,
+    /// Whether a push to a repository that does not exist makes it.
+    pub create_on_push: bool,
+    pub still_known: StillKnown,
+}
+
+impl std::fmt::Debug for Cx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cx")
+            .field("references", &self.references)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who calls, and the registry that is meant.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub principal: Principal,
+    pub registry: Registry,
+}
