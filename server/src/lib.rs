@@ -1,0 +1,14 @@
+//! The program `wharf`: command line, configuration, the listener, and what ties the crates
+//! together. The only crate that uses `anyhow`.
+
+mod admin;
+mod app;
+pub mod commands;
+pub mod config;
+pub mod guard;
+mod keys;
+pub mod listen;
+mod server;
+pub mod telemetry;
+
+pub use server::{Server, StartError};

@@ -1,0 +1,311 @@
+//! A running server: opened, wired together, and stopped in good order.
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::{sync::watch, task::JoinHandle, time::MissedTickBehavior};
+use wharf_auth::Keys;
+use wharf_aws::{Auth, Gate, Names, UriStyle};
+use wharf_registry::{Cx, References};
+use wharf_storage::{Leases, Options, S3Settings, Store};
+use wharf_types::{Clock, Registry};
+
+use crate::{
+    admin,
+    app::App,
+    config::{self, Config},
+    guard::Guard,
+    keys,
+    listen::{self, Limits, Tls, TlsError},
+    telemetry::Metrics,
+};
+
+/// How long after the start the first collection runs.
+const FIRST_COLLECTION: Duration = Duration::from_secs(60);
+
+/// How often a few blobs are verified.
+const SCRUB_TICK: Duration = Duration::from_secs(60);
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory is in use, damaged or not ours.
+    #[error(transparent)]
+    Data(wharf_storage::Error),
+    #[error("cannot listen on {address}")]
+    Listen {
+        address: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("TLS cannot be set up")]
+    Tls(#[source] TlsError),
+    #[error("{0}")]
+    Config(String),
+    #[error(transparent)]
+    Other(anyhow::Error),
+}
+
+/// A server that is ready.
+#[derive(Debug)]
+pub struct Server {
+    addresses: Vec<SocketAddr>,
+    data_dir: PathBuf,
+    ca_pem: String,
+    store: Store,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+    chores: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Opens everything and begins to serve.
+    pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
+        listen::raise_open_files();
+        let metrics = Metrics::install().map_err(StartError::Other)?;
+        let store = Store::open(options(&config, clock.clone()))
+            .await
+            .map_err(StartError::Data)?;
+        let key = keys::load(&config.data_dir).map_err(|e| StartError::Config(chain(&e)))?;
+        let auth = auth(&config)?;
+        let guard = Guard::new(&config.public_hosts);
+        let tls = Tls::open(&config.data_dir, guard.clone(), clock).map_err(StartError::Tls)?;
+        let listeners = config
+            .listen
+            .iter()
+            .map(|address| bind(*address))
+            .collect::<Result<Vec<_>, _>>()?;
+        let addresses: Vec<SocketAddr> = listeners
+            .iter()
+            .filter_map(|listener| listener.local_addr().ok())
+            .collect();
+        let (stop, stopping) = watch::channel(false);
+        let domain = Cx {
+            store: store.clone(),
+            key: Arc::new(key),
+            references: match config.references {
+                config::References::Strict => References::Strict,
+                config::References::Sparse => References::Sparse,
+            },
+            create_on_push: config.create_on_push,
+            still_known: Gate::still_known(&auth),
+        };
+        let app = App {
+            gate: Gate {
+                domain,
+                auth,
+                names: names(&config, &addresses),
+            },
+            guard,
+            metrics: metrics.clone(),
+            stopping: stopping.clone(),
+            allow_reset: config.allow_reset,
+        };
+        let limits = Limits {
+            drain: config.drain,
+            ..Limits::default()
+        };
+        let socket =
+            listen::bind_unix(&config.admin_socket()).map_err(|source| StartError::Listen {
+                address: config.admin_socket().display().to_string(),
+                source,
+            })?;
+        let admin = listen::serve_unix(
+            socket,
+            admin::router(store.clone()),
+            limits.clone(),
+            stopping.clone(),
+        );
+        let ca_pem = tls.ca_pem().to_owned();
+        let public = listen::serve(listeners, Some(tls), app.router(), limits, stopping);
+        let serving = tokio::spawn(async move {
+            if let (Err(error), _) | (_, Err(error)) = tokio::join!(public, admin) {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(error, "a listener failed");
+            }
+        });
+        let chores = chores(&store, &config, metrics);
+        Ok(Self {
+            addresses,
+            data_dir: config.data_dir,
+            ca_pem,
+            store,
+            stop,
+            serving,
+            chores,
+        })
+    }
+
+    /// Where the server listens; port 0 has become a real one.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    pub fn data_dir(&self) -> &std::path::Path {
+        &self.data_dir
+    }
+
+    /// The certificate that TLS clients are to trust.
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// What is stored, for tests that look behind the door.
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Stops accepting, lets requests finish, and closes the store.
+    pub async fn stop(self) {
+        let Self {
+            store,
+            stop,
+            serving,
+            chores,
+            ..
+        } = self;
+        stop.send_replace(true);
+        if serving.await.is_err() {
+            tracing::error!("the listener panicked");
+        }
+        for chore in chores {
+            chore.abort();
+        }
+        store.close().await;
+    }
+}
+
+fn options(config: &Config, clock: Clock) -> Options {
+    let s3 = match &config.store {
+        config::Store::Local => None,
+        config::Store::S3(s3) => Some(S3Settings {
+            bucket: s3.bucket.clone(),
+            prefix: s3.prefix.clone(),
+            region: s3.region.clone(),
+            endpoint: s3.endpoint.clone(),
+            access_key_id: s3.access_key_id.clone(),
+            secret_access_key: s3.secret_access_key.reveal().to_owned(),
+            allow_http: s3.allow_http,
+        }),
+    };
+    Options {
+        data_dir: config.data_dir.clone(),
+        s3,
+        durable: config.durability == config::Durability::Full,
+        grace: config.gc_grace,
+        verify_reads: config.verify_reads,
+        clock,
+    }
+}
+
+/// Opens the store of a configuration without serving, for commands that work on it alone.
+pub(crate) async fn open_store(config: &Config) -> Result<Store, StartError> {
+    Store::open(options(config, Clock::System))
+        .await
+        .map_err(StartError::Data)
+}
+
+fn auth(config: &Config) -> Result<Auth, StartError> {
+    let config::Auth::Strict { credentials } = &config.auth else {
+        return Ok(Auth::Local);
+    };
+    let failed = |problem: String| {
+        StartError::Config(format!("credentials: {}: {problem}", credentials.display()))
+    };
+    let text = std::fs::read_to_string(credentials).map_err(|e| failed(e.to_string()))?;
+    let keys = Keys::parse(&text, &config.account).map_err(|e| failed(e.to_string()))?;
+    if keys.is_empty() {
+        return Err(failed("there is no key in it".into()));
+    }
+    Ok(Auth::Strict(Arc::new(keys)))
+}
+
+fn bind(address: SocketAddr) -> Result<std::net::TcpListener, StartError> {
+    listen::bind(address).map_err(|source| StartError::Listen {
+        address: address.to_string(),
+        source,
+    })
+}
+
+fn names(config: &Config, addresses: &[SocketAddr]) -> Names {
+    Names {
+        style: match config.uri_style {
+            config::UriStyle::Localhost => UriStyle::Localhost,
+            config::UriStyle::Aws => UriStyle::Aws,
+        },
+        port: addresses.first().map_or(0, SocketAddr::port),
+        default: Registry {
+            account: config.account.clone(),
+            region: config.region.clone(),
+        },
+    }
+}
+
+/// What runs beside the requests.
+fn chores(store: &Store, config: &Config, metrics: Metrics) -> Vec<JoinHandle<()>> {
+    let (collector, every) = (store.clone(), config.gc_interval);
+    let collect = async move {
+        tokio::time::sleep(FIRST_COLLECTION.min(every)).await;
+        let mut ticks = tokio::time::interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            match collector.collect(Leases::Respect).await {
+                Ok(done) => {
+                    let wharf_storage::Collected {
+                        links,
+                        blobs,
+                        uploads,
+                        orphans,
+                        bytes,
+                        postponed,
+                        ..
+                    } = done;
+                    tracing::info!(
+                        links,
+                        blobs,
+                        uploads,
+                        orphans,
+                        bytes,
+                        postponed,
+                        "collected what nobody needs"
+                    );
+                }
+                Err(error) => warn(&error, "garbage was not collected"),
+            }
+        }
+    };
+    let (scrubber, round) = (store.clone(), config.scrub_interval);
+    let scrub = async move {
+        let mut ticks = tokio::time::interval(SCRUB_TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = scrubber.scrub(round).await {
+                warn(&error, "stored bytes could not be verified");
+            }
+        }
+    };
+    let upkeep = async move {
+        metrics.upkeep().await;
+    };
+    vec![
+        tokio::spawn(collect),
+        tokio::spawn(scrub),
+        tokio::spawn(upkeep),
+    ]
+}
+
+fn warn(error: &wharf_storage::Error, what: &str) {
+    let error: &dyn std::error::Error = error;
+    tracing::warn!(error, "{what}");
+}
+
+/// An error with its causes, on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
