@@ -11,7 +11,6 @@ use super::duration::Span;
 #[derive(Args, Deserialize, Clone, Debug, Default)]
 #[expect(
     clippy::doc_markdown,
-    rustdoc::bare_urls,
     reason = "the text of --help, which is read as it is"
 )]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]

@@ -246,6 +246,24 @@ impl Read<'_> {
         Ok(lines.into_iter().filter(|line| line != "ok").collect())
     }
 
+    /// Every row of every table as text, for tests that compare states.
+    pub fn dump(&self) -> Result<Vec<String>, Error> {
+        let mut tables =
+            self.0.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")?;
+        let tables = tables.query_map([], |row| row.get::<_, String>(0))?;
+        let mut lines = Vec::new();
+        for table in tables.collect::<Result<Vec<_>, _>>()? {
+            let mut rows = self.0.prepare(&format!("SELECT * FROM \"{table}\""))?;
+            let columns = rows.column_count();
+            let mut rows = rows.query([])?;
+            while let Some(row) = rows.next()? {
+                let values = (0..columns).map(|i| Ok(format!("{:?}", row.get_ref(i)?)));
+                lines.push(format!("{table}: {}", values.collect::<Result<Vec<_>, rusqlite::Error>>()?.join(", ")));
+            }
+        }
+        Ok(lines)
+    }
+
     fn copy_to(&self, to: &Path) -> Result<(), Error> {
         self.0
             .backup("main", to, None::<fn(rusqlite::backup::Progress)>)?;

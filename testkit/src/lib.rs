@@ -1,0 +1,26 @@
+//! For tests: a server of one's own, clients for both its doors, images, and raw sockets.
+//!
+//! A test reads as a story. Every reply is checked on its way: errors are envelopes, lengths match.
+//! Time is a clock that the test moves.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod aws;
+mod image;
+mod raw;
+mod registry;
+mod server;
+mod tools;
+
+pub use aws::AwsReply;
+pub use image::Image;
+pub use raw::{Raw, RawReply};
+pub use registry::{Call, Reply};
+pub use server::{TestServer, start_time};
+pub use tools::{Tool, tool};
