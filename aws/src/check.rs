@@ -54,7 +54,7 @@ pub(crate) fn repository_name(value: Option<String>) -> Result<RepoName, Excepti
             "Member must have length less than or equal to 256",
         ));
     }
-    name.parse().map_err(|_| {
+    name.parse().map_err(|_malformed| {
         unsatisfied(
             "repositoryName",
             &format!("must satisfy regular expression '{NAME}'"),
@@ -67,9 +67,9 @@ pub(crate) fn registry(cx: &Cx, id: Option<&str>) -> Result<Registry, Exception>
     let Some(id) = id else {
         return Ok(cx.registry.clone());
     };
-    let account: AccountId = id
-        .parse()
-        .map_err(|_| unsatisfied("registryId", "must satisfy regular expression '[0-9]{12}'"))?;
+    let account: AccountId = id.parse().map_err(|_malformed| {
+        unsatisfied("registryId", "must satisfy regular expression '[0-9]{12}'")
+    })?;
     Ok(Registry {
         account,
         region: cx.registry.region.clone(),
@@ -113,7 +113,7 @@ pub(crate) fn max_results(
 
 /// `imageTag`: what can be a tag at all.
 pub(crate) fn tag(value: &str) -> Result<Tag, Exception> {
-    value.parse().map_err(|_| {
+    value.parse().map_err(|_malformed| {
         unsatisfied(
             "imageTag",
             "must satisfy regular expression '[a-zA-Z0-9_][a-zA-Z0-9._-]{0,299}'",
@@ -123,7 +123,7 @@ pub(crate) fn tag(value: &str) -> Result<Tag, Exception> {
 
 /// `imageDigest`.
 pub(crate) fn digest(value: &str) -> Result<Digest, Exception> {
-    value.parse().map_err(|_| {
+    value.parse().map_err(|_malformed| {
         unsatisfied(
             "imageDigest",
             "must satisfy regular expression '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'",

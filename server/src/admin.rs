@@ -161,7 +161,7 @@ fn reply<T: Serialize>(outcome: Result<T, Error>) -> Response {
 pub(crate) async fn ask<T: DeserializeOwned>(
     socket: &Path,
     path: &str,
-    options: &impl Serialize,
+    options: &(impl Serialize + Sync),
 ) -> anyhow::Result<Option<T>> {
     let Ok(stream) = UnixStream::connect(socket).await else {
         return Ok(None);

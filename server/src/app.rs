@@ -76,15 +76,14 @@ async fn observe(app: Arc<App>, inner: Router, request: Request) -> Response {
             parts.extensions.insert(HostRegistry(registry.clone()));
         }
     });
-    let mut response = match guarded {
-        Err(rejection) => rejection.into_response(),
-        Ok(_) => {
-            let request = Request::from_parts(parts, body);
-            let call = tower::Service::call(&mut inner.clone(), request).instrument(span.clone());
-            match call.await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            }
+    let mut response = if let Err(rejection) = guarded {
+        rejection.into_response()
+    } else {
+        let request = Request::from_parts(parts, body);
+        let call = tower::Service::call(&mut inner.clone(), request).instrument(span.clone());
+        match call.await {
+            Ok(response) => response,
+            Err(never) => match never {},
         }
     };
     if let Ok(id) = HeaderValue::try_from(&request_id) {

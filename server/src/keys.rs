@@ -46,7 +46,7 @@ pub(crate) fn load(data_dir: &Path) -> Result<SigningKey, Error> {
             if mode & 0o077 != 0 {
                 return Err(Error::Exposed(shown));
             }
-            SigningKey::from_bytes(&bytes).map_err(|_| Error::Malformed(shown))
+            SigningKey::from_bytes(&bytes).map_err(|_malformed| Error::Malformed(shown))
         }
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             let key = SigningKey::generate().map_err(Error::Generate)?;

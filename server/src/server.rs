@@ -2,7 +2,7 @@
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{sync::watch, task::JoinHandle, time::MissedTickBehavior};
-use wharf_auth::Keys;
+use wharf_auth::{Keys, SigningKey};
 use wharf_aws::{Auth, Gate, Names, UriStyle};
 use wharf_registry::{Cx, References};
 use wharf_storage::{Leases, Options, S3Settings, Store};
@@ -19,10 +19,10 @@ use crate::{
 };
 
 /// How long after the start the first collection runs.
-const FIRST_COLLECTION: Duration = Duration::from_secs(60);
+const FIRST_COLLECTION: Duration = Duration::from_mins(1);
 
 /// How often a few blobs are verified.
-const SCRUB_TICK: Duration = Duration::from_secs(60);
+const SCRUB_TICK: Duration = Duration::from_mins(1);
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -78,19 +78,9 @@ impl Server {
             .filter_map(|listener| listener.local_addr().ok())
             .collect();
         let (stop, stopping) = watch::channel(false);
-        let domain = Cx {
-            store: store.clone(),
-            key: Arc::new(key),
-            references: match config.references {
-                config::References::Strict => References::Strict,
-                config::References::Sparse => References::Sparse,
-            },
-            create_on_push: config.create_on_push,
-            still_known: Gate::still_known(&auth),
-        };
         let app = App {
             gate: Gate {
-                domain,
+                domain: domain(&config, store.clone(), key, &auth),
                 auth,
                 names: names(&config, &addresses),
             },
@@ -170,6 +160,19 @@ impl Server {
             chore.abort();
         }
         store.close().await;
+    }
+}
+
+fn domain(config: &Config, store: Store, key: SigningKey, auth: &Auth) -> Cx {
+    Cx {
+        store,
+        key: Arc::new(key),
+        references: match config.references {
+            config::References::Strict => References::Strict,
+            config::References::Sparse => References::Sparse,
+        },
+        create_on_push: config.create_on_push,
+        still_known: Gate::still_known(auth),
     }
 }
 

@@ -127,7 +127,7 @@ impl Store {
             Some(Some(idle)) => {
                 self.blobs
                     .discard(&idle.id, idle.multipart.as_deref())
-                    .await?
+                    .await?;
             }
         }
         Upload::resume(&self.blobs, &self.meta, row).await
@@ -213,7 +213,7 @@ impl Store {
             .await;
         match marked {
             Ok(()) => {
-                tracing::error!(%key, "a blob is damaged and no longer served; pushing it again heals it")
+                tracing::error!(%key, "a blob is damaged and no longer served; pushing it again heals it");
             }
             Err::<(), Error>(error) => {
                 let error: &dyn std::error::Error = &error;
@@ -245,7 +245,12 @@ impl Store {
 
     /// Forgets everything that users stored.
     pub async fn reset(&self) -> Result<(), Error> {
-        self.meta.write(|tx| tx.clear()).await?;
+        #[expect(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the method is not general over lifetimes"
+        )]
+        let clear = self.meta.write(|tx| tx.clear());
+        clear.await?;
         self.collect(Leases::Ignore).await.map(drop)
     }
 }

@@ -12,7 +12,13 @@ pub struct AwsReply {
 }
 
 impl AwsReply {
-    pub(crate) async fn call(server: &TestServer, key: &str, region: &str, operation: &str, input: Value) -> Self {
+    pub(crate) async fn call(
+        server: &TestServer,
+        key: &str,
+        region: &str,
+        operation: &str,
+        input: Value,
+    ) -> Self {
         let signature = "0".repeat(64);
         let response = server
             .http
@@ -29,10 +35,16 @@ impl AwsReply {
             .await
             .unwrap();
         let status = response.status();
-        assert_eq!(response.headers()["content-type"], "application/x-amz-json-1.1");
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/x-amz-json-1.1"
+        );
         assert!(response.headers().contains_key("x-amzn-requestid"));
         let body = response.bytes().await.unwrap();
-        Self { status, body: serde_json::from_slice(&body).unwrap() }
+        Self {
+            status,
+            body: serde_json::from_slice(&body).unwrap(),
+        }
     }
 
     /// Demands success.
@@ -47,7 +59,10 @@ impl AwsReply {
     pub fn fails(self, kind: &str) -> Value {
         assert_eq!(self.body["__type"], kind, "{self:?}");
         assert_eq!(self.status, StatusCode::BAD_REQUEST, "{self:?}");
-        assert!(self.body["message"].as_str().is_some_and(|m| !m.is_empty()), "{self:?}");
+        assert!(
+            self.body["message"].as_str().is_some_and(|m| !m.is_empty()),
+            "{self:?}"
+        );
         self.body
     }
 
@@ -55,7 +70,9 @@ impl AwsReply {
     #[track_caller]
     pub fn password(self) -> String {
         let body = self.ok();
-        let token = body["authorizationData"][0]["authorizationToken"].as_str().unwrap();
+        let token = body["authorizationData"][0]["authorizationToken"]
+            .as_str()
+            .unwrap();
         let decoded = String::from_utf8(STANDARD.decode(token).unwrap()).unwrap();
         decoded.strip_prefix("AWS:").unwrap().to_owned()
     }

@@ -48,21 +48,41 @@ impl Image {
         let media_type = manifest["mediaType"].as_str().unwrap().to_owned();
         let manifest = manifest.to_string();
         let digest = Digest::sha256(manifest.as_bytes());
-        Self { config, layers, media_type, manifest, digest }
+        Self {
+            config,
+            layers,
+            media_type,
+            manifest,
+            digest,
+        }
     }
 
     /// An index of these images.
     pub fn index(children: &[&Self]) -> Self {
-        let entries: Vec<_> = children.iter().map(|c| descriptor(&c.media_type, c.manifest.as_bytes())).collect();
+        let entries: Vec<_> = children
+            .iter()
+            .map(|c| descriptor(&c.media_type, c.manifest.as_bytes()))
+            .collect();
         let manifest =
-            json!({ "schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": entries }).to_string();
+            json!({ "schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": entries })
+                .to_string();
         let digest = Digest::sha256(manifest.as_bytes());
-        Self { config: Vec::new(), layers: Vec::new(), media_type: media::OCI_INDEX.into(), manifest, digest }
+        Self {
+            config: Vec::new(),
+            layers: Vec::new(),
+            media_type: media::OCI_INDEX.into(),
+            manifest,
+            digest,
+        }
     }
 
     /// Uploads config and layers.
     pub async fn push_blobs(&self, s: &TestServer, repo: &str) {
-        for bytes in self.layers.iter().chain((!self.config.is_empty()).then_some(&self.config)) {
+        for bytes in self
+            .layers
+            .iter()
+            .chain((!self.config.is_empty()).then_some(&self.config))
+        {
             push_blob(s, repo, bytes).await.expect(201);
         }
     }
@@ -84,13 +104,25 @@ impl Image {
 
     /// Pulls everything and demands that it is byte for byte this image.
     pub async fn assert_pulls(&self, s: &TestServer, repo: &str, reference: &str) {
-        let got = s.call("GET", &format!("/v2/{repo}/manifests/{reference}")).send().await.expect(200);
+        let got = s
+            .call("GET", &format!("/v2/{repo}/manifests/{reference}"))
+            .send()
+            .await
+            .expect(200);
         assert_eq!(got.body, self.manifest);
         assert_eq!(got.header("content-type"), self.media_type);
         assert_eq!(got.header("docker-content-digest"), self.digest.as_str());
-        for bytes in self.layers.iter().chain((!self.config.is_empty()).then_some(&self.config)) {
+        for bytes in self
+            .layers
+            .iter()
+            .chain((!self.config.is_empty()).then_some(&self.config))
+        {
             let digest = Digest::sha256(bytes);
-            let got = s.call("GET", &format!("/v2/{repo}/blobs/{digest}")).send().await.expect(200);
+            let got = s
+                .call("GET", &format!("/v2/{repo}/blobs/{digest}"))
+                .send()
+                .await
+                .expect(200);
             assert_eq!(got.body, *bytes);
         }
     }
@@ -100,13 +132,20 @@ impl Image {
 pub(crate) async fn push_blob(s: &TestServer, repo: &str, bytes: &[u8]) -> Reply {
     let digest = Digest::sha256(bytes);
     let location = s.begin(repo).await;
-    s.call("PUT", &format!("{location}?digest={digest}")).body(bytes.to_vec()).send().await
+    s.call("PUT", &format!("{location}?digest={digest}"))
+        .body(bytes.to_vec())
+        .send()
+        .await
 }
 
 impl TestServer {
     /// Begins an upload and returns its location.
     pub async fn begin(&self, repo: &str) -> String {
-        let begun = self.call("POST", &format!("/v2/{repo}/blobs/uploads/")).send().await.expect(202);
+        let begun = self
+            .call("POST", &format!("/v2/{repo}/blobs/uploads/"))
+            .send()
+            .await
+            .expect(202);
         begun.header("location").to_owned()
     }
 

@@ -7,7 +7,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
-    clippy::indexing_slicing,
+    clippy::return_self_not_must_use,
     reason = "a test that cannot go on fails"
 )]
 

@@ -37,7 +37,11 @@ impl Raw {
     pub async fn ask(mut self, request: &[u8]) -> RawReply {
         self.write(request).await;
         let text = self.read_to_end().await;
-        let status = text.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
+        let status = text
+            .split(' ')
+            .nth(1)
+            .and_then(|s| s.parse().ok())
+            .unwrap_or(0);
         RawReply { status, text }
     }
 }

@@ -18,7 +18,14 @@ pub struct Call<'s> {
 impl<'s> Call<'s> {
     pub(crate) fn new(server: &'s TestServer, method: &str, path: &str) -> Self {
         let method = method.parse().unwrap();
-        Self { server, method, path: path.into(), password: None, headers: Vec::new(), body: None }
+        Self {
+            server,
+            method,
+            path: path.into(),
+            password: None,
+            headers: Vec::new(),
+            body: None,
+        }
     }
 
     /// Logs in as `AWS` with this password.
@@ -45,7 +52,11 @@ impl<'s> Call<'s> {
 
     /// Sends it, and checks what every reply must have.
     pub async fn send(self) -> Reply {
-        let url = if self.path.starts_with("http") { self.path } else { format!("{}{}", self.server.url(), self.path) };
+        let url = if self.path.starts_with("http") {
+            self.path
+        } else {
+            format!("{}{}", self.server.url(), self.path)
+        };
         let mut request = self.server.http.request(self.method.clone(), url);
         if let Some(password) = self.password {
             request = request.basic_auth("AWS", Some(password));
@@ -59,7 +70,11 @@ impl<'s> Call<'s> {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.unwrap();
-        let reply = Reply { status, headers, body };
+        let reply = Reply {
+            status,
+            headers,
+            body,
+        };
         reply.check(&self.method);
         reply
     }
@@ -81,14 +96,28 @@ impl Reply {
                 assert_eq!(self.body, "Not Authorized\n");
             } else if self.status != StatusCode::RANGE_NOT_SATISFIABLE || !self.body.is_empty() {
                 let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
-                assert!(body["errors"][0]["code"].is_string(), "not an envelope: {self:?}");
-                assert!(body["errors"][0]["message"].as_str().is_some_and(|m| !m.is_empty()), "no text: {self:?}");
+                assert!(
+                    body["errors"][0]["code"].is_string(),
+                    "not an envelope: {self:?}"
+                );
+                assert!(
+                    body["errors"][0]["message"]
+                        .as_str()
+                        .is_some_and(|m| !m.is_empty()),
+                    "no text: {self:?}"
+                );
             }
         }
         for name in self.headers.keys() {
-            assert!(!name.as_str().starts_with("access-control-"), "CORS header: {self:?}");
+            assert!(
+                !name.as_str().starts_with("access-control-"),
+                "CORS header: {self:?}"
+            );
         }
-        assert!(self.status != StatusCode::INTERNAL_SERVER_ERROR, "500: {self:?}");
+        assert!(
+            self.status != StatusCode::INTERNAL_SERVER_ERROR,
+            "500: {self:?}"
+        );
     }
 
     /// Demands a status.
@@ -108,12 +137,18 @@ impl Reply {
 
     /// The code of the first error.
     pub fn code(&self) -> String {
-        self.json()["errors"][0]["code"].as_str().unwrap_or_default().to_owned()
+        self.json()["errors"][0]["code"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// The text of the first error.
     pub fn message(&self) -> String {
-        self.json()["errors"][0]["message"].as_str().unwrap_or_default().to_owned()
+        self.json()["errors"][0]["message"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     pub fn json(&self) -> Value {
@@ -122,6 +157,8 @@ impl Reply {
 
     /// A header as text; empty if it is not there.
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 }

@@ -38,8 +38,19 @@ impl TestServer {
         change(&mut config);
         let clock = Clock::manual(start_time());
         let server = Server::start(config.clone(), clock.clone()).await.unwrap();
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).no_proxy().build().unwrap();
-        let mut s = Self { server: Some(server), config, clock, dir, password: String::new(), http };
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_mins(1))
+            .no_proxy()
+            .build()
+            .unwrap();
+        let mut s = Self {
+            server: Some(server),
+            config,
+            clock,
+            dir,
+            password: String::new(),
+            http,
+        };
         if s.config.auth == wharf::config::Auth::Local {
             s.login().await;
             s.create("app").await;
@@ -97,7 +108,9 @@ impl TestServer {
 
     /// Makes a repository.
     pub async fn create(&self, name: &str) {
-        self.aws("CreateRepository", json!({ "repositoryName": name })).await.ok();
+        self.aws("CreateRepository", json!({ "repositoryName": name }))
+            .await
+            .ok();
     }
 
     /// A call of the registry's door, with the password.
@@ -111,13 +124,21 @@ impl TestServer {
     }
 
     /// Calls an operation of ECR as another key, in any region.
-    pub async fn aws_as(&self, key: &str, region: &str, operation: &str, input: serde_json::Value) -> AwsReply {
+    pub async fn aws_as(
+        &self,
+        key: &str,
+        region: &str,
+        operation: &str,
+        input: serde_json::Value,
+    ) -> AwsReply {
         AwsReply::call(self, key, region, operation, input).await
     }
 
     /// The password that a key gets in a region.
     pub async fn password_of(&self, key: &str, region: &str) -> String {
-        self.aws_as(key, region, "GetAuthorizationToken", json!({})).await.password()
+        self.aws_as(key, region, "GetAuthorizationToken", json!({}))
+            .await
+            .password()
     }
 
     /// A connection on which the test writes bytes itself.
@@ -142,9 +163,16 @@ impl TestServer {
 
     /// Makes sure that no upload or staging file is left.
     pub async fn assert_tidy(&self) {
-        let uploads = self.store().meta().read(|tx| tx.count_uploads()).await.unwrap();
+        let uploads = self
+            .store()
+            .meta()
+            .read(|tx| tx.count_uploads())
+            .await
+            .unwrap();
         assert_eq!(uploads, 0, "uploads are left");
-        let staged = std::fs::read_dir(self.data_dir().join("staging")).unwrap().count();
+        let staged = std::fs::read_dir(self.data_dir().join("staging"))
+            .unwrap()
+            .count();
         assert_eq!(staged, 0, "staging files are left");
     }
 
@@ -174,13 +202,23 @@ impl TestServer {
 }
 
 fn files(dir: &Path, into: &mut Vec<String>) {
-    let mut entries: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut entries: Vec<_> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
             files(&path, into);
-        } else if !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("wharf.db")) {
-            into.push(format!("{} {}", path.display(), std::fs::metadata(&path).unwrap().len()));
+        } else if !path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with("wharf.db"))
+        {
+            into.push(format!(
+                "{} {}",
+                path.display(),
+                std::fs::metadata(&path).unwrap().len()
+            ));
         }
     }
 }

@@ -9,11 +9,20 @@ pub struct Tool {
 
 /// Finds a program. Where it is not installed the test prints so and ends, except in CI
 /// (`WHARF_REQUIRE_CLIENTS`), where it fails.
-#[expect(clippy::disallowed_methods, reason = "a switch of the tests, not of the server")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a switch of the tests, not of the server"
+)]
 pub fn tool(name: &str) -> Option<Tool> {
-    let found = Command::new("sh").args(["-c", "command -v \"$0\"", name]).output().is_ok_and(|o| o.status.success());
+    let found = Command::new("sh")
+        .args(["-c", "command -v \"$0\"", name])
+        .output()
+        .is_ok_and(|o| o.status.success());
     if found {
-        return Some(Tool { name: name.into(), envs: Vec::new() });
+        return Some(Tool {
+            name: name.into(),
+            envs: Vec::new(),
+        });
     }
     let required = std::env::var("WHARF_REQUIRE_CLIENTS").is_ok();
     assert!(!required, "{name} is not installed");
@@ -30,15 +39,26 @@ impl Tool {
     /// Runs it and returns everything.
     pub fn output(&self, args: &[&str]) -> Output {
         let envs = self.envs.iter().map(|(k, v)| (k, v));
-        Command::new(&self.name).args(args).envs(envs).output().unwrap()
+        Command::new(&self.name)
+            .args(args)
+            .envs(envs)
+            .output()
+            .unwrap()
     }
 
     /// Runs it, demands success, and returns what it printed.
     #[track_caller]
     pub fn run(&self, args: &[&str]) -> String {
         let output = self.output(args);
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{} {args:?}: {out}{err}", self.name);
+        let (out, err) = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+        assert!(
+            output.status.success(),
+            "{} {args:?}: {out}{err}",
+            self.name
+        );
         out.into_owned()
     }
 }

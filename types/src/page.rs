@@ -14,6 +14,12 @@ impl PageSize {
     pub const fn get(self) -> usize {
         self.0
     }
+
+    /// This size, or a smaller one.
+    #[must_use]
+    pub fn at_most(self, limit: usize) -> Self {
+        Self(self.0.min(limit))
+    }
 }
 
 impl Default for PageSize {

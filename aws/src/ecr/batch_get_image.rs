@@ -48,7 +48,7 @@ impl Operation for BatchGetImage {
                     Ok(digest) => match tx.manifest(repository.id, &digest)? {
                         Some(row) => found.push((ImageId::of(&digest, wanted.tag.as_ref()), row)),
                         None => {
-                            failures.push(id.failed("ImageNotFound", "Requested image not found"))
+                            failures.push(id.failed("ImageNotFound", "Requested image not found"));
                         }
                     },
                 }

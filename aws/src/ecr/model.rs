@@ -78,7 +78,7 @@ pub(super) fn mutability(
             "Invalid parameter at 'imageTagMutabilityExclusionFilters' failed to satisfy constraint: '{constraint}'"
         ))
     };
-    let mode: Mutability = mode.unwrap_or("MUTABLE").parse().map_err(|_| {
+    let mode: Mutability = mode.unwrap_or("MUTABLE").parse().map_err(|_unknown| {
         Exception::invalid_parameter(
             "Invalid parameter at 'imageTagMutability' failed to satisfy constraint: 'Member must satisfy enum value set: \
              [IMMUTABLE, MUTABLE, IMMUTABLE_WITH_EXCLUSION, MUTABLE_WITH_EXCLUSION]'",
@@ -167,6 +167,9 @@ pub(super) fn too_many_tags(count: usize) -> Result<(), Exception> {
     Ok(())
 }
 
+const INVALID_DIGEST: &str = "Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'";
+const INVALID_TAG: &str = "Invalid request parameters: image tag should satisfy the regex '[a-zA-Z0-9_][a-zA-Z0-9._-]{0,299}'";
+
 /// An image by tag, digest, or both.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -187,13 +190,11 @@ impl ImageId {
 
     /// What the id asks for, or the failure that it is.
     pub(super) fn parse(&self) -> Result<Wanted, Failure> {
-        let digest = match self.image_digest.as_deref().map(str::parse).transpose() {
-            Ok(digest) => digest,
-            Err(_) => return Err(self.failed("InvalidImageDigest", "Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'")),
+        let Ok(digest) = self.image_digest.as_deref().map(str::parse).transpose() else {
+            return Err(self.failed("InvalidImageDigest", INVALID_DIGEST));
         };
-        let tag = match self.image_tag.as_deref().map(str::parse).transpose() {
-            Ok(tag) => tag,
-            Err(_) => return Err(self.failed("InvalidImageTag", "Invalid request parameters: image tag should satisfy the regex '[a-zA-Z0-9_][a-zA-Z0-9._-]{0,299}'")),
+        let Ok(tag) = self.image_tag.as_deref().map(str::parse).transpose() else {
+            return Err(self.failed("InvalidImageTag", INVALID_TAG));
         };
         match (digest, tag) {
             (None, None) => Err(self.failed(

@@ -45,6 +45,7 @@ pub enum Code {
 
 impl Code {
     /// Wire name, status, text.
+    #[expect(clippy::too_many_lines, reason = "one row a code")]
     const fn row(self) -> (&'static str, StatusCode, &'static str) {
         use StatusCode as S;
         match self {
@@ -235,9 +236,13 @@ impl IntoResponse for Refusal {
             code,
             message,
             detail,
-            headers,
+            mut headers,
         } = self;
         let (name, status, _) = code.row();
+        if status == StatusCode::PAYLOAD_TOO_LARGE {
+            // The rest of the body is not read, so nothing can follow it.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         let mut error = json!({ "code": name, "message": message });
         if !detail.is_null()
             && let Some(error) = error.as_object_mut()

@@ -9,6 +9,9 @@ use wharf_types::{Digest, PageSize, RepoName, media};
 use super::{Asked, Code, Refusal, reply::Page};
 use crate::{Error, repositories};
 
+/// How much of an index of referrers is filled.
+const MAX_INDEX: usize = 2 * 1024 * 1024;
+
 const JSON: &str = "application/json";
 
 /// Cuts a list that was read with one entry too many, and says after which entry to go on.
@@ -97,7 +100,15 @@ pub(super) async fn referrers(
             size.get() + 1,
         )?)
     });
-    let (rows, last) = cut(found.await?, size, |row| row.digest.to_string());
+    let mut rows = found.await?;
+    let fits = within_response(&rows);
+    let size = if fits < rows.len() {
+        size.at_most(fits)
+    } else {
+        size
+    };
+    rows.truncate(size.get() + 1);
+    let (rows, last) = cut(rows, size, |row| row.digest.to_string());
     let mut index = ImageIndex::default();
     index.set_media_type(Some(media::OCI_INDEX.into()));
     index.set_manifests(rows.into_iter().map(descriptor).collect::<Result<_, _>>()?);
@@ -111,6 +122,22 @@ pub(super) async fn referrers(
         filtered: filter.is_some(),
         ..page(&index, media::OCI_INDEX, next)?
     })
+}
+
+/// How many referrers one answer has room for: clients refuse an index of more than 4 MiB.
+fn within_response(rows: &[ReferrerRow]) -> usize {
+    let mut bytes = 0;
+    let fits = rows.iter().take_while(|row| {
+        let annotations: usize = row
+            .annotations
+            .iter()
+            .map(|(k, v)| k.len() + v.len() + 6)
+            .sum();
+        // Escaped text may be longer; half of the limit leaves room for that.
+        bytes += annotations + row.media_type.len() + 300;
+        bytes <= MAX_INDEX
+    });
+    fits.count().max(1)
 }
 
 fn descriptor(row: ReferrerRow) -> Result<Descriptor, Refusal> {

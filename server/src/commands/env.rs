@@ -16,7 +16,9 @@ fn exports(endpoint: &str, region: &Region, strict: bool) -> String {
     } else {
         "export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
     };
-    format!("export AWS_ENDPOINT_URL={endpoint}\n{keys}\nexport AWS_REGION={region} AWS_DEFAULT_REGION={region}")
+    format!(
+        "export AWS_ENDPOINT_URL={endpoint}\n{keys}\nexport AWS_REGION={region} AWS_DEFAULT_REGION={region}"
+    )
 }
 
 /// What a newcomer needs, printed at start.

@@ -16,15 +16,15 @@ pub(super) async fn gc(config: &Config, options: &Gc) -> anyhow::Result<u8> {
     if options.now {
         say("Leases are ignored: a push that is under way may have to start again.")?;
     }
-    let report: GcReport = match admin::ask(&config.admin_socket(), "/gc", &asked).await? {
-        Some(report) => report,
-        None => {
+    let report: GcReport =
+        if let Some(report) = admin::ask(&config.admin_socket(), "/gc", &asked).await? {
+            report
+        } else {
             let store = open_store(config).await?;
             let report = admin::gc(&store, asked).await;
             store.close().await;
             report?
-        }
-    };
+        };
     if let Some(reason) = &report.postponed {
         say(format_args!("Nothing was collected: {reason}"))?;
     }
@@ -61,15 +61,15 @@ pub(super) async fn check(config: &Config, options: &Check) -> anyhow::Result<u8
     let asked = CheckOptions {
         repair: options.repair,
     };
-    let findings: Vec<Found> = match admin::ask(&config.admin_socket(), "/check", &asked).await? {
-        Some(findings) => findings,
-        None => {
+    let findings: Vec<Found> =
+        if let Some(findings) = admin::ask(&config.admin_socket(), "/check", &asked).await? {
+            findings
+        } else {
             let store = open_store(config).await?;
             let findings = admin::check(&store, asked).await;
             store.close().await;
             findings?
-        }
-    };
+        };
     for found in &findings {
         match &found.repaired {
             Some(how) => say(format_args!("{} ({how})", found.text))?,

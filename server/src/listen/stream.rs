@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::{Sleep, sleep};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpStream, UnixStream},
@@ -76,11 +77,27 @@ impl AsyncWrite for Stream {
     }
 }
 
+/// How long a peer may go on sending what nobody reads any more.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// How much of that is thrown away before the connection is closed over it.
+const LINGER_BYTES: usize = 64 * 1024 * 1024;
+
 /// Fails a write that has waited for `limit` without the peer taking a byte.
+///
+/// It is closed in the way of RFC 9112, section 9.6: an answer that was sent before the request's
+/// body had come would be lost if the socket were closed with bytes in it that nobody read.
 pub(super) struct Stalling<T> {
     inner: T,
     watchdog: Watchdog,
     limit: Duration,
+    lingering: Option<Lingering>,
+}
+
+/// Our end is closed; what still comes is thrown away.
+struct Lingering {
+    until: Pin<Box<Sleep>>,
+    left: usize,
 }
 
 impl<T> Stalling<T> {
@@ -89,6 +106,7 @@ impl<T> Stalling<T> {
             inner,
             watchdog: Watchdog::default(),
             limit,
+            lingering: None,
         }
     }
 
@@ -117,7 +135,33 @@ impl<T: AsyncRead + Unpin> AsyncRead for Stalling<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Stalling<T> {
+impl<T: AsyncRead + Unpin> Stalling<T> {
+    /// Ready when the peer has closed, has nothing under way, or has had its time.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let begun = self.lingering.is_some();
+        let lingering = self.lingering.get_or_insert_with(|| Lingering {
+            until: Box::pin(sleep(LINGER)),
+            left: LINGER_BYTES,
+        });
+        let mut scrap = [0; 16 * 1024];
+        loop {
+            let mut buf = ReadBuf::new(&mut scrap);
+            match Pin::new(&mut self.inner).poll_read(cx, &mut buf) {
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() && lingering.left > 0 => {
+                    lingering.left = lingering.left.saturating_sub(buf.filled().len());
+                }
+                Poll::Ready(_) => return Poll::Ready(()),
+                // An idle peer has sent nothing that closing could hurt.
+                Poll::Pending if !begun && lingering.left == LINGER_BYTES => {
+                    return Poll::Ready(());
+                }
+                Poll::Pending => return lingering.until.as_mut().poll(cx),
+            }
+        }
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stalling<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -145,6 +189,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Stalling<T> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        if self.lingering.is_none() {
+            ready!(Pin::new(&mut self.inner).poll_shutdown(cx))?;
+        }
+        ready!(self.poll_linger(cx));
+        Poll::Ready(Ok(()))
     }
 }

@@ -10,13 +10,13 @@ use std::{
     io,
     pin::Pin,
     sync::{Arc, Mutex},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use futures::{Stream, StreamExt as _, stream::BoxStream};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, future, stream::BoxStream};
 use object_store::{GetOptions, GetRange, ObjectStore};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use wharf_types::{ByteRange, Digest, Hasher, UploadId};
 
 use super::key;
@@ -259,60 +259,59 @@ impl Reader {
             match &mut self.state {
                 State::Done => return Poll::Ready(None),
                 State::Reading(task) => {
-                    let read = match Pin::new(task).poll(cx) {
-                        Poll::Pending => return Poll::Pending,
-                        Poll::Ready(read) => read,
-                    };
+                    let read = ready!(Pin::new(task).poll(cx));
                     self.state = State::Idle;
-                    return Poll::Ready(Some(match read {
-                        Ok(Ok(buffer)) => self.advance(Bytes::from_owner(buffer)),
-                        Ok(Err(e)) => Err(self.damaged_by(&e)),
-                        Err(_cancelled) => Err(Error::Unavailable),
-                    }));
+                    return Poll::Ready(Some(self.read(read)));
                 }
-                State::Opening(opening) => match opening.as_mut().poll(cx) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Ok(stream)) => self.state = State::Object(stream),
-                    Poll::Ready(Err(e)) => {
+                State::Opening(opening) => match ready!(opening.as_mut().poll(cx)) {
+                    Ok(stream) => self.state = State::Object(stream),
+                    Err(e) => {
                         self.state = State::Done;
                         return Poll::Ready(Some(Err(e)));
                     }
                 },
-                State::Object(stream) => match stream.poll_next_unpin(cx) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Some(Ok(chunk))) if chunk.is_empty() => {}
-                    Poll::Ready(Some(Ok(chunk))) => {
-                        let chunk = self.advance(chunk);
-                        if self.current.is_none() {
-                            self.state = State::Idle;
+                State::Object(stream) => {
+                    let chunk = ready!(stream.poll_next_unpin(cx));
+                    return Poll::Ready(Some(self.received(chunk)));
+                }
+                State::Idle => match self.current {
+                    None => match self.segments.pop_front() {
+                        None => return Poll::Ready(None),
+                        Some(Segment::Literal(bytes)) => return Poll::Ready(Some(Ok(bytes))),
+                        Some(Segment::Range(range)) => {
+                            self.current = Some((range.first, range.len()));
                         }
-                        return Poll::Ready(Some(chunk));
-                    }
-                    Poll::Ready(Some(Err(e))) => {
-                        self.state = State::Done;
-                        return Poll::Ready(Some(Err(e)));
-                    }
-                    Poll::Ready(None) => {
-                        return Poll::Ready(Some(Err(self.damaged("its object ended early"))));
+                    },
+                    Some((offset, left)) => {
+                        if let Poll::Ready(chunk) = self.fetch(offset, left) {
+                            return Poll::Ready(Some(chunk.and_then(|chunk| self.advance(chunk))));
+                        }
                     }
                 },
-                State::Idle => {
-                    let Some((offset, left)) = self.current else {
-                        match self.segments.pop_front() {
-                            None => return Poll::Ready(None),
-                            Some(Segment::Literal(bytes)) => return Poll::Ready(Some(Ok(bytes))),
-                            Some(Segment::Range(range)) => {
-                                self.current = Some((range.first, range.len()))
-                            }
-                        }
-                        continue;
-                    };
-                    if let Poll::Ready(chunk) = self.fetch(offset, left) {
-                        return Poll::Ready(Some(chunk.and_then(|chunk| self.advance(chunk))));
-                    }
-                }
             }
         }
+    }
+
+    /// Takes what a blocking read of a file came to.
+    fn read(&mut self, read: Result<io::Result<Buffer>, JoinError>) -> Result<Bytes, Error> {
+        match read {
+            Ok(Ok(buffer)) => self.advance(Bytes::from_owner(buffer)),
+            Ok(Err(e)) => Err(self.damaged_by(&e)),
+            Err(_cancelled) => Err(Error::Unavailable),
+        }
+    }
+
+    /// Takes what came from the object store; the end before the end of the range is damage.
+    fn received(&mut self, chunk: Option<Result<Bytes, Error>>) -> Result<Bytes, Error> {
+        let Some(chunk) = chunk else {
+            return Err(self.damaged("its object ended early"));
+        };
+        let chunk = chunk.inspect_err(|_| self.state = State::Done)?;
+        let chunk = self.advance(chunk)?;
+        if self.current.is_none() {
+            self.state = State::Idle;
+        }
+        Ok(chunk)
     }
 
     fn damaged_by(&mut self, error: &io::Error) -> Error {
@@ -350,7 +349,8 @@ async fn open_object(
     }
     Ok(found
         .into_stream()
-        .map(|chunk| chunk.map_err(Error::from))
+        .map_err(Error::from)
+        .try_filter(|chunk| future::ready(!chunk.is_empty()))
         .boxed())
 }
 

@@ -14,6 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
+use object_store::ObjectStoreExt as _;
 use tokio::task::JoinHandle;
 use wharf_types::{Algorithm, Digest, Hasher, Timestamp, UploadId};
 
@@ -375,13 +376,11 @@ impl Upload {
         let path = key::object(&self.row.id);
         self.publish().await?;
         let mut hasher = Hasher::new(algorithm);
-        use object_store::ObjectStoreExt as _;
         let mut bytes = self.blobs.backend.objects.get(&path).await?.into_stream();
         while let Some(chunk) = bytes.next().await {
             hasher = hash_on_thread(hasher, chunk?).await?;
         }
-        let digest = hasher.finish();
-        Ok(digest)
+        Ok(hasher.finish())
     }
 
     /// Brings the bytes to their final place, durably. Returns them if they belong into the row.
@@ -478,7 +477,9 @@ async fn save(meta: &Meta, row: &UploadRow) -> Result<(), Error> {
 }
 
 fn hash(mut hasher: Hasher, batch: &[Bytes]) -> Hasher {
-    batch.iter().for_each(|chunk| hasher.update(chunk));
+    for chunk in batch {
+        hasher.update(chunk);
+    }
     hasher
 }
 

@@ -248,8 +248,9 @@ impl Read<'_> {
 
     /// Every row of every table as text, for tests that compare states.
     pub fn dump(&self) -> Result<Vec<String>, Error> {
-        let mut tables =
-            self.0.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")?;
+        let mut tables = self
+            .0
+            .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")?;
         let tables = tables.query_map([], |row| row.get::<_, String>(0))?;
         let mut lines = Vec::new();
         for table in tables.collect::<Result<Vec<_>, _>>()? {
@@ -258,7 +259,12 @@ impl Read<'_> {
             let mut rows = rows.query([])?;
             while let Some(row) = rows.next()? {
                 let values = (0..columns).map(|i| Ok(format!("{:?}", row.get_ref(i)?)));
-                lines.push(format!("{table}: {}", values.collect::<Result<Vec<_>, rusqlite::Error>>()?.join(", ")));
+                lines.push(format!(
+                    "{table}: {}",
+                    values
+                        .collect::<Result<Vec<_>, rusqlite::Error>>()?
+                        .join(", ")
+                ));
             }
         }
         Ok(lines)
@@ -367,9 +373,7 @@ mod tests {
         });
         let boom = meta.write(|tx| {
             tx.set("boom", "1")?;
-            if tx.setting("boom")?.is_some() {
-                panic!("boom")
-            }
+            assert_eq!(tx.setting("boom")?, None, "boom");
             Ok::<(), Error>(())
         });
         let (good, bad, boom) = tokio::join!(good, bad, boom);
