@@ -31,10 +31,6 @@ impl Store {
     /// nobody knows are removed, and a database from a backup may sweep again.
     pub async fn check(&self, repair: bool) -> Result<Vec<Finding>, Error> {
         let mut findings = Vec::new();
-        #[expect(
-            clippy::redundant_closure_for_method_calls,
-            reason = "the method is not general over lifetimes"
-        )]
         let lines = self.meta().read(|tx| tx.integrity()).await?;
         for line in lines {
             findings.push(Finding::new(format!("database: {line}"), None));

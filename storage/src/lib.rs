@@ -245,12 +245,7 @@ impl Store {
 
     /// Forgets everything that users stored.
     pub async fn reset(&self) -> Result<(), Error> {
-        #[expect(
-            clippy::redundant_closure_for_method_calls,
-            reason = "the method is not general over lifetimes"
-        )]
-        let clear = self.meta.write(|tx| tx.clear());
-        clear.await?;
+        self.meta.write(|tx| tx.clear()).await?;
         self.collect(Leases::Ignore).await.map(drop)
     }
 }
