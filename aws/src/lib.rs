@@ -52,6 +52,33 @@ pub fn coverage() -> Vec<Coverage> {
         .collect()
 }
 
+/// The page `docs/operations.md`, printed from the tables.
+pub fn operations_page() -> String {
+    let mut page = String::from(
+        "# Operations\n\nPrinted from the code by `cargo run -p wharf-aws --example operations > docs/operations.md`; a test\n\
+         compares. What is missing answers 501 with a text that says so.\n",
+    );
+    for Coverage {
+        service,
+        done,
+        missing,
+    } in coverage()
+    {
+        let all = done.len() + missing.len();
+        page.push_str(&format!(
+            "\n## {service}: {} of {all}\n\n| operation | |\n|---|---|\n",
+            done.len()
+        ));
+        for name in done {
+            page.push_str(&format!("| {name} | works |\n"));
+        }
+        for name in missing {
+            page.push_str(&format!("| {name} | missing |\n"));
+        }
+    }
+    page
+}
+
 /// How the keys of callers are checked.
 #[derive(Clone, Debug)]
 pub enum Auth {
@@ -59,4 +86,25 @@ pub enum Auth {
     Local,
     /// Signatures are verified against these keys.
     Strict(Arc<wharf_auth::Keys>),
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_page_of_operations_is_what_the_tables_say() {
+        assert_eq!(
+            include_str!("../../docs/operations.md"),
+            super::operations_page()
+        );
+    }
+
+    #[test]
+    fn every_operation_that_works_is_one_that_aws_has() {
+        for service in crate::serve::SERVICES {
+            for entry in service.operations {
+                assert!(service.known.contains(&entry.name), "{}", entry.name);
+            }
+            assert!(service.known.is_sorted(), "{}", service.name);
+        }
+    }
 }
