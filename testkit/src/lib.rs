@@ -22,4 +22,4 @@ pub use image::Image;
 pub use raw::{Raw, RawReply};
 pub use registry::{Call, Reply};
 pub use server::{TestServer, start_time};
-pub use tools::{Tool, tool};
+pub use tools::{Tool, clients_required, tool};

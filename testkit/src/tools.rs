@@ -9,10 +9,6 @@ pub struct Tool {
 
 /// Finds a program. Where it is not installed the test prints so and ends, except in CI
 /// (`WHARF_REQUIRE_CLIENTS`), where it fails.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a switch of the tests, not of the server"
-)]
 pub fn tool(name: &str) -> Option<Tool> {
     let found = Command::new("sh")
         .args(["-c", "command -v \"$0\"", name])
@@ -24,10 +20,18 @@ pub fn tool(name: &str) -> Option<Tool> {
             envs: Vec::new(),
         });
     }
-    let required = std::env::var("WHARF_REQUIRE_CLIENTS").is_ok();
-    assert!(!required, "{name} is not installed");
+    assert!(!clients_required(), "{name} is not installed");
     println!("skipped: {name} is not installed");
     None
+}
+
+/// Whether a test that cannot run its client must fail.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a switch of the tests, not of the server"
+)]
+pub fn clients_required() -> bool {
+    std::env::var("WHARF_REQUIRE_CLIENTS").is_ok()
 }
 
 impl Tool {

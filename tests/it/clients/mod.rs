@@ -1,1 +1,71 @@
-//!
+//! Real clients, unmodified: each drives the server with a script of `tests/clients/`.
+use wharf_testkit::{TestServer, tool};
+
+/// Runs a script against a server, in an environment that knows no other one.
+async fn drive(script: &str, needs: &[&str], module: Option<&str>) {
+    for name in needs {
+        if tool(name).is_none() {
+            return;
+        }
+    }
+    if let Some(module) = module
+        && !has_python_module(module)
+    {
+        return;
+    }
+    let s = TestServer::new().await;
+    let path = format!("{}/clients/{script}", env!("CARGO_MANIFEST_DIR"));
+    let interpreter = if script.ends_with(".py") { "python3" } else { "bash" };
+    let Some(interpreter) = tool(interpreter) else { return };
+    let client = interpreter
+        .env("AWS_ENDPOINT_URL", &s.url())
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_DEFAULT_REGION", "us-east-1")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+    let printed = tokio::task::spawn_blocking(move || client.run(&[&path, "clients/test"]));
+    println!("{}", printed.await.unwrap());
+    s.assert_tidy().await;
+}
+
+/// Whether Python has a module; where clients are demanded it must.
+fn has_python_module(module: &str) -> bool {
+    let Some(python) = tool("python3") else { return false };
+    if python.output(&["-c", &format!("import {module}")]).status.success() {
+        return true;
+    }
+    assert!(!wharf_testkit::clients_required(), "python has no {module}");
+    println!("skipped: python has no {module}");
+    false
+}
+
+/// Whether an engine answers; where clients are demanded one must.
+fn has_engine() -> bool {
+    let Some(docker) = tool("docker") else { return false };
+    if docker.output(&["info"]).status.success() {
+        return true;
+    }
+    assert!(!wharf_testkit::clients_required(), "no docker engine answers");
+    println!("skipped: no docker engine answers");
+    false
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn docker_builds_pushes_pulls_by_tag_and_digest_and_runs() {
+    if has_engine() {
+        drive("docker.sh", &["docker", "aws", "busybox"], None).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn skopeo_copies_a_multi_arch_index_there_and_back() {
+    drive("skopeo.sh", &["skopeo", "aws", "python3"], None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_pushes_through_both_doors_and_finds_the_same_images() {
+    drive("boto3_roundtrip.py", &["python3"], Some("boto3")).await;
+}
