@@ -54,10 +54,11 @@ pub fn coverage() -> Vec<Coverage> {
 
 /// The page `docs/operations.md`, printed from the tables.
 pub fn operations_page() -> String {
-    let mut page = String::from(
-        "# Operations\n\nPrinted from the code by `cargo run -p wharf-aws --example operations > docs/operations.md`; a test\n\
-         compares. What is missing answers 501 with a text that says so.\n",
-    );
+    let mut lines = vec![
+        "# Operations\n".to_owned(),
+        "Printed from the code by `cargo run -p wharf-aws --example operations > docs/operations.md`; a test".into(),
+        "compares. What is missing answers 501 with a text that says so.".into(),
+    ];
     for Coverage {
         service,
         done,
@@ -65,18 +66,13 @@ pub fn operations_page() -> String {
     } in coverage()
     {
         let all = done.len() + missing.len();
-        page.push_str(&format!(
-            "\n## {service}: {} of {all}\n\n| operation | |\n|---|---|\n",
-            done.len()
-        ));
-        for name in done {
-            page.push_str(&format!("| {name} | works |\n"));
-        }
-        for name in missing {
-            page.push_str(&format!("| {name} | missing |\n"));
-        }
+        lines.push(format!("\n## {service}: {} of {all}\n", done.len()));
+        lines.push("| operation | |\n|---|---|".into());
+        lines.extend(done.iter().map(|name| format!("| {name} | works |")));
+        lines.extend(missing.iter().map(|name| format!("| {name} | missing |")));
     }
-    page
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 /// How the keys of callers are checked.

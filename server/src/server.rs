@@ -5,7 +5,7 @@ use tokio::{sync::watch, task::JoinHandle, time::MissedTickBehavior};
 use wharf_auth::{Keys, SigningKey};
 use wharf_aws::{Auth, Gate, Names, UriStyle};
 use wharf_registry::{Cx, References};
-use wharf_storage::{Leases, Options, S3Settings, Store};
+use wharf_storage::{DataDir, Leases, Options, S3Settings, Store};
 use wharf_types::{Clock, Registry};
 
 use crate::{
@@ -61,13 +61,15 @@ impl Server {
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
         listen::raise_open_files();
         let metrics = Metrics::install().map_err(StartError::Other)?;
-        let store = Store::open(options(&config, clock.clone()))
-            .await
-            .map_err(StartError::Data)?;
-        let key = keys::load(&config.data_dir).map_err(|e| StartError::Config(chain(&e)))?;
+        let data_dir = DataDir::lock(&config.data_dir).map_err(StartError::Data)?;
         let auth = auth(&config)?;
         let guard = Guard::new(&config.public_hosts);
-        let tls = Tls::open(&config.data_dir, guard.clone(), clock).map_err(StartError::Tls)?;
+        // The first random numbers of the TLS library take as long as opening a new store.
+        let secrets = secrets(data_dir.clone(), guard.clone(), clock.clone());
+        let store = Store::open(options(&config, data_dir, clock))
+            .await
+            .map_err(StartError::Data)?;
+        let (key, tls) = secrets.await.map_err(|e| StartError::Other(e.into()))??;
         let listeners = config
             .listen
             .iter()
@@ -163,6 +165,19 @@ impl Server {
     }
 }
 
+/// Reads or makes the signing key and the CA, on a thread of their own.
+fn secrets(
+    data_dir: DataDir,
+    guard: Guard,
+    clock: Clock,
+) -> JoinHandle<Result<(SigningKey, Tls), StartError>> {
+    tokio::task::spawn_blocking(move || {
+        let tls = Tls::open(data_dir.path(), guard, clock).map_err(StartError::Tls)?;
+        let key = keys::load(data_dir.path()).map_err(|e| StartError::Config(chain(&e)))?;
+        Ok((key, tls))
+    })
+}
+
 fn domain(config: &Config, store: Store, key: SigningKey, auth: &Auth) -> Cx {
     Cx {
         store,
@@ -176,7 +191,7 @@ fn domain(config: &Config, store: Store, key: SigningKey, auth: &Auth) -> Cx {
     }
 }
 
-fn options(config: &Config, clock: Clock) -> Options {
+fn options(config: &Config, data_dir: DataDir, clock: Clock) -> Options {
     let s3 = match &config.store {
         config::Store::Local => None,
         config::Store::S3(s3) => Some(S3Settings {
@@ -190,7 +205,7 @@ fn options(config: &Config, clock: Clock) -> Options {
         }),
     };
     Options {
-        data_dir: config.data_dir.clone(),
+        data_dir,
         s3,
         durable: config.durability == config::Durability::Full,
         grace: config.gc_grace,
@@ -201,7 +216,8 @@ fn options(config: &Config, clock: Clock) -> Options {
 
 /// Opens the store of a configuration without serving, for commands that work on it alone.
 pub(crate) async fn open_store(config: &Config) -> Result<Store, StartError> {
-    Store::open(options(config, Clock::System))
+    let data_dir = DataDir::lock(&config.data_dir).map_err(StartError::Data)?;
+    Store::open(options(config, data_dir, Clock::System))
         .await
         .map_err(StartError::Data)
 }

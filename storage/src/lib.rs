@@ -26,7 +26,7 @@ pub use meta::{
     BlobRow, BlobState, ImageRow, ManifestRow, Meta, Mutability, NewManifest, Read, ReferrerRow,
     Repository, UploadRow, Write,
 };
-pub use open::{Options, S3Settings};
+pub use open::{DataDir, Options, S3Settings};
 use wharf_types::{Algorithm, Clock, Hasher, Timestamp, UploadId};
 
 use blobs::Blobs;
@@ -50,8 +50,8 @@ pub struct Store {
     verify_reads: bool,
     boot: Arc<str>,
     collector: Arc<collect::Collector>,
-    /// Held as long as any handle is.
-    _lock: Arc<std::fs::File>,
+    /// Locked as long as any handle is.
+    _data_dir: DataDir,
 }
 
 /// What became of the attempt to go on with an upload.

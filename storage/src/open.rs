@@ -3,7 +3,7 @@ use std::{
     fs::{DirBuilder, File, OpenOptions},
     io::{Read as _, Seek as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -12,10 +12,33 @@ use wharf_types::Clock;
 
 use crate::{Error, Meta, Store, blobs, blobs::Blobs, collect::Collector};
 
+/// A data directory that is this process's alone for as long as the value or a store in it lives.
+#[derive(Clone, Debug)]
+pub struct DataDir {
+    path: Arc<Path>,
+    _lock: Arc<File>,
+}
+
+impl DataDir {
+    /// Makes the directory if need be, and locks it. Blocks.
+    pub fn lock(path: &Path) -> Result<Self, Error> {
+        make_dirs(path)?;
+        let lock = lock(path)?;
+        Ok(Self {
+            path: path.into(),
+            _lock: Arc::new(lock),
+        })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 /// Where and how things are stored.
 #[derive(Clone, Debug)]
 pub struct Options {
-    pub data_dir: PathBuf,
+    pub data_dir: DataDir,
     /// Bytes go to this bucket instead of `blobs/`.
     pub s3: Option<S3Settings>,
     /// Whether an answer waits for the disk. `false` is for throw-away servers only.
@@ -69,15 +92,10 @@ impl Store {
             verify_reads,
             clock,
         } = options;
-        let dir = data_dir.clone();
-        let lock = blocking(move || {
-            make_dirs(&dir)?;
-            lock(&dir)
-        })
-        .await?;
-        let database = data_dir.join("wharf.db");
+        let database = data_dir.path().join("wharf.db");
         let known = std::fs::metadata(&database).is_ok_and(|m| m.len() > 0);
-        let blobs = Blobs::open(&data_dir, s3.as_ref(), durable)?;
+        let (dir, to) = (data_dir.clone(), s3.clone());
+        let blobs = blocking(move || Blobs::open(dir.path(), to.as_ref(), durable)).await?;
         let marker = blobs.marker().await?;
         if let (false, Some(_)) = (known, &marker) {
             return Err(Error::Refused(format!(
@@ -94,7 +112,7 @@ impl Store {
             verify_reads,
             boot: boot_id().into(),
             collector: Arc::new(Collector::default()),
-            _lock: Arc::new(lock),
+            _data_dir: data_dir,
         };
         store.claim(marker).await?;
         store.tidy().await?;

@@ -42,6 +42,9 @@ impl Operation for DescribeRepositories {
                 .into_iter()
                 .map(|name| check::repository_name(Some(name)))
                 .collect::<Result<Vec<_>, _>>()?;
+            if foreign && let Some(name) = names.first() {
+                check::own_registry(&cx, self.registry_id.as_deref(), name)?;
+            }
             let found = cx.domain.store.meta().read(move |tx| {
                 names
                     .iter()
