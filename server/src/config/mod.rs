@@ -145,7 +145,7 @@ impl fmt::Debug for Secret {
 pub enum Auth {
     /// Whoever reaches us, with any access key.
     Local,
-    /// Who signs with a key of this file; policies are enforced.
+    /// Who signs with a key of this file.
     Strict { credentials: PathBuf },
 }
 

@@ -107,7 +107,7 @@ pub(super) struct Settings {
         help_heading = REGISTRY)]
     pub allow_reset: Option<bool>,
 
-    /// Accept any access key (local), or verify signatures and policies (strict) [default: local]
+    /// Accept any access key (local), or verify signatures (strict) [default: local]
     #[arg(long, value_name = "WHO", hide_possible_values = true, help_heading = ACCESS)]
     pub auth: Option<AuthMode>,
 

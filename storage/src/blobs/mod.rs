@@ -15,6 +15,7 @@ use wharf_types::{ByteRange, UploadId};
 use crate::{BlobRow, Error, S3Settings};
 
 mod backend;
+mod hash;
 mod key;
 mod multipart;
 mod read;
@@ -22,8 +23,8 @@ mod upload;
 
 pub(crate) use backend::Stored;
 use backend::{Backend, Kind};
+pub(crate) use hash::digest_of;
 pub use read::{Reader, Segment};
-pub(crate) use upload::digest_of;
 pub use upload::{AppendError, Committed, FinishError, Upload};
 
 /// Blobs up to this size lie in the database: pushing one costs a row in a shared commit.
