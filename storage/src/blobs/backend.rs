@@ -5,17 +5,28 @@ use std::{
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use futures::{StreamExt as _, stream::BoxStream};
 use object_store::{
-    ClientOptions, ObjectStore, ObjectStoreExt as _, PutPayload, aws::AmazonS3Builder,
+    ClientOptions, ObjectStore, ObjectStoreExt as _, PutPayload, RetryConfig, aws::AmazonS3Builder,
     local::LocalFileSystem, multipart::MultipartStore, prefix::PrefixStore,
 };
 use wharf_types::{Timestamp, UploadId};
 
 use super::key;
 use crate::{Error, S3Settings};
+
+/// How often a failed request is sent again, and for how long: the client of ours waits meanwhile.
+const RETRIES: usize = 3;
+const RETRY_FOR: Duration = Duration::from_secs(10);
+
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long nothing may come.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// What is an open store and how bytes get into it.
 #[derive(Clone, Debug)]
@@ -61,7 +72,12 @@ impl Backend {
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(&settings.bucket)
             .with_region(&settings.region)
-            .with_client_options(ClientOptions::new().with_allow_http(settings.allow_http))
+            .with_client_options(client_options(settings))
+            .with_retry(RetryConfig {
+                max_retries: RETRIES,
+                retry_timeout: RETRY_FOR,
+                ..RetryConfig::default()
+            })
             .with_access_key_id(&settings.access_key_id)
             .with_secret_access_key(&settings.secret_access_key);
         if let Some(endpoint) = &settings.endpoint {
@@ -124,6 +140,15 @@ impl Backend {
         });
         entries.boxed()
     }
+}
+
+/// A whole object may take any time, as slow as its client is; silence may not.
+fn client_options(settings: &S3Settings) -> ClientOptions {
+    ClientOptions::new()
+        .with_allow_http(settings.allow_http)
+        .with_timeout_disabled()
+        .with_connect_timeout(CONNECT)
+        .with_read_timeout(SILENCE)
 }
 
 /// Something that lies in the store.
