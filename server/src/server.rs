@@ -216,6 +216,10 @@ fn options(config: &Config, data_dir: DataDir, clock: Clock) -> Options {
 
 /// Opens the store of a configuration without serving, for commands that work on it alone.
 pub(crate) async fn open_store(config: &Config) -> Result<Store, StartError> {
+    if !config.data_dir.join("wharf.db").is_file() {
+        let text = format!("there is no wharf.db in {}", config.data_dir.display());
+        return Err(StartError::Data(wharf_storage::Error::Refused(text)));
+    }
     let data_dir = DataDir::lock(&config.data_dir).map_err(StartError::Data)?;
     Store::open(options(config, data_dir, Clock::System))
         .await
