@@ -181,27 +181,46 @@ impl Store {
     /// Opens a blob for reading; the segments say which bytes in which order. An error before the
     /// first byte means that nothing can be served: damaged bytes are no longer live then.
     pub async fn read_blob(&self, row: &BlobRow, segments: Vec<Segment>) -> Result<Reader, Error> {
+        match self.reader(row, segments.clone()).await {
+            Err(Error::Damaged) => match self.after_damage(row).await? {
+                Some(newer) => self.reader(&newer, segments).await,
+                None => Err(Error::Damaged),
+            },
+            reader => reader,
+        }
+    }
+
+    async fn reader(&self, row: &BlobRow, segments: Vec<Segment>) -> Result<Reader, Error> {
         let (store, key) = (self.clone(), row.key.clone());
         let on_damage = move || {
             tokio::spawn(async move { store.mark_damaged(&key).await });
         };
-        let reader = self
-            .blobs
+        self.blobs
             .reader(row, segments, self.verify_reads, on_damage)
-            .await;
-        if matches!(reader, Err(Error::Damaged)) {
-            self.mark_damaged(&row.key).await;
-        }
-        reader
+            .await
     }
 
     /// Makes sure that a blob could be read. Damaged ones are no longer live after it.
     pub async fn probe_blob(&self, row: &BlobRow) -> Result<(), Error> {
-        let probed = self.blobs.probe(row).await;
-        if matches!(probed, Err(Error::Damaged)) {
+        match self.blobs.probe(row).await {
+            Err(Error::Damaged) => match self.after_damage(row).await? {
+                Some(newer) => self.blobs.probe(&newer).await,
+                None => Err(Error::Damaged),
+            },
+            probed => probed,
+        }
+    }
+
+    /// What to read instead of bytes that are not right: those of a push that replaced them after
+    /// the row was read. If there was none, the row is damaged.
+    async fn after_damage(&self, row: &BlobRow) -> Result<Option<BlobRow>, Error> {
+        let digest = row.digest.clone();
+        let live = self.meta.read(move |tx| tx.live_blob(&digest)).await?;
+        let newer = live.filter(|live| live.key != row.key);
+        if newer.is_none() {
             self.mark_damaged(&row.key).await;
         }
-        probed
+        Ok(newer)
     }
 
     async fn mark_damaged(&self, key: &UploadId) {

@@ -29,6 +29,9 @@ use crate::{Error, Meta, UploadRow};
 /// How much is hashed and written at once, on a thread of its own.
 const BATCH: usize = 1024 * 1024;
 
+/// In how many pieces that may come: a client that sends single bytes fills memory with the rest.
+const BATCH_CHUNKS: usize = 1024;
+
 /// An upload that this request alone works on.
 #[derive(Debug)]
 pub struct Upload {
@@ -37,7 +40,8 @@ pub struct Upload {
     sink: Sink,
     blobs: Blobs,
     meta: Meta,
-    _busy: Busy,
+    /// Also held by a batch that is being written after its request has gone.
+    busy: Arc<Busy>,
 }
 
 #[derive(Debug)]
@@ -120,7 +124,7 @@ impl Upload {
             sink,
             blobs: blobs.clone(),
             meta: meta.clone(),
-            _busy: busy,
+            busy: Arc::new(busy),
         }))
     }
 
@@ -161,7 +165,7 @@ impl Upload {
                     batch.push(chunk);
                 }
             }
-            if waiting >= BATCH {
+            if waiting >= BATCH || batch.len() >= BATCH_CHUNKS {
                 self.settle(&mut writing).await?;
                 self.write(std::mem::take(&mut batch), waiting, &mut writing)
                     .await?;
@@ -199,7 +203,9 @@ impl Upload {
         match &mut self.sink {
             Sink::File(file) => {
                 let file = file.take().ok_or(Error::Unavailable)?;
+                let busy = Arc::clone(&self.busy);
                 *writing = Some(tokio::task::spawn_blocking(move || {
+                    let _busy = busy;
                     hash_and_write(hasher, file, &batch)
                 }));
             }
@@ -207,8 +213,14 @@ impl Upload {
                 parts.push(batch.clone());
                 let hashing = tokio::task::spawn_blocking(move || hash(hasher, &batch));
                 if parts.must_begin() {
-                    self.row.multipart = Some(parts.begin().await?);
-                    save(&self.meta, &self.row).await?;
+                    let multipart = parts.begin().await?;
+                    self.row.multipart = Some(multipart.clone());
+                    // The rest of the row stays as it was when the last request ended.
+                    let id = self.row.id.clone();
+                    let noted = self
+                        .meta
+                        .write_relaxed(move |tx| tx.set_multipart(&id, &multipart));
+                    noted.await?;
                 }
                 parts.send().await?;
                 self.hasher = hashing.await.map_err(|_panicked| Error::Unavailable)?;
@@ -242,7 +254,7 @@ impl Upload {
             }
             Kind::S3(_) => {
                 let mut parts = self.blobs.parts_of(&self.row.id)?;
-                parts.push(vec![head.into()]);
+                parts.resume(self.row.multipart.clone(), Vec::new(), head);
                 Sink::S3(Box::new(parts))
             }
         };

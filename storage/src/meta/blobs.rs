@@ -61,6 +61,14 @@ impl Read<'_> {
             .optional()?)
     }
 
+    /// The live bytes of a digest, whoever may see them.
+    pub fn live_blob(&self, digest: &Digest) -> Result<Option<BlobRow>, Error> {
+        let mut stmt = self.0.prepare_cached(
+            "SELECT key, digest, size, 0 AS lease_ms, bytes FROM blob WHERE digest = ?1 AND state = 'live'",
+        )?;
+        Ok(stmt.query_row([digest.as_str()], blob).optional()?)
+    }
+
     /// The size of a blob that the repository has a link to.
     pub fn blob_size(&self, repository: i64, digest: &Digest) -> Result<Option<u64>, Error> {
         let mut stmt = self.0.prepare_cached(

@@ -131,6 +131,16 @@ impl Write<'_> {
         Ok(())
     }
 
+    /// Notes the multipart upload of a session before any part of it is sent.
+    pub fn set_multipart(&self, id: &UploadId, multipart: &str) -> Result<(), Error> {
+        let mut stmt = self
+            .0
+            .0
+            .prepare_cached("UPDATE upload SET multipart = ?2 WHERE id = ?1")?;
+        stmt.execute([id.as_str(), multipart])?;
+        Ok(())
+    }
+
     /// Ends an upload; whether it was there.
     pub fn delete_upload(&self, id: &UploadId) -> Result<bool, Error> {
         Ok(self
