@@ -98,8 +98,9 @@ async fn tour(dir: PathBuf, keep: bool) -> anyhow::Result<()> {
         "describe-images shows another image: {described}"
     );
     steps.done(format_args!(
-        "described it: {} with the tags {}",
-        detail["imageDigest"], detail["imageTags"]
+        "described it: {} with the tag {}",
+        image.digest,
+        detail["imageTags"][0].as_str().unwrap_or_default()
     ))?;
     if keep {
         say(format_args!(
