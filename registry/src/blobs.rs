@@ -99,8 +99,8 @@ pub async fn append(
     match upload.append(body.into_data_stream(), limit).await {
         Ok(()) => {}
         Err(AppendError::Body(_)) => {
-            upload.suspend(cx.store.now()).await?;
-            return Err(Error::BodyBroken);
+            let kept = upload.suspend(cx.store.now()).await?;
+            return Err(kept.map_or(Error::UploadUnknown, |_size| Error::BodyBroken));
         }
         Err(AppendError::TooLong) if range.is_some() => return Err(Error::SizeInvalid),
         Err(AppendError::TooLong) => return Err(Error::TooLarge { limit: MAX_BYTES }),

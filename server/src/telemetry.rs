@@ -2,7 +2,7 @@
 use std::{
     fmt,
     io::{self, IsTerminal as _},
-    sync::OnceLock,
+    sync::Mutex,
     time::Duration,
 };
 
@@ -68,22 +68,18 @@ impl Metrics {
     ///
     /// When another recorder is installed.
     pub fn install() -> anyhow::Result<Self> {
-        static INSTALLED: OnceLock<Metrics> = OnceLock::new();
-        if let Some(metrics) = INSTALLED.get() {
+        static INSTALLED: Mutex<Option<Metrics>> = Mutex::new(None);
+        let mut installed = INSTALLED.lock().map_err(|e| anyhow::anyhow!("{e}"))?;
+        if let Some(metrics) = &*installed {
             return Ok(metrics.clone());
         }
         let recorder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)?
             .build_recorder();
         let metrics = Self(recorder.handle());
-        match metrics::set_global_recorder(recorder) {
-            Ok(()) => Ok(INSTALLED.get_or_init(|| metrics).clone()),
-            // Another thread may be between its recorder and the line above.
-            Err(error) => INSTALLED
-                .get()
-                .cloned()
-                .ok_or_else(|| anyhow::anyhow!("{error}")),
-        }
+        metrics::set_global_recorder(recorder).map_err(|e| anyhow::anyhow!("{e}"))?;
+        *installed = Some(metrics.clone());
+        Ok(metrics)
     }
 
     /// All metrics in Prometheus' text format.

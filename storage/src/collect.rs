@@ -204,9 +204,9 @@ impl Store {
             .read(move |tx| tx.stale_uploads(before, CHUNK))
             .await?
         {
-            if self.blobs.is_busy(&row.id) {
+            let Some(_busy) = self.blobs.lock(&row.id) else {
                 continue;
-            }
+            };
             let id = row.id.clone();
             if self
                 .meta

@@ -108,11 +108,12 @@ impl Store {
             multipart: None,
             parts: Vec::new(),
         };
-        let new = row.clone();
+        let (new, blobs) = (row.clone(), self.blobs.clone());
         let begun = self.meta.write_relaxed(move |tx| {
             let mut evicted = None;
             if tx.count_uploads()? >= MAX_UPLOADS {
-                let Some(idle) = tx.stale_uploads(now - UPLOAD_IDLE, 1)?.pop() else {
+                let stale = tx.stale_uploads(now - UPLOAD_IDLE, MAX_UPLOADS)?;
+                let Some(idle) = stale.into_iter().find(|row| !blobs.is_busy(&row.id)) else {
                     return Ok(None);
                 };
                 tx.delete_upload(&idle.id)?;
@@ -130,7 +131,10 @@ impl Store {
                     .await?;
             }
         }
-        Upload::resume(&self.blobs, &self.meta, row).await
+        let busy = self.blobs.lock(&row.id).ok_or(Error::Unavailable)?;
+        Upload::resume(&self.blobs, &self.meta, busy, row)
+            .await
+            .map(Some)
     }
 
     /// Goes on with an upload.
@@ -140,18 +144,29 @@ impl Store {
         principal: &str,
         id: &UploadId,
     ) -> Result<Resumed, Error> {
-        if self.blobs.is_busy(id) {
+        // Locked before it is read: what another request has just saved must be seen.
+        let Some(busy) = self.blobs.lock(id) else {
             return match self.upload_row(repository, principal, id).await? {
                 Some(_) => Ok(Resumed::Busy),
                 None => Ok(Resumed::Missing),
             };
-        }
+        };
         let Some(row) = self.upload_row(repository, principal, id).await? else {
             return Ok(Resumed::Missing);
         };
-        match Upload::resume(&self.blobs, &self.meta, row).await? {
-            Some(upload) => Ok(Resumed::Ready(Box::new(upload))),
-            None => Ok(Resumed::Busy),
+        let multipart = row.multipart.clone();
+        match Upload::resume(&self.blobs, &self.meta, busy, row).await {
+            Ok(upload) => Ok(Resumed::Ready(Box::new(upload))),
+            // A crash took its bytes away, or they became a blob that could not be noted.
+            Err(Error::Damaged) => {
+                let gone = id.clone();
+                self.meta
+                    .write_relaxed(move |tx| tx.delete_upload(&gone))
+                    .await?;
+                self.blobs.discard(id, multipart.as_deref()).await?;
+                Ok(Resumed::Missing)
+            }
+            Err(e) => Err(e),
         }
     }
 

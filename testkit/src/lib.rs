@@ -12,13 +12,16 @@
 
 mod aws;
 mod image;
+mod process;
 mod raw;
 mod registry;
 mod server;
 mod tools;
+mod wire;
 
 pub use aws::AwsReply;
 pub use image::Image;
+pub use process::Process;
 pub use raw::{Raw, RawReply};
 pub use registry::{Call, Reply};
 pub use server::{TestServer, start_time};

@@ -17,6 +17,8 @@ pub const fn start_time() -> Timestamp {
 #[derive(Debug)]
 pub struct TestServer {
     server: Option<Server>,
+    /// Where a server listens that is not in this process.
+    elsewhere: Option<SocketAddr>,
     config: Config,
     clock: Clock,
     dir: TempDir,
@@ -38,18 +40,14 @@ impl TestServer {
         change(&mut config);
         let clock = Clock::manual(start_time());
         let server = Server::start(config.clone(), clock.clone()).await.unwrap();
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_mins(1))
-            .no_proxy()
-            .build()
-            .unwrap();
         let mut s = Self {
             server: Some(server),
+            elsewhere: None,
             config,
             clock,
             dir,
             password: String::new(),
-            http,
+            http: client(),
         };
         if s.config.auth == wharf::config::Auth::Local {
             s.login().await;
@@ -58,12 +56,26 @@ impl TestServer {
         s
     }
 
+    /// A client of a server in another process; what looks behind the door does not work.
+    pub(crate) fn of_process(address: SocketAddr, data_dir: &Path) -> Self {
+        Self {
+            server: None,
+            elsewhere: Some(address),
+            config: Config::new(data_dir).unwrap(),
+            clock: Clock::System,
+            dir: tempfile::tempdir().unwrap(),
+            password: String::new(),
+            http: client(),
+        }
+    }
+
     fn server(&self) -> &Server {
         self.server.as_ref().unwrap()
     }
 
     pub fn address(&self) -> SocketAddr {
-        self.server().addresses()[0]
+        self.elsewhere
+            .unwrap_or_else(|| self.server().addresses()[0])
     }
 
     pub fn url(&self) -> String {
@@ -199,6 +211,14 @@ impl TestServer {
         change(&mut self.config);
         self.start().await
     }
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .timeout(Duration::from_mins(1))
+        .no_proxy()
+        .build()
+        .unwrap()
 }
 
 fn files(dir: &Path, into: &mut Vec<String>) {

@@ -10,7 +10,7 @@ use wharf_storage::Segment;
 use wharf_types::{ByteRange, Digest, Ranges, RepoName, media};
 
 use super::{
-    Asked, Refusal,
+    Asked, Code, Refusal,
     reply::{CONTENT_DIGEST, Deleted, value},
 };
 use crate::blobs;
@@ -104,15 +104,16 @@ impl Content<'_> {
         headers.insert(header::ETAG, value(&etag));
         headers.insert(CONTENT_DIGEST, value(self.digest.as_str()));
         headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        if let Some(wanted) = a.header(header::IF_MATCH)
+            && !names(wanted, &etag, Comparison::Strong)
+        {
+            let refusal = Refusal::from(Code::PreconditionFailed);
+            return Served::Now(refusal.with(header::ETAG, value(&etag)).into_response());
+        }
         if let Some(known) = a.header(header::IF_NONE_MATCH)
-            && names(known, &etag)
+            && names(known, &etag, Comparison::Weak)
         {
             return Served::Now((StatusCode::NOT_MODIFIED, headers).into_response());
-        }
-        if let Some(wanted) = a.header(header::IF_MATCH)
-            && !names(wanted, &etag)
-        {
-            return Served::Now((StatusCode::PRECONDITION_FAILED, headers).into_response());
         }
         headers.insert(header::CONTENT_TYPE, value(self.media_type));
         let unchanged = a.header(header::IF_RANGE).is_none_or(|known| known == etag);
@@ -198,9 +199,19 @@ fn body(status: StatusCode, headers: HeaderMap, segments: Vec<Segment>) -> Serve
     Served::Body(head, segments)
 }
 
-/// Whether a list of entity tags has this one. Weak ones count, as for GET they must.
-fn names(list: &str, etag: &str) -> bool {
-    list.split(',')
-        .map(str::trim)
-        .any(|known| known == "*" || known.trim_start_matches("W/") == etag)
+/// How entity tags are compared: RFC 9110, 8.8.3.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Comparison {
+    /// For `If-Match`: weak tags are equal to none.
+    Strong,
+    /// For `If-None-Match`.
+    Weak,
+}
+
+/// Whether a list of entity tags has this one.
+fn names(list: &str, etag: &str, comparison: Comparison) -> bool {
+    list.split(',').map(str::trim).any(|known| {
+        let weak = known.strip_prefix("W/");
+        known == "*" || known == etag || comparison == Comparison::Weak && weak == Some(etag)
+    })
 }

@@ -31,6 +31,7 @@ pub enum Code {
     NameUnknown,
     NotFound,
     PaginationNumberInvalid,
+    PreconditionFailed,
     RangeInvalid,
     SizeInvalid,
     StorageFull,
@@ -99,6 +100,11 @@ impl Code {
                 "PAGINATION_NUMBER_INVALID",
                 S::BAD_REQUEST,
                 "invalid number of results requested",
+            ),
+            Self::PreconditionFailed => (
+                "DENIED",
+                S::PRECONDITION_FAILED,
+                "the content is not what If-Match names",
             ),
             Self::RangeInvalid => (
                 "BLOB_UPLOAD_INVALID",

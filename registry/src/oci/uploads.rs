@@ -107,10 +107,8 @@ pub(super) async fn append(
     let upload = blobs::resume(a.cx, a.caller, &repository, id).await?;
     let range = content_range(a, upload.size())?;
     let upload = blobs::append(a.cx, upload, range, a.announced(), body).await?;
-    let size = upload
-        .suspend(a.cx.store.now())
-        .await
-        .map_err(Error::from)?;
+    let kept = upload.suspend(a.cx.store.now()).await;
+    let size = kept.map_err(Error::from)?.ok_or(Error::UploadUnknown)?;
     Ok(UploadProgress {
         status: StatusCode::ACCEPTED,
         name: name.clone(),

@@ -150,7 +150,7 @@ impl Blobs {
 
     /// Makes an upload's session this caller's alone, until it is dropped. `None` if another request
     /// is at it.
-    fn lock(&self, id: &UploadId) -> Option<Busy> {
+    pub(crate) fn lock(&self, id: &UploadId) -> Option<Busy> {
         let mut busy = self.busy.lock().ok()?;
         busy.insert(id.clone()).then(|| Busy {
             id: id.clone(),
@@ -165,6 +165,27 @@ impl Blobs {
 
     fn staged(&self, id: &UploadId) -> PathBuf {
         self.staging.join(id.as_str())
+    }
+
+    /// Where a session on S3 keeps what is not yet a part. The name says after how many bytes: a
+    /// tail and the row that it belongs to are written one after the other, and a crash in between
+    /// must not pair a tail with another row.
+    fn tail(&self, id: &UploadId, size: u64) -> PathBuf {
+        self.staging.join(format!("{id}.{size}"))
+    }
+
+    /// Removes the tails of a session on S3 but the one of this size.
+    fn forget_tails(&self, id: &UploadId, keep: Option<u64>) -> Result<(), Error> {
+        if matches!(self.backend.kind, Kind::Local(_)) {
+            return Ok(());
+        }
+        let keep = keep.map(|size| self.tail(id, size));
+        for (path, owner) in self.staged_files()? {
+            if owner.as_ref() == Some(id) && Some(&path) != keep.as_ref() {
+                remove(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes what an upload left behind.
@@ -182,6 +203,7 @@ impl Blobs {
                 tracing::warn!(error, upload = %id, "a multipart upload could not be aborted");
             }
         }
+        self.forget_tails(id, None)?;
         let path = self.staged(id);
         let removed = tokio::task::spawn_blocking(move || remove(&path)).await;
         Ok(removed.map_err(|_panicked| Error::Unavailable)??)
@@ -192,10 +214,9 @@ impl Blobs {
         let mut found = Vec::new();
         for entry in std::fs::read_dir(&self.staging)? {
             let entry = entry?;
-            let id = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse().ok());
+            let name = entry.file_name();
+            let id = name.to_str().and_then(|name| name.split('.').next());
+            let id = id.and_then(|id| id.parse().ok());
             found.push((entry.path(), id));
         }
         Ok(found)
@@ -230,7 +251,7 @@ fn is_link(e: &io::Error) -> bool {
 
 /// The right to work on an upload.
 #[derive(Debug)]
-struct Busy {
+pub(crate) struct Busy {
     id: UploadId,
     all: Arc<Mutex<HashSet<UploadId>>>,
 }

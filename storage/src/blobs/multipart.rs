@@ -71,6 +71,11 @@ impl Parts {
         self.tail = vec![Bytes::from(tail)];
     }
 
+    /// How many bytes a session has that has just been resumed.
+    pub(super) const fn size(&self) -> u64 {
+        (self.next * PART + self.tail_len) as u64
+    }
+
     /// Whether the next bytes make a first part, so that a multipart upload must be begun and noted.
     pub(super) const fn must_begin(&self) -> bool {
         self.multipart.is_none() && self.tail_len >= PART

@@ -96,15 +96,13 @@ pub struct Committed {
 type Writing = JoinHandle<(Hasher, Option<File>, io::Result<()>)>;
 
 impl Upload {
-    /// Takes up a session where its row says it stopped. `None` if another request is at it.
+    /// Takes up a session where its row, read after it was locked, says it stopped.
     pub(crate) async fn resume(
         blobs: &Blobs,
         meta: &Meta,
+        busy: Busy,
         row: UploadRow,
-    ) -> Result<Option<Self>, Error> {
-        let Some(busy) = blobs.lock(&row.id) else {
-            return Ok(None);
-        };
+    ) -> Result<Self, Error> {
         let Some(hasher) = Hasher::resume(row.algorithm, &row.midstate) else {
             return Err(Error::Damaged);
         };
@@ -113,19 +111,22 @@ impl Upload {
             (None, Kind::Local(_)) => Sink::File(Some(blobs.open_staged(&row.id, row.size).await?)),
             (None, Kind::S3(_)) => {
                 let mut parts = blobs.parts_of(&row.id)?;
-                let tail = blobs.read_tail(&row.id).await?;
+                let tail = blobs.read_tail(&row.id, row.size).await?;
                 parts.resume(row.multipart.clone(), row.parts.clone(), tail);
+                if parts.size() != row.size {
+                    return Err(Error::Damaged);
+                }
                 Sink::S3(Box::new(parts))
             }
         };
-        Ok(Some(Self {
+        Ok(Self {
             row,
             hasher,
             sink,
             blobs: blobs.clone(),
             meta: meta.clone(),
             busy: Arc::new(busy),
-        }))
+        })
     }
 
     /// How many bytes have come so far.
@@ -261,8 +262,9 @@ impl Upload {
         Ok(())
     }
 
-    /// Ends this request and keeps the session, so that a later one goes on from here.
-    pub async fn suspend(mut self, now: Timestamp) -> Result<u64, Error> {
+    /// Ends this request and keeps the session, so that a later one goes on from here. `None` if the
+    /// session was ended meanwhile.
+    pub async fn suspend(mut self, now: Timestamp) -> Result<Option<u64>, Error> {
         self.row.touched = now;
         self.row.midstate = self.hasher.midstate();
         self.row.head = None;
@@ -271,12 +273,18 @@ impl Upload {
             Sink::File(_) => {}
             Sink::S3(parts) => {
                 parts.settle().await?;
-                parts.save_tail(self.blobs.staged(&self.row.id)).await?;
+                let tail = self.blobs.tail(&self.row.id, self.row.size);
+                parts.save_tail(tail).await?;
                 self.row.parts = parts.sent.values().cloned().collect();
             }
         }
-        save(&self.meta, &self.row).await?;
-        Ok(self.row.size)
+        if !save(&self.meta, &self.row).await? {
+            let multipart = self.row.multipart.as_deref();
+            self.blobs.discard(&self.row.id, multipart).await?;
+            return Ok(None);
+        }
+        self.blobs.forget_tails(&self.row.id, Some(self.row.size))?;
+        Ok(Some(self.row.size))
     }
 
     /// Ends the session and removes its bytes.
@@ -331,8 +339,11 @@ impl Upload {
             Ok(bytes) => bytes,
             Err(e) => {
                 drop(blobs.delete(&id).await);
+                let key = id.clone();
+                let exists = meta.read(move |tx| tx.upload_exists(&key)).await?;
                 self.cancel().await?;
-                return Err(e.into());
+                // Its repository was deleted, and its file with it.
+                return Err(if exists { e.into() } else { FinishError::Gone });
             }
         };
         let stored = bytes.is_none();
@@ -352,10 +363,21 @@ impl Upload {
             })
             .await;
         match published {
-            Ok(true) => Ok(committed),
+            Ok(true) => {
+                // What is left of it is nobody's; the start removes what this cannot.
+                drop(blobs.forget_tails(&id, None));
+                Ok(committed)
+            }
             Ok(false) => {
                 drop(blobs.delete(&id).await);
+                drop(blobs.forget_tails(&id, None));
                 Err(FinishError::Gone)
+            }
+            Err(Error::Full) => {
+                drop(blobs.delete(&id).await);
+                // The session cannot go on; if there is no room to say so, the next request finds out.
+                drop(meta.write_relaxed(move |tx| tx.delete_upload(&id)).await);
+                Err(Error::Full.into())
             }
             // Whether it was committed is unknown: the bytes stay, the sweep looks at the row.
             Err(e) => {
@@ -442,12 +464,14 @@ impl Blobs {
     async fn open_staged(&self, id: &UploadId, size: u64) -> Result<File, Error> {
         let path = self.staged(id);
         let opened = tokio::task::spawn_blocking(move || {
+            // Bytes that were acknowledged are in a file that is there.
             let mut file = backend::open_options()
                 .read(true)
                 .write(true)
-                .create(true)
+                .create(size == 0)
                 .truncate(false)
-                .open(path)?;
+                .open(path)
+                .map_err(lost)?;
             if file.metadata()?.len() < size {
                 return Err(Error::Damaged);
             }
@@ -471,24 +495,31 @@ impl Blobs {
         ))
     }
 
-    async fn read_tail(&self, id: &UploadId) -> Result<Vec<u8>, Error> {
-        let path = self.staged(id);
-        let read = tokio::task::spawn_blocking(move || match std::fs::read(path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            read => read,
-        });
-        Ok(read.await.map_err(|_panicked| Error::Unavailable)??)
+    /// Reads the bytes that a session on S3 has beyond its parts.
+    async fn read_tail(&self, id: &UploadId, size: u64) -> Result<Vec<u8>, Error> {
+        let path = self.tail(id, size);
+        let read = tokio::task::spawn_blocking(move || std::fs::read(path).map_err(lost));
+        read.await.map_err(|_panicked| Error::Unavailable)?
     }
 }
 
-async fn save(meta: &Meta, row: &UploadRow) -> Result<(), Error> {
+/// Saves how far an upload has come; whether it still exists.
+async fn save(meta: &Meta, row: &UploadRow) -> Result<bool, Error> {
     let row = row.clone();
     meta.write_relaxed(move |tx| {
-        if tx.upload_exists(&row.id)? {
-            tx.put_upload(&row)
-        } else {
-            Ok(())
+        let exists = tx.upload_exists(&row.id)?;
+        if exists {
+            tx.put_upload(&row)?;
         }
+        Ok(exists)
     })
     .await
+}
+
+/// A staging file that is not there has lost what was acknowledged.
+fn lost(e: io::Error) -> Error {
+    match e.kind() {
+        io::ErrorKind::NotFound => Error::Damaged,
+        _ => e.into(),
+    }
 }
