@@ -181,6 +181,7 @@ async fn bad_digest(cx: &Cx<'_>) -> Verdict {
 async fn unknown_algorithm(cx: &Cx<'_>) -> Verdict {
     let digest = format!("md5:{}", "0".repeat(32));
     let location = cx.start(cx.repo()).await?;
+    cx.clean(location.clone());
     let put = cx
         .put(&location)
         .query("digest", &digest)

@@ -179,6 +179,7 @@ async fn malformed_digest(cx: &Cx<'_>) -> Verdict {
         cx.check(cx.head(&path).send().await?.expect_any(&[404, 400]));
     }
     let location = cx.start(cx.repo()).await?;
+    cx.clean(location.clone());
     let put = cx
         .put(&location)
         .query("digest", MALFORMED)
@@ -189,6 +190,7 @@ async fn malformed_digest(cx: &Cx<'_>) -> Verdict {
 
 async fn no_digest(cx: &Cx<'_>) -> Verdict {
     let location = cx.start(cx.repo()).await?;
+    cx.clean(location.clone());
     let answer = cx
         .put(&location)
         .octets(&Bytes::from_static(b"x"))

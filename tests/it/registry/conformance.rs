@@ -12,7 +12,9 @@ async fn report(references: References) -> Report {
         username: "AWS".into(),
         password: s.password().into(),
     });
-    run(options, &mut |_progress| {}).await.unwrap()
+    let report = run(options, &mut |_progress| {}).await.unwrap();
+    s.assert_tidy().await;
+    report
 }
 
 /// Demands that everything passes, and that nothing is skipped but these cases.
