@@ -108,6 +108,7 @@ impl From<DomainError> for Exception {
                     ..Self::internal(e)
                 };
             }
+            DomainError::Store(StoreError::Gone) => "RepositoryNotFoundException",
             DomainError::Store(_) => return Self::internal(e),
         };
         Self::client(kind, e.to_string())

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use wharf_auth::Principal;
-use wharf_types::{AccountId, Registry};
+use wharf_types::Registry;
 
 use crate::{Exception, Names};
 
@@ -20,7 +20,6 @@ pub struct Cx {
     /// The `Host` of the request and whether it came over TLS: what the client can reach us by.
     pub host: String,
     pub tls: bool,
-    pub default_account: AccountId,
 }
 
 impl Cx {
@@ -37,6 +36,8 @@ impl Cx {
 pub(crate) trait Operation: DeserializeOwned + Send + 'static {
     /// The name after the dot in `X-Amz-Target`, or the value of `Action`.
     const NAME: &'static str;
+    /// The largest request body.
+    const MAX_BODY: usize = 1024 * 1024;
     /// The success body.
     type Output: Serialize + Send;
     /// Performs the call.
@@ -49,6 +50,7 @@ type Reply = Pin<Box<dyn Future<Output = Result<serde_json::Value, Exception>> +
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
+    pub(crate) max_body: usize,
     pub(crate) call: fn(Cx, Bytes) -> Reply,
 }
 
@@ -57,6 +59,7 @@ impl Entry {
     pub(crate) const fn of<O: Operation>() -> Self {
         Self {
             name: O::NAME,
+            max_body: O::MAX_BODY,
             call: |cx, body| Box::pin(call::<O>(cx, body)),
         }
     }

@@ -18,8 +18,8 @@ use crate::{
 /// Every service, by the name in the signature's scope.
 pub(crate) const SERVICES: &[Service] = &[ecr::SERVICE, sts::SERVICE];
 
-/// The largest body: a manifest of 4 MiB in JSON, where every byte may be escaped, or a layer part.
-const MAX_BODY: usize = 32 * 1024 * 1024;
+/// The largest body of a call whose operation is in the body, or unknown.
+const MAX_BODY: usize = 64 * 1024;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
@@ -104,6 +104,12 @@ async fn run(
     body: Body,
     tls: bool,
 ) -> Outcome {
+    // Strangers are turned away before their body is read.
+    if let Auth::Strict(keys) = &gate.auth
+        && let Err(e) = keys.find(&signed)
+    {
+        return (String::new(), Err(e.into()));
+    }
     let body = match read(parts, service, body).await {
         Ok(body) => body,
         Err(e) => return (String::new(), Err(e)),
@@ -142,7 +148,6 @@ async fn run(
         names: gate.names.clone(),
         host: host.to_owned(),
         tls,
-        default_account: gate.names.default.account.clone(),
     };
     let outcome = service.dispatch(cx, &name, input).await;
     (name, outcome)
@@ -182,13 +187,21 @@ async fn read(parts: &Parts, service: &Service, body: Body) -> Result<Bytes, Exc
             )
         });
     }
-    match Limited::new(body, MAX_BODY).collect().await {
+    let limit = match service.protocol {
+        Protocol::Json11 { target } => {
+            let name = json_operation(parts, target);
+            let entry = service.operations.iter().find(|entry| entry.name == name);
+            entry.map_or(MAX_BODY, |entry| entry.max_body)
+        }
+        Protocol::Query { .. } => MAX_BODY,
+    };
+    match Limited::new(body, limit).collect().await {
         Ok(all) => Ok(all.to_bytes()),
         Err(e) if e.is::<http_body_util::LengthLimitError>() => Err(Exception {
             status: StatusCode::PAYLOAD_TOO_LARGE,
             ..Exception::client(
                 "RequestEntityTooLargeException",
-                format!("the body is larger than {MAX_BODY} bytes"),
+                format!("the body is larger than {limit} bytes"),
             )
         }),
         Err(_broken) => Err(Exception::client(
@@ -230,7 +243,10 @@ impl Gate {
             Auth::Local => Arc::new(|_| true),
             Auth::Strict(keys) => {
                 let keys = Arc::clone(keys);
-                Arc::new(move |principal| keys.get(&principal.access_key).is_some())
+                Arc::new(move |principal| {
+                    let key = keys.get(&principal.access_key);
+                    key.is_some_and(|key| key.principal == *principal)
+                })
             }
         }
     }

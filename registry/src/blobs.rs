@@ -113,6 +113,25 @@ pub async fn append(
     Ok(upload)
 }
 
+/// Appends a chunk and keeps the upload for the next one. Goes on to the end even if the client does
+/// not wait for it: what came is kept.
+pub async fn append_chunk(
+    cx: &Cx,
+    upload: Upload,
+    range: Option<ContentRange>,
+    announced: Option<u64>,
+    body: Body,
+) -> Result<u64, Error> {
+    let cx = cx.clone();
+    let task = tokio::spawn(async move {
+        let upload = append(&cx, upload, range, announced, body).await?;
+        let kept = upload.suspend(cx.store.now()).await?;
+        kept.ok_or(Error::UploadUnknown)
+    });
+    let panicked = |_| Error::Store(wharf_storage::Error::Unavailable);
+    task.await.map_err(panicked)?
+}
+
 /// Makes an upload a blob of its repository. A wrong digest ends the upload.
 pub async fn finish(
     cx: &Cx,

@@ -63,6 +63,10 @@ impl Server {
         let metrics = Metrics::install().map_err(StartError::Other)?;
         let data_dir = DataDir::lock(&config.data_dir).map_err(StartError::Data)?;
         let auth = auth(&config)?;
+        if config.allow_reset && config.auth != config::Auth::Local {
+            let text = "allow-reset: anyone could clear the state; not with --auth=strict";
+            return Err(StartError::Config(text.into()));
+        }
         let guard = Guard::new(&config.public_hosts);
         // The first random numbers of the TLS library take as long as opening a new store.
         let secrets = secrets(data_dir.clone(), guard.clone(), clock.clone());

@@ -2,7 +2,7 @@
 use futures::StreamExt as _;
 use wharf_types::Timestamp;
 
-use crate::{BlobState, Error, Store};
+use crate::{BlobRow, BlobState, Error, Store};
 
 /// How many rows are read at once.
 const PAGE: usize = 200;
@@ -86,13 +86,10 @@ impl Store {
             for (row, state) in page {
                 match state {
                     BlobState::Condemned => {}
-                    BlobState::Damaged => {
-                        findings.push(Finding::new(
-                            format!("blob {} is damaged: push it again", row.digest),
-                            None,
-                        ));
-                    }
+                    BlobState::Damaged => self.check_damaged(&row, repair, findings).await?,
                     BlobState::Live if self.verify(&row).await? => {}
+                    // Replaced or collected meanwhile.
+                    BlobState::Live if !self.is_still(&row).await? => {}
                     BlobState::Live => {
                         if repair {
                             self.mark_damaged(&row.key).await;
@@ -106,6 +103,28 @@ impl Store {
                 }
             }
         }
+    }
+
+    /// Looks at a blob that was found damaged once: its disk may be back.
+    async fn check_damaged(
+        &self,
+        row: &BlobRow,
+        repair: bool,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(), Error> {
+        let (digest, whole) = (&row.digest, self.verify(row).await?);
+        let text = if whole {
+            format!("blob {digest} was damaged and is whole again")
+        } else {
+            format!("blob {digest} is damaged: push it again")
+        };
+        let revive = whole && repair;
+        if revive {
+            let key = row.key.clone();
+            self.meta().write(move |tx| tx.revive_blob(&key)).await?;
+        }
+        findings.push(Finding::new(text, revive.then_some("served again")));
+        Ok(())
     }
 
     async fn check_store(&self, repair: bool, findings: &mut Vec<Finding>) -> Result<(), Error> {
@@ -127,13 +146,15 @@ impl Store {
             if known || stored.modified >= young {
                 continue;
             }
+            let Some(key) = stored.key else {
+                let text = format!("store: {} is not of wharf's making", stored.name);
+                findings.push(Finding::new(text, None));
+                continue;
+            };
             if repair {
-                self.blobs.delete_named(&stored.name).await?;
+                self.blobs.delete(&key).await?;
             }
-            let text = format!(
-                "store: {} ({} bytes) belongs to nobody",
-                stored.name, stored.size
-            );
+            let text = format!("store: {key} ({} bytes) belongs to nobody", stored.size);
             findings.push(Finding::new(text, repair.then_some("removed")));
         }
         Ok(())

@@ -21,6 +21,9 @@ const NAMED: usize = 10_000;
 /// A clock that jumped this far ahead is not believed.
 const JUMP: Duration = Duration::from_hours(1);
 
+const FROM_BACKUP: &str =
+    "the database was restored from a backup: run `wharf check --repair` first";
+
 /// Whether bytes that were lately pushed or asked for are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leases {
@@ -130,7 +133,7 @@ impl Store {
             Err(Dry::Done(report)) => report,
             Err(Dry::Failed(e)) => return Err(e),
         };
-        report.postponed = self.postpone(leases).await?;
+        report.postponed = self.restored().await?;
         let before = self.now() - UPLOAD_LIFE;
         for row in self
             .meta
@@ -150,17 +153,15 @@ impl Store {
         }
     }
 
+    async fn restored(&self) -> Result<Option<&'static str>, Error> {
+        let restored = self.meta.read(|tx| tx.setting("from_backup")).await?;
+        Ok(restored.map(|_| FROM_BACKUP))
+    }
+
     /// Whether this is no time to delete anything.
     async fn postpone(&self, leases: Leases) -> Result<Option<&'static str>, Error> {
-        if self
-            .meta
-            .read(|tx| tx.setting("from_backup"))
-            .await?
-            .is_some()
-        {
-            return Ok(Some(
-                "the database was restored from a backup: run `wharf check --repair` first",
-            ));
+        if let Some(reason) = self.restored().await? {
+            return Ok(Some(reason));
         }
         let (tick, now) = (Instant::now(), self.now());
         let last = self

@@ -12,6 +12,9 @@ pub enum Error {
     /// The store or the database cannot be used for now, or any more.
     #[error("the store is unavailable")]
     Unavailable,
+    /// What a change was for, a repository, was deleted meanwhile.
+    #[error("it was deleted meanwhile")]
+    Gone,
     /// The data directory cannot be used as it is; says what to do.
     #[error("{0}")]
     Refused(String),
@@ -29,9 +32,15 @@ impl From<rusqlite::Error> for Error {
     fn from(e: rusqlite::Error) -> Self {
         match e.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            Some(rusqlite::ErrorCode::ConstraintViolation) if is_foreign_key(&e) => Self::Gone,
             _ => Self::Sqlite(e),
         }
     }
+}
+
+fn is_foreign_key(e: &rusqlite::Error) -> bool {
+    let code = e.sqlite_error().map(|e| e.extended_code);
+    code == Some(rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY)
 }
 
 impl From<io::Error> for Error {

@@ -233,6 +233,9 @@ impl Store {
         let live = self.meta.read(move |tx| tx.live_blob(&digest)).await?;
         let newer = live.filter(|live| live.key != row.key);
         if newer.is_none() {
+            if !self.is_mounted().await? {
+                return Err(Error::Unavailable);
+            }
             self.mark_damaged(&row.key).await;
         }
         Ok(newer)
@@ -279,7 +282,12 @@ impl Store {
 
     /// Forgets everything that users stored.
     pub async fn reset(&self) -> Result<(), Error> {
-        self.meta.write(|tx| tx.clear()).await?;
+        let all = self.meta.write(|tx| {
+            let all = tx.stale_uploads(Timestamp::from_ms(i64::MAX), MAX_UPLOADS)?;
+            tx.clear()?;
+            Ok::<_, Error>(all)
+        });
+        self.discard_uploads(all.await?).await?;
         self.collect(Leases::Ignore).await.map(drop)
     }
 }

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use futures::StreamExt as _;
 use wharf_types::Clock;
 
 use crate::{Error, Meta, Store, blobs, blobs::Blobs, collect::Collector};
@@ -144,6 +145,12 @@ impl Store {
                 ));
             }
             (None, None) => {
+                if let Some(other) = self.blobs.list().next().await {
+                    let other = other?.name;
+                    return Err(Error::Refused(format!(
+                        "the store is new to wharf but not empty ({other}): choose another prefix"
+                    )));
+                }
                 let id = uuid::Uuid::new_v4().to_string();
                 let ours = id.clone();
                 self.meta.write(move |tx| tx.set("store", &ours)).await?;

@@ -20,12 +20,20 @@ impl Store {
             .read(move |tx| tx.unverified(before, ROUND))
             .await?
         {
-            if self.verify(&row).await? {
+            let whole = match self.verify(&row).await {
+                Ok(whole) => whole,
+                Err(error) => {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::warn!(error, digest = %row.digest, "a blob could not be verified");
+                    continue;
+                }
+            };
+            if whole {
                 let (key, now) = (row.key.clone(), self.now());
                 self.meta()
                     .write_relaxed(move |tx| tx.blob_verified(&key, now))
                     .await?;
-            } else if self.is_still(&row).await? {
+            } else if self.is_still(&row).await? && self.is_mounted().await? {
                 self.mark_damaged(&row.key).await;
                 damaged += 1;
             }
@@ -51,8 +59,13 @@ impl Store {
         }
     }
 
+    /// Whether the store is there at all: blobs of a disk that is not mounted are not damaged.
+    pub(crate) async fn is_mounted(&self) -> Result<bool, Error> {
+        Ok(self.blobs.marker().await?.is_some())
+    }
+
     /// Whether a row is live: it may have been replaced or collected while it was being read.
-    async fn is_still(&self, row: &BlobRow) -> Result<bool, Error> {
+    pub(crate) async fn is_still(&self, row: &BlobRow) -> Result<bool, Error> {
         let key = row.key.clone();
         self.meta().read(move |tx| tx.is_live(&key)).await
     }

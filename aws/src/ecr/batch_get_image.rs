@@ -5,6 +5,9 @@ use wharf_registry::{Error, images, repositories};
 use super::model::{Failure, Image, ImageId, image_ids};
 use crate::{Cx, Exception, check, operation::Operation};
 
+/// The most bytes of manifests in one answer.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct BatchGetImage {
@@ -28,13 +31,18 @@ impl Operation for BatchGetImage {
     async fn run(self, cx: Cx) -> Result<Output, Exception> {
         let name = check::repository_name(self.repository_name)?;
         let registry = check::own_registry(&cx, self.registry_id.as_deref(), &name)?;
-        let ids = image_ids(self.image_ids)?;
+        let mut ids: Vec<ImageId> = Vec::new();
+        for id in image_ids(self.image_ids)? {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
         if let Some(types) = self.accepted_media_types {
             check::list("acceptedMediaTypes", Some(types), 1, 100)?;
         }
         let got = cx.domain.store.meta().read(move |tx| {
             let repository = repositories::find(tx, &registry, &name)?;
-            let (mut found, mut failures) = (Vec::new(), Vec::new());
+            let (mut found, mut failures, mut bytes) = (Vec::new(), Vec::new(), 0);
             for id in ids {
                 let wanted = match id.parse() {
                     Ok(wanted) => wanted,
@@ -46,7 +54,15 @@ impl Operation for BatchGetImage {
                 match wanted.resolve(tx, repository.id)? {
                     Err(unresolved) => failures.push(unresolved.failure(&id)),
                     Ok(digest) => match tx.manifest(repository.id, &digest)? {
-                        Some(row) => found.push((ImageId::of(&digest, wanted.tag.as_ref()), row)),
+                        Some(row) => {
+                            bytes += row.bytes.len();
+                            if bytes > MAX_BYTES {
+                                return Err(Error::TooLarge {
+                                    limit: MAX_BYTES as u64,
+                                });
+                            }
+                            found.push((ImageId::of(&digest, wanted.tag.as_ref()), row));
+                        }
                         None => {
                             failures.push(id.failed("ImageNotFound", "Requested image not found"));
                         }

@@ -46,7 +46,8 @@ impl Operation for ListImages {
         let listed = cx.domain.store.meta().read(move |tx| {
             let repository = repositories::find(tx, &registry, &name)?;
             // The image that a page was cut in has more tags to show.
-            image -= i64::from(!tag.is_empty());
+            let cut = (!tag.is_empty()).then_some(image);
+            image -= i64::from(cut.is_some());
             let mut entries: Vec<(String, ImageId)> = Vec::new();
             while entries.len() <= max {
                 let images = tx.images(repository.id, image, CHUNK)?;
@@ -54,6 +55,9 @@ impl Operation for ListImages {
                 image = last.id;
                 for row in images {
                     let tags = tx.tags_of(repository.id, &row.digest)?;
+                    if cut != Some(row.id) {
+                        tag.clear();
+                    }
                     if tags.is_empty() && wants.untagged {
                         entries.push((row.id.to_string(), ImageId::of(&row.digest, None)));
                     }

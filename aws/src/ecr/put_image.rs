@@ -29,6 +29,8 @@ pub(crate) struct Output {
 
 impl Operation for PutImage {
     const NAME: &'static str = "PutImage";
+    // A manifest of 4 MiB in a JSON string, where every byte may be escaped.
+    const MAX_BODY: usize = 32 * 1024 * 1024;
     type Output = Output;
 
     async fn run(self, cx: Cx) -> Result<Output, Exception> {

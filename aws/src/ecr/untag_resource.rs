@@ -21,7 +21,7 @@ impl Operation for UntagResource {
 
     async fn run(self, cx: Cx) -> Result<Output, Exception> {
         let (registry, name) = check::repository_arn(&cx, self.resource_arn)?;
-        let keys = check::required("tagKeys", self.tag_keys)?;
+        let keys = check::list("tagKeys", self.tag_keys, 0, 200)?;
         let arn = Arn::repository(&registry, &name).to_string();
         let untagged = cx.domain.store.meta().write(move |tx| {
             repositories::find(tx, &registry, &name)?;

@@ -71,7 +71,7 @@ pub(super) async fn delete(
 }
 
 /// A pushed page of HTML must not become a page of this origin.
-fn harmless(mut response: Response) -> Response {
+pub(super) fn harmless(mut response: Response) -> Response {
     let policy = HeaderValue::from_static("sandbox; default-src 'none'");
     response
         .headers_mut()

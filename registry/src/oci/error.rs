@@ -214,6 +214,7 @@ impl From<Error> for Refusal {
             }
             Error::Store(StoreError::Full) => Code::StorageFull,
             Error::Store(StoreError::Damaged) => Code::BlobUnknown,
+            Error::Store(StoreError::Gone) => Code::NameUnknown,
             Error::Store(StoreError::Unavailable | StoreError::Object(_)) => {
                 log(&e);
                 return Self::from(Code::Unavailable)

@@ -98,6 +98,7 @@ pub(super) async fn referrers(
             kind.as_deref(),
             &last,
             size.get() + 1,
+            MAX_INDEX,
         )?)
     });
     let mut rows = found.await?;

@@ -8,7 +8,7 @@ use wharf_types::{Algorithm, Digest, Manifest, ManifestRef, RepoName, Tag};
 
 use super::{
     Asked, Code, Refusal,
-    blobs::{Content, Served},
+    blobs::{Content, Served, harmless},
     reply::{Deleted, ManifestCreated},
 };
 use crate::{
@@ -38,7 +38,7 @@ pub(super) async fn get(
         size: row.size,
     };
     let bytes = Bytes::from(row.bytes);
-    Ok(match content.negotiate(a, body) {
+    Ok(harmless(match content.negotiate(a, body) {
         Served::Now(response) => response,
         Served::Body(head, segments) => {
             let pieces: Vec<_> = segments
@@ -51,7 +51,7 @@ pub(super) async fn get(
                 .collect();
             head.map(|()| Body::from_stream(futures::stream::iter(pieces)))
         }
-    })
+    }))
 }
 
 fn slice(bytes: &Bytes, range: wharf_types::ByteRange) -> Bytes {

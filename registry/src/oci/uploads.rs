@@ -106,9 +106,7 @@ pub(super) async fn append(
     let repository = repository(a, name).await?;
     let upload = blobs::resume(a.cx, a.caller, &repository, id).await?;
     let range = content_range(a, upload.size())?;
-    let upload = blobs::append(a.cx, upload, range, a.announced(), body).await?;
-    let kept = upload.suspend(a.cx.store.now()).await;
-    let size = kept.map_err(Error::from)?.ok_or(Error::UploadUnknown)?;
+    let size = blobs::append_chunk(a.cx, upload, range, a.announced(), body).await?;
     Ok(UploadProgress {
         status: StatusCode::ACCEPTED,
         name: name.clone(),

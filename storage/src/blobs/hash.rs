@@ -11,6 +11,9 @@ use wharf_types::{Algorithm, Digest, Hasher};
 use super::read;
 use crate::Error;
 
+/// See [`run_len`].
+const RUN: usize = 128 * 1024;
+
 pub(super) fn hash(mut hasher: Hasher, batch: &[Bytes]) -> Hasher {
     for chunk in batch {
         hasher.update(chunk);
@@ -28,11 +31,28 @@ pub(super) fn hash_and_write(
     mut file: File,
     batch: &[Bytes],
 ) -> (Hasher, Option<File>, io::Result<()>) {
-    let written = write_all(&mut file, batch);
-    match written {
-        Ok(()) => (hash(hasher, batch), Some(file), Ok(())),
-        Err(e) => (hasher, None, Err(e)),
+    let mut hasher = hasher;
+    let mut rest = batch;
+    while !rest.is_empty() {
+        let (run, after) = rest.split_at(run_len(rest));
+        hasher = hash(hasher, run);
+        if let Err(e) = write_all(&mut file, run) {
+            return (hasher, None, Err(e));
+        }
+        rest = after;
     }
+    (hasher, Some(file), Ok(()))
+}
+
+/// How many chunks are hashed and written together: as much as stays in a core's cache in between.
+fn run_len(chunks: &[Bytes]) -> usize {
+    let mut bytes = 0;
+    let run = chunks.iter().take_while(|chunk| {
+        let fits = bytes < RUN;
+        bytes += chunk.len();
+        fits
+    });
+    run.count()
 }
 
 fn write_all(file: &mut File, batch: &[Bytes]) -> io::Result<()> {

@@ -81,16 +81,6 @@ impl Blobs {
         self.backend.list()
     }
 
-    /// Removes something that lies in the store and is no blob of ours.
-    pub(crate) async fn delete_named(&self, name: &str) -> Result<(), Error> {
-        use object_store::ObjectStoreExt as _;
-        Ok(self
-            .backend
-            .objects
-            .delete(&object_store::path::Path::from(name))
-            .await?)
-    }
-
     /// Opens a blob, having made sure that what is there has the right size.
     pub(crate) async fn reader(
         &self,

@@ -146,6 +146,11 @@ impl Parts {
         Ok(())
     }
 
+    /// Stops what is under way: a part that arrives after the abort would stay.
+    pub(super) async fn abandon(&mut self) {
+        self.sending.shutdown().await;
+    }
+
     /// Waits for what is under way.
     pub(super) async fn settle(&mut self) -> Result<(), Error> {
         while !self.sending.is_empty() {

@@ -296,7 +296,11 @@ impl Reader {
     fn read(&mut self, read: Result<io::Result<Buffer>, JoinError>) -> Result<Bytes, Error> {
         match read {
             Ok(Ok(buffer)) => self.advance(Bytes::from_owner(buffer)),
-            Ok(Err(e)) => Err(self.damaged_by(&e)),
+            Ok(Err(e)) => {
+                self.state = State::Done;
+                metrics::counter!("wharf_blob_unreadable_total").increment(1);
+                Err(e.into())
+            }
             Err(_cancelled) => Err(Error::Unavailable),
         }
     }
@@ -312,12 +316,6 @@ impl Reader {
             self.state = State::Idle;
         }
         Ok(chunk)
-    }
-
-    fn damaged_by(&mut self, error: &io::Error) -> Error {
-        let error: &dyn std::error::Error = error;
-        tracing::error!(error, "a blob could not be read");
-        self.damaged("it cannot be read")
     }
 }
 

@@ -288,7 +288,10 @@ impl Upload {
     }
 
     /// Ends the session and removes its bytes.
-    pub async fn cancel(self) -> Result<(), Error> {
+    pub async fn cancel(mut self) -> Result<(), Error> {
+        if let Sink::S3(parts) = &mut self.sink {
+            parts.abandon().await;
+        }
         let Self {
             row, blobs, meta, ..
         } = &self;
@@ -347,6 +350,8 @@ impl Upload {
             }
         };
         let stored = bytes.is_none();
+        // Begun for bytes that were taken back; what is complete has none any more.
+        let unused = self.row.multipart.take();
         let key = id.clone();
         let published = meta
             .write(move |tx| {
@@ -365,7 +370,7 @@ impl Upload {
         match published {
             Ok(true) => {
                 // What is left of it is nobody's; the start removes what this cannot.
-                drop(blobs.forget_tails(&id, None));
+                drop(blobs.discard(&id, unused.as_deref()).await);
                 Ok(committed)
             }
             Ok(false) => {

@@ -261,6 +261,16 @@ impl Write<'_> {
         Ok(())
     }
 
+    /// Serves a damaged blob again that was found whole, unless other bytes took its place.
+    pub fn revive_blob(&self, key: &UploadId) -> Result<(), Error> {
+        let mut stmt = self.0.0.prepare_cached(
+            "UPDATE blob SET state = 'live' WHERE key = ?1 AND state = 'damaged' AND NOT EXISTS
+             (SELECT 1 FROM blob n WHERE n.digest = blob.digest AND n.state = 'live')",
+        )?;
+        stmt.execute([key.as_str()])?;
+        Ok(())
+    }
+
     /// Notes that a blob's bytes were found whole.
     pub fn blob_verified(&self, key: &UploadId, now: Timestamp) -> Result<(), Error> {
         let mut stmt = self

@@ -161,7 +161,8 @@ impl Read<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The manifests whose subject is a digest, by digest, those after `after` only.
+    /// The manifests whose subject is a digest, by digest, those after `after` only. The list ends
+    /// early once it has more than `limit_bytes` of text.
     pub fn referrers(
         &self,
         repository: i64,
@@ -169,25 +170,32 @@ impl Read<'_> {
         artifact_type: Option<&str>,
         after: &str,
         limit: usize,
+        limit_bytes: usize,
     ) -> Result<Vec<ReferrerRow>, Error> {
         let mut stmt = self.0.prepare_cached(
             "SELECT digest, media_type, coalesce(artifact_type, config_media_type) AS kind, size, annotations
              FROM manifest WHERE repository = ?1 AND subject = ?2 AND digest > ?3
              AND (?4 IS NULL OR coalesce(artifact_type, config_media_type) = ?4) ORDER BY digest LIMIT ?5",
         )?;
-        let rows = stmt.query_map(
-            (repository, subject.as_str(), after, artifact_type, limit),
-            |row| {
-                Ok(ReferrerRow {
-                    digest: columns::parsed(row, "digest")?,
-                    media_type: row.get("media_type")?,
-                    artifact_type: row.get("kind")?,
-                    size: columns::bytes(row, "size")?,
-                    annotations: columns::json(row, "annotations")?,
-                })
-            },
-        )?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut rows = stmt.query((repository, subject.as_str(), after, artifact_type, limit))?;
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        while bytes <= limit_bytes
+            && let Some(row) = rows.next()?
+        {
+            bytes += row
+                .get_ref("annotations")?
+                .as_str()
+                .map_err(rusqlite::Error::from)?
+                .len();
+            found.push(ReferrerRow {
+                digest: columns::parsed(row, "digest")?,
+                media_type: row.get("media_type")?,
+                artifact_type: row.get("kind")?,
+                size: columns::bytes(row, "size")?,
+                annotations: columns::json(row, "annotations")?,
+            });
+        }
+        Ok(found)
     }
 
     /// Manifests whose stored bytes can be compared with their digest, after an id.
@@ -263,7 +271,12 @@ impl Write<'_> {
             manifest.bytes.as_ref(),
         ))?;
         if inserted == 0 {
-            return Ok(false);
+            // A document that does not say what it is, is what the last push says.
+            let mut retype = conn.prepare_cached(
+                "UPDATE manifest SET media_type = ?3 WHERE repository = ?1 AND digest = ?2 AND media_type <> ?3",
+            )?;
+            let retyped = retype.execute((repository, digest.as_str(), &manifest.media_type))?;
+            return Ok(retyped > 0);
         }
         let mut refer = conn.prepare_cached(
             "INSERT INTO reference (repository, digest, manifest, role) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",

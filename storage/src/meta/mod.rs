@@ -13,8 +13,10 @@ use std::{
     thread::JoinHandle,
 };
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, types::ValueRef};
 use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use wharf_types::Digest;
 
 use crate::Error;
 
@@ -250,7 +252,9 @@ impl Read<'_> {
     pub fn dump(&self) -> Result<Vec<String>, Error> {
         let mut tables = self
             .0
-            .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")?;
+            .prepare(
+                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name",
+            )?;
         let tables = tables.query_map([], |row| row.get::<_, String>(0))?;
         let mut lines = Vec::new();
         for table in tables.collect::<Result<Vec<_>, _>>()? {
@@ -258,7 +262,7 @@ impl Read<'_> {
             let columns = rows.column_count();
             let mut rows = rows.query([])?;
             while let Some(row) = rows.next()? {
-                let values = (0..columns).map(|i| Ok(format!("{:?}", row.get_ref(i)?)));
+                let values = (0..columns).map(|i| row.get_ref(i).map(shown));
                 lines.push(format!(
                     "{table}: {}",
                     values
@@ -271,6 +275,8 @@ impl Read<'_> {
     }
 
     fn copy_to(&self, to: &Path) -> Result<(), Error> {
+        // Reading holds the snapshot: without it each commit would begin the copy again.
+        self.setting("store")?;
         self.0
             .backup("main", to, None::<fn(rusqlite::backup::Progress)>)?;
         let copy = Connection::open(to)?;
@@ -282,6 +288,15 @@ impl Read<'_> {
         copy.close().map_err(|(_, e)| e)?;
         std::fs::File::open(to)?.sync_all()?;
         Ok(())
+    }
+}
+
+/// A value in a dump.
+fn shown(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+        ValueRef::Blob(bytes) => Digest::sha256(bytes).to_string(),
+        other => format!("{other:?}"),
     }
 }
 

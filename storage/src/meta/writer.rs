@@ -16,7 +16,7 @@ use std::{
     },
 };
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, config::DbConfig};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Read, Write};
@@ -30,6 +30,8 @@ pub(super) trait Job: Send {
     fn durable(&self) -> bool;
     /// Works on the latest state; whether its effects should be kept.
     fn run(&mut self, conn: &Connection) -> bool;
+    /// Whether the last run ended with an error of its own.
+    fn has_failed(&self) -> bool;
     /// Tells the caller the outcome of the last run.
     fn answer(self: Box<Self>);
     /// Tells the caller that nothing was changed.
@@ -59,6 +61,10 @@ where
         let keep = outcome.is_ok();
         self.outcome = Some(outcome);
         keep
+    }
+
+    fn has_failed(&self) -> bool {
+        matches!(self.outcome, Some(Err(_)))
     }
 
     fn answer(self: Box<Self>) {
@@ -113,6 +119,17 @@ impl Writer {
                 fail_all(batch, || Error::Unavailable);
             }
         }
+        if !self.healthy.load(Ordering::Acquire) {
+            // A checkpoint would copy what may not be what was written; recovery checks it.
+            let kept = self
+                .conn
+                .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            if let Err(error) = kept {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(error, "the write-ahead log could not be kept for recovery");
+            }
+            return;
+        }
         if let Err(error) = self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(
@@ -129,9 +146,13 @@ impl Writer {
             // The transaction is gone with all its savepoints: each job gets one of its own.
             Err(batch) => {
                 for job in batch {
+                    if !self.healthy.load(Ordering::Acquire) {
+                        job.fail(Error::Unavailable);
+                        continue;
+                    }
                     match self.attempt(vec![job], durable) {
                         Ok(answered) => answered.into_iter().for_each(Job::answer),
-                        Err(alone) => fail_all(alone, || Error::Full),
+                        Err(alone) => alone.into_iter().for_each(refuse),
                     }
                 }
             }
@@ -198,14 +219,25 @@ impl Writer {
 
     fn broken(&self, error: &rusqlite::Error) {
         let busy = error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
-        if !busy {
-            self.healthy.store(false, Ordering::Release);
-        }
         let error: &dyn std::error::Error = error;
+        if busy {
+            tracing::error!(error, "another process holds the database");
+            return;
+        }
+        self.healthy.store(false, Ordering::Release);
         tracing::error!(
             error,
             "the metadata store failed; writes are refused until a restart"
         );
+    }
+}
+
+/// Answers a job that rolled everything back with its own error, if it has one.
+fn refuse(job: Box<dyn Job>) {
+    if job.has_failed() {
+        job.answer();
+    } else {
+        job.fail(Error::Full);
     }
 }
 

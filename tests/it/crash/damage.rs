@@ -164,3 +164,32 @@ async fn s10_check_finds_a_flipped_bit_and_stops_serving_it_when_told_to() {
     assert_eq!(found[0].repaired, Some("no longer served"));
     heals(&s, &image, &path).await;
 }
+
+#[tokio::test]
+async fn a_blob_whose_disk_is_away_is_not_damaged_and_comes_back() {
+    let s = TestServer::new().await;
+    let (image, path, _) = pushed(&s).await;
+    let (blobs, away) = (s.data_dir().join("blobs"), s.data_dir().join("away"));
+    std::fs::rename(&blobs, &away).unwrap();
+    std::fs::create_dir(&blobs).unwrap();
+    for method in ["HEAD", "GET"] {
+        s.call(method, &path).send().await.expect(503);
+    }
+    std::fs::remove_dir(&blobs).unwrap();
+    std::fs::rename(&away, &blobs).unwrap();
+    image.assert_pulls(&s, "app", "v1").await;
+}
+
+#[tokio::test]
+async fn check_serves_again_what_was_damaged_and_is_whole() {
+    let s = TestServer::new().await;
+    let (image, path, file) = pushed(&s).await;
+    let away = s.scratch().join("away");
+    std::fs::rename(&file, &away).unwrap();
+    s.call("GET", &path).send().await.expect(404);
+    std::fs::rename(&away, &file).unwrap();
+    s.call("GET", &path).send().await.expect(404);
+    let found = s.store().check(true).await.unwrap();
+    assert_eq!(found[0].repaired, Some("served again"), "{found:?}");
+    image.assert_pulls(&s, "app", "v1").await;
+}

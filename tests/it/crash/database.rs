@@ -114,3 +114,12 @@ async fn s16_a_link_in_place_of_a_directory_is_refused() {
     std::os::unix::fs::symlink(&aside, &blobs).unwrap();
     refuses(s.data_dir(), "symbolic link").await;
 }
+
+#[tokio::test]
+async fn a_new_store_is_not_begun_over_what_someone_else_keeps_there() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("blobs/mine")).unwrap();
+    std::fs::write(dir.path().join("blobs/mine/notes.txt"), "mine").unwrap();
+    refuses(dir.path(), "not empty").await;
+    assert!(dir.path().join("blobs/mine/notes.txt").exists());
+}

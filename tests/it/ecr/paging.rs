@@ -184,3 +184,27 @@ async fn e9_tokens_that_are_forged_or_of_another_list_are_refused() {
         .await;
     stolen.fails("InvalidParameterException");
 }
+
+// A page that was cut between two tags of an image goes on rightly when the image is gone.
+#[tokio::test]
+async fn a_page_after_an_image_that_was_deleted_shows_the_next_one_whole() {
+    let s = TestServer::new().await;
+    let first = s.push("app", "v8").await;
+    first.put(&s, "app", "v9").await.expect(201);
+    let second = s.push("app", "a1").await;
+    let page = json!({ "repositoryName": "app", "maxResults": 1 });
+    let page = s.aws("ListImages", page).await.ok();
+    let ids = json!([{ "imageDigest": first.digest }]);
+    s.aws(
+        "BatchDeleteImage",
+        json!({ "repositoryName": "app", "imageIds": ids }),
+    )
+    .await
+    .ok();
+    let rest = json!({ "repositoryName": "app", "nextToken": page["nextToken"] });
+    let rest = s.aws("ListImages", rest).await.ok();
+    assert_eq!(
+        rest["imageIds"],
+        json!([{ "imageDigest": second.digest, "imageTag": "a1" }])
+    );
+}

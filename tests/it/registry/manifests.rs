@@ -201,3 +201,25 @@ async fn a_manifest_that_nobody_knows_the_type_of_is_kept_as_it_is() {
     assert_eq!(got.body, document);
     assert_eq!(got.header("content-type"), media_type);
 }
+
+// The document does not say what it is, so the last push does.
+#[tokio::test]
+async fn a_manifest_pushed_under_a_wrong_type_is_put_right_by_pushing_it_again() {
+    let s = TestServer::new().await;
+    let body = r#"{"schemaVersion":2,"hello":"world"}"#;
+    for media_type in ["application/vnd.wrong+json", "application/vnd.right+json"] {
+        let put = s.call("PUT", "/v2/app/manifests/t");
+        let put = put.header("content-type", media_type).body(body);
+        put.send().await.expect(201);
+        let got = s
+            .call("GET", "/v2/app/manifests/t")
+            .send()
+            .await
+            .expect(200);
+        assert_eq!(got.header("content-type"), media_type);
+        assert_eq!(
+            got.header("content-security-policy"),
+            "sandbox; default-src 'none'"
+        );
+    }
+}

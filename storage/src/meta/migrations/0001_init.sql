@@ -7,7 +7,8 @@ CREATE TABLE setting (
 
 -- Private repositories. (account, region) is the registry that a repository belongs to.
 CREATE TABLE repository (
-    id INTEGER PRIMARY KEY,
+    -- never used again: what was found by an id must not become something else
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     account TEXT NOT NULL,
     region TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -58,7 +59,8 @@ CREATE INDEX repository_blob_by_lease ON repository_blob (lease_ms);
 
 -- Manifests and indexes, byte for byte as pushed.
 CREATE TABLE manifest (
-    id INTEGER PRIMARY KEY,
+    -- the order of first pushes; never used again, so that pages skip nothing
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     repository INTEGER NOT NULL REFERENCES repository (id),
     digest TEXT NOT NULL,
     media_type TEXT NOT NULL,
