@@ -3,7 +3,7 @@ use std::{
     collections::HashSet,
     fs::File,
     io,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex},
 };
 
@@ -19,6 +19,7 @@ mod hash;
 mod key;
 mod multipart;
 mod read;
+mod staging;
 mod upload;
 
 pub(crate) use backend::Stored;
@@ -153,31 +154,6 @@ impl Blobs {
         self.busy.lock().map_or(true, |busy| busy.contains(id))
     }
 
-    fn staged(&self, id: &UploadId) -> PathBuf {
-        self.staging.join(id.as_str())
-    }
-
-    /// Where a session on S3 keeps what is not yet a part. The name says after how many bytes: a
-    /// tail and the row that it belongs to are written one after the other, and a crash in between
-    /// must not pair a tail with another row.
-    fn tail(&self, id: &UploadId, size: u64) -> PathBuf {
-        self.staging.join(format!("{id}.{size}"))
-    }
-
-    /// Removes the tails of a session on S3 but the one of this size.
-    fn forget_tails(&self, id: &UploadId, keep: Option<u64>) -> Result<(), Error> {
-        if matches!(self.backend.kind, Kind::Local(_)) {
-            return Ok(());
-        }
-        let keep = keep.map(|size| self.tail(id, size));
-        for (path, owner) in self.staged_files()? {
-            if owner.as_ref() == Some(id) && Some(&path) != keep.as_ref() {
-                remove(&path)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Removes what an upload left behind.
     pub(crate) async fn discard(
         &self,
@@ -197,19 +173,6 @@ impl Blobs {
         let path = self.staged(id);
         let removed = tokio::task::spawn_blocking(move || remove(&path)).await;
         Ok(removed.map_err(|_panicked| Error::Unavailable)??)
-    }
-
-    /// The uploads that have a file of their own, with the file's name if it is nobody's.
-    pub(crate) fn staged_files(&self) -> Result<Vec<(PathBuf, Option<UploadId>)>, Error> {
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir(&self.staging)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let id = name.to_str().and_then(|name| name.split('.').next());
-            let id = id.and_then(|id| id.parse().ok());
-            found.push((entry.path(), id));
-        }
-        Ok(found)
     }
 }
 

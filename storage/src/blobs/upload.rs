@@ -464,50 +464,6 @@ impl Upload {
     }
 }
 
-impl Blobs {
-    /// Opens an upload's file and leaves in it what was acknowledged.
-    async fn open_staged(&self, id: &UploadId, size: u64) -> Result<File, Error> {
-        let path = self.staged(id);
-        let opened = tokio::task::spawn_blocking(move || {
-            // Bytes that were acknowledged are in a file that is there.
-            let mut file = backend::open_options()
-                .read(true)
-                .write(true)
-                .create(size == 0)
-                .truncate(false)
-                .open(path)
-                .map_err(lost)?;
-            if file.metadata()?.len() < size {
-                return Err(Error::Damaged);
-            }
-            file.set_len(size)?;
-            file.seek(SeekFrom::End(0))?;
-            Ok(file)
-        });
-        opened.await.map_err(|_panicked| Error::Unavailable)?
-    }
-
-    fn parts_of(&self, id: &UploadId) -> Result<Parts, Error> {
-        let Kind::S3(store) = &self.backend.kind else {
-            return Err(Error::Unavailable);
-        };
-        let (objects, store) = (Arc::clone(&self.backend.objects), Arc::clone(store));
-        Ok(Parts::new(
-            key::object(id),
-            objects,
-            store,
-            Arc::clone(&self.parts),
-        ))
-    }
-
-    /// Reads the bytes that a session on S3 has beyond its parts.
-    async fn read_tail(&self, id: &UploadId, size: u64) -> Result<Vec<u8>, Error> {
-        let path = self.tail(id, size);
-        let read = tokio::task::spawn_blocking(move || std::fs::read(path).map_err(lost));
-        read.await.map_err(|_panicked| Error::Unavailable)?
-    }
-}
-
 /// Saves how far an upload has come; whether it still exists.
 async fn save(meta: &Meta, row: &UploadRow) -> Result<bool, Error> {
     let row = row.clone();
@@ -519,12 +475,4 @@ async fn save(meta: &Meta, row: &UploadRow) -> Result<bool, Error> {
         Ok(exists)
     })
     .await
-}
-
-/// A staging file that is not there has lost what was acknowledged.
-fn lost(e: io::Error) -> Error {
-    match e.kind() {
-        io::ErrorKind::NotFound => Error::Damaged,
-        _ => e.into(),
-    }
 }
