@@ -23,7 +23,7 @@ use super::key;
 use crate::Error;
 
 /// The size of a read. Two of them fit into the second-level cache of a small machine.
-const BUFFER: usize = 256 * 1024;
+const BUFFER: usize = 128 * 1024;
 
 /// How many buffers are kept for the next reader.
 const IDLE_BUFFERS: usize = 64;
