@@ -23,8 +23,8 @@ pub use check::Finding;
 pub use collect::{Collected, Leases, Removal};
 pub use error::Error;
 pub use meta::{
-    BlobRow, BlobState, ImageRow, ManifestRow, Meta, Mutability, NewManifest, Read, ReferrerRow,
-    Repository, UploadRow, Write,
+    BlobRow, BlobState, Document, ImageRow, ImageStatus, ManifestRow, Meta, Mutability,
+    NewManifest, Owner, Read, ReferrerRow, Repository, Stored, UploadRow, Write,
 };
 pub use open::{DataDir, Options, S3Settings};
 use wharf_types::{Algorithm, Clock, Hasher, Timestamp, UploadId};

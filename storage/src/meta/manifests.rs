@@ -14,7 +14,40 @@ pub struct ManifestRow {
     pub media_type: String,
     pub size: u64,
     pub pulled: Option<Timestamp>,
+    pub status: ImageStatus,
     pub bytes: Vec<u8>,
+}
+
+/// Whether an image can be pulled, spelled as ECR spells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageStatus {
+    Active,
+    /// In the archive storage class: listed, but not served.
+    Archived,
+    /// On its way back from there.
+    Activating,
+}
+
+impl ImageStatus {
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Archived => "ARCHIVED",
+            Self::Activating => "ACTIVATING",
+        }
+    }
+}
+
+impl std::str::FromStr for ImageStatus {
+    type Err = std::fmt::Error;
+
+    fn from_str(s: &str) -> Result<Self, std::fmt::Error> {
+        [Self::Active, Self::Archived, Self::Activating]
+            .into_iter()
+            .find(|status| status.as_str() == s)
+            .ok_or(std::fmt::Error)
+    }
 }
 
 /// A stored manifest as ECR describes it.
@@ -30,6 +63,9 @@ pub struct ImageRow {
     pub image_size: u64,
     pub pushed: Timestamp,
     pub pulled: Option<Timestamp>,
+    pub status: ImageStatus,
+    pub archived: Option<Timestamp>,
+    pub activated: Option<Timestamp>,
 }
 
 /// A manifest as the list of its subject's referrers shows it.
@@ -51,10 +87,13 @@ pub struct NewManifest<'a, B> {
     pub now: Timestamp,
 }
 
-const IMAGE: &str = "id, digest, media_type, artifact_type, config_media_type, subject, size, image_size, pushed_ms, pulled_ms";
+const IMAGE: &str = "id, digest, media_type, artifact_type, config_media_type, subject, size, image_size, pushed_ms, pulled_ms, status, archived_ms, activated_ms";
 
 fn image(row: &Row<'_>) -> Result<ImageRow, rusqlite::Error> {
-    let pulled: Option<i64> = row.get("pulled_ms")?;
+    let time = |name| {
+        row.get::<_, Option<i64>>(name)
+            .map(|ms| ms.map(Timestamp::from_ms))
+    };
     Ok(ImageRow {
         id: row.get("id")?,
         digest: columns::parsed(row, "digest")?,
@@ -65,7 +104,10 @@ fn image(row: &Row<'_>) -> Result<ImageRow, rusqlite::Error> {
         size: columns::bytes(row, "size")?,
         image_size: columns::bytes(row, "image_size")?,
         pushed: columns::time(row, "pushed_ms")?,
-        pulled: pulled.map(Timestamp::from_ms),
+        pulled: time("pulled_ms")?,
+        status: columns::parsed(row, "status")?,
+        archived: time("archived_ms")?,
+        activated: time("activated_ms")?,
     })
 }
 
@@ -85,7 +127,7 @@ impl Read<'_> {
     /// A manifest with its bytes.
     pub fn manifest(&self, repository: i64, digest: &Digest) -> Result<Option<ManifestRow>, Error> {
         let mut stmt = self.0.prepare_cached(
-            "SELECT digest, media_type, size, pulled_ms, bytes FROM manifest WHERE repository = ?1 AND digest = ?2",
+            "SELECT digest, media_type, size, pulled_ms, status, bytes FROM manifest WHERE repository = ?1 AND digest = ?2",
         )?;
         let found = stmt.query_row((repository, digest.as_str()), |row| {
             let pulled: Option<i64> = row.get("pulled_ms")?;
@@ -94,6 +136,7 @@ impl Read<'_> {
                 media_type: row.get("media_type")?,
                 size: columns::bytes(row, "size")?,
                 pulled: pulled.map(Timestamp::from_ms),
+                status: columns::parsed(row, "status")?,
                 bytes: row.get("bytes")?,
             })
         });
@@ -300,6 +343,7 @@ impl Write<'_> {
             .execute(key)?;
         conn.prepare_cached("DELETE FROM reference WHERE repository = ?1 AND manifest = ?2")?
             .execute(key)?;
+        self.forget_image(repository, digest)?;
         Ok(conn
             .prepare_cached("DELETE FROM manifest WHERE repository = ?1 AND digest = ?2")?
             .execute(key)?

@@ -7,7 +7,10 @@ use crate::Error;
 const APPLICATION_ID: i32 = 0x5748_5246;
 
 /// Numbered files, applied in order and never edited.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_init.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_init.sql"),
+    include_str!("migrations/0002_documents.sql"),
+];
 
 /// Applies what is missing in one transaction: after a crash it is done again or was done.
 pub(super) fn migrate(conn: &mut Connection) -> Result<(), Error> {

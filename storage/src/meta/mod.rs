@@ -22,6 +22,7 @@ use crate::Error;
 
 mod blobs;
 mod columns;
+mod documents;
 mod manifests;
 mod migrate;
 mod repositories;
@@ -32,7 +33,8 @@ mod uploads;
 mod writer;
 
 pub use blobs::{BlobRow, BlobState};
-pub use manifests::{ImageRow, ManifestRow, NewManifest, ReferrerRow};
+pub use documents::{Document, Owner, Stored};
+pub use manifests::{ImageRow, ImageStatus, ManifestRow, NewManifest, ReferrerRow};
 pub use repositories::{Mutability, Repository};
 pub use uploads::UploadRow;
 

@@ -94,6 +94,14 @@ impl Read<'_> {
         Ok(stmt.query_row(key, repository).optional()?)
     }
 
+    /// A repository by its id.
+    pub fn repository_by_id(&self, id: i64) -> Result<Option<Repository>, Error> {
+        let mut stmt = self
+            .0
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM repository WHERE id = ?1"))?;
+        Ok(stmt.query_row([id], repository).optional()?)
+    }
+
     /// A registry's repositories by name, those after `after` only.
     pub fn repositories(
         &self,
@@ -155,6 +163,7 @@ impl Write<'_> {
     /// their bytes are the caller's to remove.
     pub fn delete_repository(&self, repository: i64) -> Result<Vec<super::UploadRow>, Error> {
         let uploads = self.uploads_of(repository)?;
+        self.forget_repository(repository)?;
         for sql in [
             "DELETE FROM tag WHERE repository = ?1",
             "DELETE FROM reference WHERE repository = ?1",

@@ -39,7 +39,7 @@ impl Write<'_> {
     pub fn clear(&self) -> Result<(), Error> {
         Ok(self.0.0.execute_batch(
             "DELETE FROM tag; DELETE FROM reference; DELETE FROM manifest; DELETE FROM repository_blob;
-             DELETE FROM upload; DELETE FROM resource_tag; DELETE FROM repository;
+             DELETE FROM upload; DELETE FROM resource_tag; DELETE FROM document; DELETE FROM repository;
              UPDATE blob SET state = 'condemned' WHERE state <> 'condemned';",
         )?)
     }
