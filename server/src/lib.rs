@@ -3,6 +3,7 @@
 
 mod admin;
 mod app;
+mod chores;
 pub mod commands;
 pub mod config;
 pub mod guard;

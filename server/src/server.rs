@@ -1,28 +1,23 @@
 //! A running server: opened, wired together, and stopped in good order.
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
-use tokio::{sync::watch, task::JoinHandle, time::MissedTickBehavior};
+use tokio::{sync::watch, task::JoinHandle};
 use wharf_auth::{Keys, SigningKey};
 use wharf_aws::{Auth, Gate, Names, UriStyle};
 use wharf_registry::{Cx, References};
-use wharf_storage::{DataDir, Leases, Options, S3Settings, Store};
+use wharf_storage::{DataDir, Options, S3Settings, Store};
 use wharf_types::{Clock, Registry};
 
 use crate::{
     admin,
     app::App,
+    chores,
     config::{self, Config},
     guard::Guard,
     keys,
     listen::{self, Limits, Tls, TlsError},
     telemetry::Metrics,
 };
-
-/// How long after the start the first collection runs.
-const FIRST_COLLECTION: Duration = Duration::from_mins(1);
-
-/// How often a few blobs are verified.
-const SCRUB_TICK: Duration = Duration::from_mins(1);
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -74,19 +69,16 @@ impl Server {
             .await
             .map_err(StartError::Data)?;
         let (key, tls) = secrets.await.map_err(|e| StartError::Other(e.into()))??;
-        let listeners = config
-            .listen
-            .iter()
-            .map(|address| bind(*address))
-            .collect::<Result<Vec<_>, _>>()?;
+        let listeners = bind(&config.listen)?;
         let addresses: Vec<SocketAddr> = listeners
             .iter()
             .filter_map(|listener| listener.local_addr().ok())
             .collect();
         let (stop, stopping) = watch::channel(false);
+        let domain = domain(&config, store.clone(), key, &auth);
         let app = App {
             gate: Gate {
-                domain: domain(&config, store.clone(), key, &auth),
+                domain: domain.clone(),
                 auth,
                 names: names(&config, &addresses),
             },
@@ -118,7 +110,7 @@ impl Server {
                 tracing::error!(error, "a listener failed");
             }
         });
-        let chores = chores(&store, &config, metrics);
+        let chores = chores::start(&domain, &config, metrics);
         Ok(Self {
             addresses,
             data_dir: config.data_dir,
@@ -192,6 +184,7 @@ fn domain(config: &Config, store: Store, key: SigningKey, auth: &Auth) -> Cx {
         },
         create_on_push: config.create_on_push,
         still_known: Gate::still_known(auth),
+        work: Arc::new(watch::Sender::new(())),
     }
 }
 
@@ -245,11 +238,14 @@ fn auth(config: &Config) -> Result<Auth, StartError> {
     Ok(Auth::Strict(Arc::new(keys)))
 }
 
-fn bind(address: SocketAddr) -> Result<std::net::TcpListener, StartError> {
-    listen::bind(address).map_err(|source| StartError::Listen {
-        address: address.to_string(),
-        source,
-    })
+fn bind(addresses: &[SocketAddr]) -> Result<Vec<std::net::TcpListener>, StartError> {
+    let one = |address: &SocketAddr| {
+        listen::bind(*address).map_err(|source| StartError::Listen {
+            address: address.to_string(),
+            source,
+        })
+    };
+    addresses.iter().map(one).collect()
 }
 
 fn names(config: &Config, addresses: &[SocketAddr]) -> Names {
@@ -264,66 +260,6 @@ fn names(config: &Config, addresses: &[SocketAddr]) -> Names {
             region: config.region.clone(),
         },
     }
-}
-
-/// What runs beside the requests.
-fn chores(store: &Store, config: &Config, metrics: Metrics) -> Vec<JoinHandle<()>> {
-    let (collector, every) = (store.clone(), config.gc_interval);
-    let collect = async move {
-        tokio::time::sleep(FIRST_COLLECTION.min(every)).await;
-        let mut ticks = tokio::time::interval(every);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            match collector.collect(Leases::Respect).await {
-                Ok(done) => {
-                    let wharf_storage::Collected {
-                        links,
-                        blobs,
-                        uploads,
-                        orphans,
-                        bytes,
-                        postponed,
-                        ..
-                    } = done;
-                    tracing::info!(
-                        links,
-                        blobs,
-                        uploads,
-                        orphans,
-                        bytes,
-                        postponed,
-                        "collected what nobody needs"
-                    );
-                }
-                Err(error) => warn(&error, "garbage was not collected"),
-            }
-        }
-    };
-    let (scrubber, round) = (store.clone(), config.scrub_interval);
-    let scrub = async move {
-        let mut ticks = tokio::time::interval(SCRUB_TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            if let Err(error) = scrubber.scrub(round).await {
-                warn(&error, "stored bytes could not be verified");
-            }
-        }
-    };
-    let upkeep = async move {
-        metrics.upkeep().await;
-    };
-    vec![
-        tokio::spawn(collect),
-        tokio::spawn(scrub),
-        tokio::spawn(upkeep),
-    ]
-}
-
-fn warn(error: &wharf_storage::Error, what: &str) {
-    let error: &dyn std::error::Error = error;
-    tracing::warn!(error, "{what}");
 }
 
 /// An error with its causes, on one line.

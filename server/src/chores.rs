@@ -1,0 +1,73 @@
+//! What runs beside the requests.
+use std::time::Duration;
+
+use tokio::{task::JoinHandle, time::MissedTickBehavior};
+use wharf_registry::Cx;
+use wharf_storage::{Leases, Store};
+
+use crate::{config::Config, telemetry::Metrics};
+
+/// How long after the start the first collection runs.
+const FIRST_COLLECTION: Duration = Duration::from_mins(1);
+
+/// How often a few blobs are verified.
+const SCRUB_TICK: Duration = Duration::from_mins(1);
+
+/// Starts all of it. It ends when the server stops.
+pub(crate) fn start(cx: &Cx, config: &Config, metrics: Metrics) -> Vec<JoinHandle<()>> {
+    vec![
+        tokio::spawn(collect(cx.store.clone(), config.gc_interval)),
+        tokio::spawn(scrub(cx.store.clone(), config.scrub_interval)),
+        tokio::spawn(async move { metrics.upkeep().await }),
+    ]
+}
+
+#[expect(clippy::infinite_loop, reason = "ends with its task")]
+async fn collect(collector: Store, every: Duration) {
+    tokio::time::sleep(FIRST_COLLECTION.min(every)).await;
+    let mut ticks = tokio::time::interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match collector.collect(Leases::Respect).await {
+            Ok(done) => {
+                let wharf_storage::Collected {
+                    links,
+                    blobs,
+                    uploads,
+                    orphans,
+                    bytes,
+                    postponed,
+                    ..
+                } = done;
+                tracing::info!(
+                    links,
+                    blobs,
+                    uploads,
+                    orphans,
+                    bytes,
+                    postponed,
+                    "collected what nobody needs"
+                );
+            }
+            Err(error) => warn(&error, "garbage was not collected"),
+        }
+    }
+}
+
+#[expect(clippy::infinite_loop, reason = "ends with its task")]
+async fn scrub(scrubber: Store, round: Duration) {
+    let mut ticks = tokio::time::interval(SCRUB_TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = scrubber.scrub(round).await {
+            warn(&error, "stored bytes could not be verified");
+        }
+    }
+}
+
+fn warn(error: &wharf_storage::Error, what: &str) {
+    let error: &dyn std::error::Error = error;
+    tracing::warn!(error, "{what}");
+}
