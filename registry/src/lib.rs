@@ -12,6 +12,7 @@ pub mod repositories;
 use std::sync::Arc;
 
 pub use error::Error;
+use tokio::sync::watch;
 use wharf_auth::{Principal, SigningKey};
 use wharf_storage::Store;
 use wharf_types::Registry;
@@ -38,6 +39,9 @@ pub struct Cx {
     /// Whether a push to a repository that does not exist makes it.
     pub create_on_push: bool,
     pub still_known: StillKnown,
+    /// Told when there is something to do for those who work beside the requests: an image was
+    /// pushed, a job was asked for. What it is, they find in the store.
+    pub work: Arc<watch::Sender<()>>,
 }
 
 impl std::fmt::Debug for Cx {

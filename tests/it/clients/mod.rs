@@ -1,6 +1,8 @@
 //! Real clients, unmodified: each drives the server with a script of `tests/clients/`.
 use wharf_testkit::{TestServer, tool};
 
+mod ecr;
+
 /// Runs a script against a server, in an environment that knows no other one.
 async fn drive(interpreter: &str, script: &str, needs: &[&str]) {
     if needs.iter().any(|name| tool(name).is_none()) {

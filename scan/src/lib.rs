@@ -1,0 +1,1 @@
+//! Finds known vulnerabilities in the operating-system packages of an image.

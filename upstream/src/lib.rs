@@ -1,0 +1,1 @@
+//! A client of other registries, which trusts nothing that they say.
