@@ -6,7 +6,9 @@
 pub mod blobs;
 mod error;
 pub mod images;
+pub mod lifecycle;
 pub mod oci;
+pub mod policies;
 pub mod repositories;
 
 use std::sync::Arc;

@@ -92,19 +92,41 @@ fn insert(
     Ok(repository)
 }
 
+/// Why a repository comes to be that nobody asked for by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Something is pushed to it.
+    Push,
+    /// It caches a repository of another registry.
+    PullThroughCache,
+    /// It is a replica.
+    Replication,
+}
+
+/// Finds a repository, or makes it as the registry's creation templates for that purpose say.
+pub fn for_purpose(
+    tx: &Write<'_>,
+    registry: &Registry,
+    name: &RepoName,
+    _purpose: Purpose,
+    now: wharf_types::Timestamp,
+) -> Result<Repository, Error> {
+    match tx.repository(registry, name)? {
+        Some(there) => Ok(there),
+        None => insert(tx, registry, &NewRepository::plain(name.clone()), now),
+    }
+}
+
 /// Finds the repository of a push, which may make it (`--create-on-push`).
 pub async fn for_push(cx: &Cx, caller: &Caller, name: &RepoName) -> Result<Repository, Error> {
     match get(cx, &caller.registry, name).await {
         Err(Error::RepositoryNotFound { .. }) if cx.create_on_push => {
             let (registry, now) = (caller.registry.clone(), cx.store.now());
-            let new = NewRepository::plain(name.clone());
-            let made =
-                cx.store
-                    .meta()
-                    .write(move |tx| match tx.repository(&registry, &new.name)? {
-                        Some(there) => Ok(there),
-                        None => insert(tx, &registry, &new, now),
-                    });
+            let name = name.clone();
+            let made = cx
+                .store
+                .meta()
+                .write(move |tx| for_purpose(tx, &registry, &name, Purpose::Push, now));
             made.await
         }
         found => found,
