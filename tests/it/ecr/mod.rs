@@ -10,6 +10,7 @@ mod deleting;
 mod describing;
 mod immutability;
 mod limits;
+mod linear;
 mod paging;
 mod protocol;
 mod putting;
