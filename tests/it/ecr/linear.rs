@@ -1,7 +1,8 @@
 //! E13: both doors at the same tag at once have one history, as if one request came after the other.
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use wharf_testkit::{Image, TestServer};
 
 const WRITERS: usize = 4;
