@@ -11,6 +11,7 @@ mod operation;
 mod page;
 mod protocol;
 mod serve;
+mod strict;
 mod sts;
 
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use wharf_auth::Principal;
 use wharf_types::Registry;
 
-use crate::{Exception, Names};
+use crate::{Exception, Names, strict};
 
 /// What every operation may use.
 #[derive(Clone, Debug)]
@@ -72,7 +72,9 @@ async fn call<O: Operation>(cx: Cx, body: Bytes) -> Result<serde_json::Value, Ex
     } else {
         body
     };
-    let operation: O = serde_json::from_slice(&body).map_err(|e| Exception::serialization(&e))?;
+    let operation: O = strict::from_slice(&body)?;
+    // The input has what it keeps of a body, which may be large.
+    drop(body);
     let output = operation.run(cx).await?;
     serde_json::to_value(output).map_err(Exception::internal)
 }
