@@ -5,7 +5,8 @@ use crate::{Cx, Exception};
 
 const NAME: &str = "(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*";
 
-fn unsatisfied(member: &str, constraint: &str) -> Exception {
+/// A member that breaks a constraint of the model.
+pub(crate) fn unsatisfied(member: &str, constraint: &str) -> Exception {
     Exception::invalid_parameter(format!(
         "Invalid parameter at '{member}' failed to satisfy constraint: '{constraint}'"
     ))
@@ -16,6 +17,19 @@ pub(crate) fn required<T>(member: &str, value: Option<T>) -> Result<T, Exception
     value.ok_or_else(|| unsatisfied(member, "Member must not be null"))
 }
 
+/// A member of a limited length.
+pub(crate) fn length(member: &str, length: usize, min: usize, max: usize) -> Result<(), Exception> {
+    if length < min {
+        let text = format!("Member must have length greater than or equal to {min}");
+        return Err(unsatisfied(member, &text));
+    }
+    if length > max {
+        let text = format!("Member must have length less than or equal to {max}");
+        return Err(unsatisfied(member, &text));
+    }
+    Ok(())
+}
+
 /// A member that holds a list of a limited length.
 pub(crate) fn list<T>(
     member: &str,
@@ -24,36 +38,14 @@ pub(crate) fn list<T>(
     max: usize,
 ) -> Result<Vec<T>, Exception> {
     let list = required(member, value)?;
-    if list.len() < min {
-        return Err(unsatisfied(
-            member,
-            &format!("Member must have length greater than or equal to {min}"),
-        ));
-    }
-    if list.len() > max {
-        return Err(unsatisfied(
-            member,
-            &format!("Member must have length less than or equal to {max}"),
-        ));
-    }
+    length(member, list.len(), min, max)?;
     Ok(list)
 }
 
 /// `repositoryName`.
 pub(crate) fn repository_name(value: Option<String>) -> Result<RepoName, Exception> {
     let name = required("repositoryName", value)?;
-    if name.len() < 2 {
-        return Err(unsatisfied(
-            "repositoryName",
-            "Member must have length greater than or equal to 2",
-        ));
-    }
-    if name.len() > RepoName::MAX {
-        return Err(unsatisfied(
-            "repositoryName",
-            "Member must have length less than or equal to 256",
-        ));
-    }
+    length("repositoryName", name.chars().count(), 2, RepoName::MAX)?;
     name.parse().map_err(|_malformed| {
         unsatisfied(
             "repositoryName",
@@ -128,6 +120,16 @@ pub(crate) fn digest(value: &str) -> Result<Digest, Exception> {
             "imageDigest",
             "must satisfy regular expression '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'",
         )
+    })
+}
+
+/// Whether a text has the form of a digest in ECR's model. Some have it and are of no content that a
+/// registry could store: of them there is nothing to find, but nothing is wrong with asking.
+pub(crate) fn is_digest(text: &str) -> bool {
+    let algorithm = |b: u8| b.is_ascii_alphanumeric() || b"-_+.".contains(&b);
+    text.split_once(':').is_some_and(|(name, hex)| {
+        let formed = !name.is_empty() && !hex.is_empty();
+        formed && name.bytes().all(algorithm) && hex.bytes().all(|b| b.is_ascii_hexdigit())
     })
 }
 

@@ -30,8 +30,8 @@ impl Exception {
         Self::client("InvalidParameterException", message)
     }
 
-    pub(crate) fn serialization(e: &serde_json::Error) -> Self {
-        Self::client("SerializationException", e.to_string())
+    pub(crate) fn serialization(message: impl Into<String>) -> Self {
+        Self::client("SerializationException", message)
     }
 
     pub(crate) fn unknown_operation() -> Self {

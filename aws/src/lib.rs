@@ -11,6 +11,8 @@ mod operation;
 mod page;
 mod protocol;
 mod serve;
+mod shape;
+mod strict;
 mod sts;
 
 use std::sync::Arc;
@@ -52,6 +54,34 @@ pub fn coverage() -> Vec<Coverage> {
         .collect()
 }
 
+/// What each service calls its operations, those that work and those that do not, and the shapes of
+/// the inputs of those that do, read off their types: for a test that compares them with AWS's model.
+pub fn inputs() -> serde_json::Value {
+    let service = |service: &operation::Service| {
+        let shapes = service.operations.iter().map(|entry| {
+            let shape = (entry.input)();
+            let shape = shape.unwrap_or_else(|error| serde_json::json!({ "error": error }));
+            (entry.name.to_owned(), shape)
+        });
+        let shapes: serde_json::Map<_, _> = shapes.collect();
+        let about = serde_json::json!({ "known": service.known, "inputs": shapes });
+        (service.name.to_owned(), about)
+    };
+    serde_json::Value::Object(serve::SERVICES.iter().map(service).collect())
+}
+
+/// The name of an operation as Python has it, and as its test with boto3 is called.
+pub fn snake_case(operation: &str) -> String {
+    let mut name = String::new();
+    for c in operation.chars() {
+        if c.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
+}
+
 /// The page `docs/operations.md`, printed from the tables.
 pub fn operations_page() -> String {
     let mut lines = vec![
@@ -67,9 +97,12 @@ pub fn operations_page() -> String {
     {
         let all = done.len() + missing.len();
         lines.push(format!("\n## {service}: {} of {all}\n", done.len()));
-        lines.push("| operation | |\n|---|---|".into());
-        lines.extend(done.iter().map(|name| format!("| {name} | works |")));
-        lines.extend(missing.iter().map(|name| format!("| {name} | missing |")));
+        lines.push("| operation | | its test with boto3 |\n|---|---|---|".into());
+        lines.extend(done.iter().map(|name| match service {
+            "ecr" | "ecr-public" => format!("| {name} | works | `test_{}` |", snake_case(name)),
+            _ => format!("| {name} | works | |"),
+        }));
+        lines.extend(missing.iter().map(|name| format!("| {name} | missing | |")));
     }
     lines.push(String::new());
     lines.join("\n")

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use wharf_auth::Principal;
 use wharf_types::Registry;
 
-use crate::{Exception, Names};
+use crate::{Exception, Names, shape, strict};
 
 /// What every operation may use.
 #[derive(Clone, Debug)]
@@ -52,6 +52,8 @@ pub(crate) struct Entry {
     pub(crate) name: &'static str,
     pub(crate) max_body: usize,
     pub(crate) call: fn(Cx, Bytes) -> Reply,
+    /// The shape of its input.
+    pub(crate) input: fn() -> Result<serde_json::Value, String>,
 }
 
 impl Entry {
@@ -61,6 +63,7 @@ impl Entry {
             name: O::NAME,
             max_body: O::MAX_BODY,
             call: |cx, body| Box::pin(call::<O>(cx, body)),
+            input: shape::of::<O>,
         }
     }
 }
@@ -72,7 +75,9 @@ async fn call<O: Operation>(cx: Cx, body: Bytes) -> Result<serde_json::Value, Ex
     } else {
         body
     };
-    let operation: O = serde_json::from_slice(&body).map_err(|e| Exception::serialization(&e))?;
+    let operation: O = strict::from_slice(&body)?;
+    // The input has what it keeps of a body, which may be large.
+    drop(body);
     let output = operation.run(cx).await?;
     serde_json::to_value(output).map_err(Exception::internal)
 }

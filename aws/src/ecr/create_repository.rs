@@ -27,10 +27,13 @@ struct Encryption {
 
 impl Encryption {
     fn check(self) -> Result<serde_json::Value, Exception> {
-        if self.kms_key.as_ref().is_some_and(|key| key.len() > 2048) {
-            return Err(Exception::invalid_parameter(
-                "Invalid parameter at 'encryptionConfiguration.kmsKey' failed to satisfy constraint: 'Member must have length less than or equal to 2048'",
-            ));
+        if let Some(key) = &self.kms_key {
+            check::length(
+                "encryptionConfiguration.kmsKey",
+                key.chars().count(),
+                1,
+                2048,
+            )?;
         }
         match (self.encryption_type.as_deref(), self.kms_key) {
             (Some("AES256"), None) => Ok(json!({ "encryptionType": "AES256" })),

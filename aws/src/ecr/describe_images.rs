@@ -71,11 +71,11 @@ impl Operation for DescribeImages {
     async fn run(self, cx: Cx) -> Result<Output, Exception> {
         let name = check::repository_name(self.repository_name.clone())?;
         let registry = check::own_registry(&cx, self.registry_id.as_deref(), &name)?;
+        let max = check::max_results(self.max_results, 100, 1000)?;
+        let wants = self.filter.clone().unwrap_or_default().wants()?;
         if self.image_ids.is_some() {
             return self.named(&cx, registry, name).await;
         }
-        let max = check::max_results(self.max_results, 100, 1000)?;
-        let wants = self.filter.unwrap_or_default().wants()?;
         let pages = Pages {
             cx: &cx,
             scope: format!("DescribeImages/{name}"),

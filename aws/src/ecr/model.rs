@@ -88,6 +88,11 @@ pub(super) fn mutability(
         mode,
         Mutability::MutableWithExclusion | Mutability::ImmutableWithExclusion
     );
+    if filters.as_ref().is_some_and(Vec::is_empty) {
+        return Err(invalid(
+            "Member must have length greater than or equal to 1",
+        ));
+    }
     let filters = filters.unwrap_or_default();
     if excludes && filters.is_empty() {
         return Err(invalid("filters are required with this mutability"));
@@ -131,27 +136,51 @@ pub(super) struct Tag {
 pub(super) fn resource_tags(tags: Vec<Tag>) -> Result<BTreeMap<String, String>, Exception> {
     let mut found = BTreeMap::new();
     for Tag { key, value } in tags {
-        let (key, value) = (key.unwrap_or_default(), value.unwrap_or_default());
-        let invalid = |text: &str| {
-            Exception::client(
-                "InvalidTagParameterException",
-                format!("Invalid parameter at 'tags' failed to satisfy constraint: '{text}'"),
-            )
+        let (Some(key), Some(value)) = (key, value) else {
+            return Err(invalid_tag("tags", "a tag has a key and a value"));
         };
-        if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 {
-            return Err(invalid(
-                "a key has 1 to 128 characters, a value at most 256",
+        check_tag_key("tags", &key)?;
+        if value.chars().count() > 256 || !value.chars().all(is_of_tags) {
+            return Err(invalid_tag(
+                "tags",
+                "a value has at most 256 characters: letters, numbers, spaces, and + - = . _ : / @",
             ));
         }
-        if key.starts_with("aws:") {
-            return Err(invalid("keys with the prefix 'aws:' are reserved"));
+        let prefix = key.get(..4).unwrap_or_default();
+        if prefix.eq_ignore_ascii_case("aws:") {
+            return Err(invalid_tag(
+                "tags",
+                "keys with the prefix 'aws:' are reserved",
+            ));
         }
         if found.insert(key, value).is_some() {
-            return Err(invalid("a key is there twice"));
+            return Err(invalid_tag("tags", "a key is there twice"));
         }
     }
     too_many_tags(found.len())?;
     Ok(found)
+}
+
+fn invalid_tag(member: &str, constraint: &str) -> Exception {
+    let e = check::unsatisfied(member, constraint);
+    Exception::client("InvalidTagParameterException", e.message)
+}
+
+/// What all services of AWS allow in tags.
+fn is_of_tags(c: char) -> bool {
+    c.is_alphanumeric() || c == ' ' || "+-=._:/@".contains(c)
+}
+
+/// The key of a tag, to set or to remove.
+pub(super) fn check_tag_key(member: &str, key: &str) -> Result<(), Exception> {
+    let characters = key.chars().count();
+    if (1..=128).contains(&characters) && key.chars().all(is_of_tags) {
+        return Ok(());
+    }
+    Err(invalid_tag(
+        member,
+        "a key has 1 to 128 characters: letters, numbers, spaces, and + - = . _ : / @",
+    ))
 }
 
 /// How many tags a resource may have.
@@ -190,19 +219,25 @@ impl ImageId {
 
     /// What the id asks for, or the failure that it is.
     pub(super) fn parse(&self) -> Result<Wanted, Failure> {
-        let Ok(digest) = self.image_digest.as_deref().map(str::parse).transpose() else {
+        let digest = self.image_digest.as_deref();
+        if digest.is_some_and(|digest| !check::is_digest(digest)) {
             return Err(self.failed("InvalidImageDigest", INVALID_DIGEST));
-        };
+        }
         let Ok(tag) = self.image_tag.as_deref().map(str::parse).transpose() else {
             return Err(self.failed("InvalidImageTag", INVALID_TAG));
         };
-        match (digest, tag) {
-            (None, None) => Err(self.failed(
+        if digest.is_none() && tag.is_none() {
+            return Err(self.failed(
                 "MissingDigestAndTag",
                 "Invalid request parameters: both tag and digest cannot be null",
-            )),
-            (digest, tag) => Ok(Wanted { digest, tag }),
+            ));
         }
+        let parsed: Option<Digest> = digest.and_then(|digest| digest.parse().ok());
+        Ok(Wanted {
+            unknown: digest.is_some() && parsed.is_none(),
+            digest: parsed,
+            tag,
+        })
     }
 
     pub(super) fn failed(&self, code: &'static str, reason: impl Into<String>) -> Failure {
@@ -219,6 +254,8 @@ impl ImageId {
 pub(super) struct Wanted {
     pub(super) digest: Option<Digest>,
     pub(super) tag: Option<ImageTag>,
+    /// Whether the digest is one that nothing stored has.
+    unknown: bool,
 }
 
 impl Wanted {
@@ -236,6 +273,7 @@ impl Wanted {
             },
         };
         Ok(match (tagged, &self.digest) {
+            (Some(_), _) if self.unknown => Err(Unresolved::Differs),
             (Some(tagged), Some(digest)) if tagged != *digest => Err(Unresolved::Differs),
             (Some(digest), _) => Ok(digest),
             (None, Some(digest)) if tx.manifest_size(repository, digest)?.is_some() => {
@@ -286,7 +324,7 @@ pub(super) struct Image {
 }
 
 /// `filter` of lists of images.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ImageFilter {
     #[serde(default)]

@@ -38,11 +38,15 @@ impl Operation for PutImage {
         let registry = check::own_registry(&cx, self.registry_id.as_deref(), &name)?;
         let text = check::required("imageManifest", self.image_manifest)?;
         let tag = self.image_tag.as_deref().map(check::tag).transpose()?;
-        let stated = self
-            .image_digest
-            .as_deref()
-            .map(check::digest)
-            .transpose()?;
+        let stated = match self.image_digest.as_deref() {
+            Some(text) if check::is_digest(text) && text.parse::<Digest>().is_err() => {
+                return Err(Exception::client(
+                    "ImageDigestDoesNotMatchException",
+                    format!("the content does not have the digest {text}"),
+                ));
+            }
+            stated => stated.map(check::digest).transpose()?,
+        };
         let manifest = model::manifest(text.clone(), self.image_manifest_media_type.as_deref())?;
         let digest = match stated {
             Some(stated) if !stated.matches(text.as_bytes()) => {

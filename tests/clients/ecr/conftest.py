@@ -39,6 +39,8 @@ def compare(shape, value, path: str) -> None:
     kind = shape.type_name
     if kind == "structure":
         assert isinstance(value, dict), f"{path} is {value!r}"
+        for name in shape.required_members:
+            assert name in value, f"{path}.{name} is missing"
         for name, member in value.items():
             assert name in shape.members, f"{path}.{name} is not in the model"
             assert member is not None, f"{path}.{name} is null"
@@ -99,6 +101,22 @@ def fails(code: str, call, text: str = "", **arguments):
     assert text in error["Message"], error
     assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400, error
     return raised.value.response
+
+
+def mistyped(call, member: str, **arguments):
+    """Demands a SerializationException that names `member`. The arguments are sent as they are: the
+    client itself would turn a text into a list of letters."""
+    operation = call.__self__.meta.method_to_api_mapping[call.__name__]
+    events, event = call.__self__.meta.events, f"before-call.*.{operation}"
+
+    def send(params, **_):
+        params["body"] = json.dumps(arguments).encode()
+
+    events.register(event, send, unique_id="mistyped")
+    try:
+        return fails("SerializationException", call, member)
+    finally:
+        events.unregister(event, unique_id="mistyped")
 
 
 class Docker:

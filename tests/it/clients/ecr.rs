@@ -37,3 +37,17 @@ async fn repositories() {
     run("test_repositories.py", &s, &[]).await;
     s.assert_tidy().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pushed_images() {
+    let s = TestServer::new().await;
+    run("test_pushed_images.py", &s, &[]).await;
+    s.assert_tidy().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn authorization() {
+    let s = TestServer::new().await;
+    run("test_authorization.py", &s, &[]).await;
+    s.assert_tidy().await;
+}

@@ -129,7 +129,7 @@ async fn e7_what_cannot_be_deleted_fails_alone() {
     let ids = json!([
         {},
         { "imageTag": "-bad" },
-        { "imageDigest": "sha256:1" },
+        { "imageDigest": "sha256:no" },
         { "imageTag": "none" },
         { "imageDigest": unknown },
         { "imageTag": "v1", "imageDigest": other.digest },

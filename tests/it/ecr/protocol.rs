@@ -212,6 +212,11 @@ async fn e3_members_of_another_type_are_serialization_exceptions() {
             json!({ "repositoryName": "app", "imageIds": ["v1"] }),
         ),
         (
+            "BatchGetImage",
+            json!({ "repositoryName": "app", "imageIds": [["sha256:00", "v1"]] }),
+        ),
+        ("ListTagsForResource", json!(["x"])),
+        (
             "PutImage",
             json!({ "repositoryName": "app", "imageManifest": {} }),
         ),

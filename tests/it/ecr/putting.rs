@@ -79,7 +79,7 @@ async fn e6_what_cannot_be_put_is_refused_and_leaves_no_trace() {
             "InvalidParameterException",
         ),
         (
-            json!({ "imageManifest": manifest, "imageDigest": "sha256:1" }),
+            json!({ "imageManifest": manifest, "imageDigest": "sha256:no" }),
             "InvalidParameterException",
         ),
         (
@@ -165,7 +165,7 @@ async fn e7_batch_get_answers_what_it_can() {
         { "imageTag": "b", "imageDigest": b.digest },
         { "imageTag": "a", "imageDigest": b.digest },
         { "imageTag": "none" },
-        { "imageDigest": "sha512:00" },
+        { "imageDigest": "sha512:xx" },
         { "imageTag": "a b" },
         {},
     ]);

@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Compares what the server knows of AWS's services with AWS's own model, as botocore has it.
+
+Reads from a file or standard input what `cargo run -p wharf-aws --example inputs` prints. Prints a line for
+each difference, and exits 1 if there is any: an operation that AWS has and the server does not know,
+a member of an input that an operation does not read, one that AWS does not have, another type.
+"""
+
+import json
+import sys
+
+import botocore.session
+
+# What is different on purpose: lines as this script prints them.
+# The two here go when images can be archived.
+DELIBERATE: set[str] = {
+    "ecr:DescribeImages.filter.imageStatus: the server does not read this member",
+    "ecr:ListImages.filter.imageStatus: the server does not read this member",
+}
+
+# Several of the model's types are one type on the wire.
+WIRE = {
+    "character": "string",
+    "integer": "integer",
+    "long": "integer",
+    "float": "double",
+    "double": "double",
+    "timestamp": "double",
+}
+
+
+def compare(shape, ours, path: str):
+    """The differences of a shape of the model and one of the server."""
+    if "error" in ours:
+        yield f"{path}: {ours['error']}"
+        return
+    kind = WIRE.get(shape.type_name, shape.type_name)
+    # A blob is base64 on the wire, which an operation may decode itself.
+    if ours["type"] != kind and (kind, ours["type"]) != ("blob", "string"):
+        yield f"{path}: AWS has a {kind}, the server a {ours['type']}"
+        return
+    if kind == "structure":
+        theirs, members = shape.members, ours["members"]
+        for name in sorted(set(theirs) | set(members)):
+            if name not in members:
+                yield f"{path}.{name}: the server does not read this member"
+            elif name not in theirs:
+                yield f"{path}.{name}: AWS does not have this member"
+            else:
+                yield from compare(theirs[name], members[name], f"{path}.{name}")
+    elif kind == "list":
+        yield from compare(shape.member, ours["member"], f"{path}[]")
+    elif kind == "map":
+        yield from compare(shape.value, ours["value"], f"{path}{{}}")
+    elif "enum" in ours and sorted(shape.enum) != sorted(ours["enum"]):
+        yield f"{path}: AWS has {sorted(shape.enum)}, the server {sorted(ours['enum'])}"
+
+
+def differences(services: dict):
+    session = botocore.session.get_session()
+    for service, about in services.items():
+        model = session.get_service_model(service)
+        theirs, known = set(model.operation_names), set(about["known"])
+        for name in sorted(theirs - known):
+            yield f"{service}:{name}: the server does not know this operation"
+        for name in sorted(known - theirs):
+            yield f"{service}:{name}: AWS does not have this operation"
+        for name, ours in about["inputs"].items():
+            if name not in theirs:
+                continue
+            shape = model.operation_model(name).input_shape
+            if shape is None:
+                extra = ours.get("members")
+                if extra:
+                    yield f"{service}:{name}: AWS has no input, the server reads {sorted(extra)}"
+            else:
+                yield from compare(shape, ours, f"{service}:{name}")
+
+
+def main():
+    source = open(sys.argv[1]) if len(sys.argv) > 1 else sys.stdin
+    with source:
+        found = set(differences(json.load(source)))
+    for line in sorted(found - DELIBERATE):
+        print(line)
+    for line in sorted(DELIBERATE - found):
+        print(f"no longer different: {line}")
+    if found != DELIBERATE:
+        sys.exit(1)
+    print("the same as in the model")
+
+
+if __name__ == "__main__":
+    main()
