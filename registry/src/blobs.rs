@@ -5,7 +5,7 @@ use futures::StreamExt as _;
 use wharf_storage::{AppendError, BlobRow, Committed, FinishError, Repository, Resumed, Upload};
 use wharf_types::{Algorithm, ContentRange, Digest, RepoName, UploadId};
 
-use crate::{Caller, Cx, Error, repositories};
+use crate::{Caller, Cx, Error, account_settings::AccountSetting, repositories};
 
 /// The largest layer of ECR: 52,000 MiB.
 pub const MAX_BYTES: u64 = 52_000 * 1024 * 1024;
@@ -140,8 +140,20 @@ pub async fn finish(
     upload: Upload,
     digest: Digest,
 ) -> Result<Committed, Error> {
+    finish_as(cx, caller, name, upload, digest, Vec::new()).await
+}
+
+/// Makes an upload a blob that has other digests as well. A wrong one ends the upload.
+pub async fn finish_as(
+    cx: &Cx,
+    caller: &Caller,
+    name: &RepoName,
+    upload: Upload,
+    digest: Digest,
+    others: Vec<Digest>,
+) -> Result<Committed, Error> {
     match upload
-        .finish(digest.clone(), cx.store.now(), cx.store.lease())
+        .finish_as(digest.clone(), others, cx.store.now(), cx.store.lease())
         .await
     {
         Ok(committed) => Ok(committed),
@@ -168,6 +180,9 @@ pub async fn mount(
     let (registry, into, lease) = (caller.registry.clone(), repository.id, cx.store.lease());
     let (digest, from) = (digest.clone(), from.cloned());
     let mounted = cx.store.meta().write(move |tx| {
+        if AccountSetting::BlobMounting.of(tx, &registry)? == "DISABLED" {
+            return Ok(false);
+        }
         let source = match &from {
             Some(name) => tx.repository(&registry, name)?,
             None => None,
