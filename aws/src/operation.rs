@@ -30,6 +30,15 @@ impl Cx {
             registry: self.registry.clone(),
         }
     }
+
+    /// Where the client reaches us: it just did.
+    pub(crate) fn base_url(&self) -> String {
+        if self.host.is_empty() {
+            return self.names.proxy_endpoint(&self.registry, "", self.tls);
+        }
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.host)
+    }
 }
 
 /// One AWS API call. The request type *is* the operation.
@@ -73,6 +82,8 @@ async fn call<O: Operation>(cx: Cx, body: Bytes) -> Result<serde_json::Value, Ex
         body
     };
     let operation: O = serde_json::from_slice(&body).map_err(|e| Exception::serialization(&e))?;
+    // It may be as large as what was read from it.
+    drop(body);
     let output = operation.run(cx).await?;
     serde_json::to_value(output).map_err(Exception::internal)
 }

@@ -274,7 +274,9 @@ pub async fn small_body(body: Body, announced: Option<u64>, limit: usize) -> Res
         return Err(too_large());
     }
     let mut stream = body.into_data_stream();
-    let mut all = bytes::BytesMut::new();
+    // Growing would hold the body twice for a moment. A page is not there before it is written to.
+    let announced = announced.and_then(|length| usize::try_from(length).ok());
+    let mut all = bytes::BytesMut::with_capacity(announced.unwrap_or(0));
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|_broken| Error::BodyBroken)?;
         if all.len() + chunk.len() > limit {

@@ -37,3 +37,17 @@ async fn repositories() {
     run("test_repositories.py", &s, &[]).await;
     s.assert_tidy().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn layers() {
+    let s = TestServer::new().await;
+    run("test_layers.py", &s, &[]).await;
+    s.assert_tidy().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn images() {
+    let s = TestServer::new().await;
+    run("test_images.py", &s, &[]).await;
+    s.assert_tidy().await;
+}
