@@ -7,6 +7,7 @@ pub mod basic;
 pub mod challenge;
 mod credentials;
 mod error;
+pub mod link;
 mod principal;
 mod secret;
 pub mod sigv4;

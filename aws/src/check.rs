@@ -1,5 +1,6 @@
 //! What the model of AWS demands of inputs, and how ECR says that it is not met.
-use wharf_types::{AccountId, Arn, Digest, Registry, RepoName, Tag};
+use wharf_registry::account_settings::AccountSetting;
+use wharf_types::{AccountId, Arn, Digest, Registry, RepoName, Tag, UploadId};
 
 use crate::{Cx, Exception};
 
@@ -149,4 +150,120 @@ pub(crate) fn repository_arn(
         return Err(wharf_registry::Error::RepositoryNotFound { registry, name }.into());
     }
     Ok((registry, name))
+}
+
+const DIGEST: &str = "[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+";
+
+/// The digest of a layer.
+pub(crate) fn layer_digest(member: &str, value: &str) -> Result<Digest, Exception> {
+    let text = if is_digest(value) {
+        "Member must be a digest of sha256 or sha512".to_owned()
+    } else {
+        format!("must satisfy regular expression '{DIGEST}'")
+    };
+    value
+        .parse()
+        .map_err(|_malformed| unsatisfied(member, &text))
+}
+
+/// `uploadId`. Its digits may be of any case.
+pub(crate) fn upload_id(value: Option<String>) -> Result<UploadId, Exception> {
+    let id = required("uploadId", value)?.to_ascii_lowercase();
+    id.parse().map_err(|_malformed| {
+        unsatisfied(
+            "uploadId",
+            "must satisfy regular expression '[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}'",
+        )
+    })
+}
+
+/// `principalArn`: a user or a role of IAM.
+pub(crate) fn principal_arn(value: Option<String>) -> Result<String, Exception> {
+    let text = required("principalArn", value)?;
+    if text.len() > 200 {
+        return Err(unsatisfied(
+            "principalArn",
+            "Member must have length less than or equal to 200",
+        ));
+    }
+    if is_principal_arn(&text) {
+        return Ok(text);
+    }
+    Err(unsatisfied(
+        "principalArn",
+        r"must satisfy regular expression '^arn:aws(-[a-z]+)*:iam::[0-9]{12}:(role|user)/[\w+=,.@-]+(/[\w+=,.@-]+)*$'",
+    ))
+}
+
+fn is_principal_arn(text: &str) -> bool {
+    let Ok(arn) = text.parse::<Arn>() else {
+        return false;
+    };
+    let partition = arn.partition.strip_prefix("aws");
+    let partition = partition.is_some_and(|rest| {
+        let mut words = rest.split('-');
+        words.next() == Some("")
+            && words.all(|w| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase()))
+    });
+    let word = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b);
+    let mut path = arn.resource.split('/');
+    partition
+        && arn.service == "iam"
+        && arn.region.is_empty()
+        && arn.account.parse::<AccountId>().is_ok()
+        && matches!(path.next(), Some("role" | "user"))
+        && arn.resource.contains('/')
+        && path.all(|name| !name.is_empty() && name.bytes().all(word))
+}
+
+/// The name of a setting of the account.
+pub(crate) fn account_setting(name: Option<String>) -> Result<AccountSetting, Exception> {
+    let known = AccountSetting::ALL.map(AccountSetting::as_str).join(", ");
+    required("name", name)?.parse().map_err(|_unknown| {
+        unsatisfied(
+            "name",
+            &format!("Member must satisfy enum value set: [{known}]"),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_and_principals_have_the_form_that_the_model_says() {
+        for (text, is) in [
+            ("sha256:aB0", true),
+            ("a-b_c+d.e:0", true),
+            ("sha256:", false),
+            (":0", false),
+            ("sha256:xyz", false),
+            ("sha256", false),
+            ("sha 256:0", false),
+        ] {
+            assert_eq!(is_digest(text), is, "{text}");
+        }
+        for (text, is) in [
+            ("arn:aws:iam::000000000000:user/ci", true),
+            (
+                "arn:aws-us-gov:iam::000000000000:role/path/to/a_b+=,.@-c",
+                true,
+            ),
+            ("arn:aws:iam::000000000000:root", false),
+            ("arn:aws:iam::000000000000:user", false),
+            ("arn:aws:iam::000000000000:user/", false),
+            ("arn:aws:iam::000000000000:user/a//b", false),
+            ("arn:aws:iam::000000000000:group/a", false),
+            ("arn:aws:sts::000000000000:assumed-role/a/b", false),
+            ("arn:aws:iam:us-east-1:000000000000:user/a", false),
+            ("arn:aws:iam::00000000000:user/a", false),
+            ("arn:awsx:iam::000000000000:user/a", false),
+            ("arn:aws-:iam::000000000000:user/a", false),
+            ("arn:aws:iam::000000000000:user/a*", false),
+            ("ci", false),
+        ] {
+            assert_eq!(is_principal_arn(text), is, "{text}");
+        }
+    }
 }

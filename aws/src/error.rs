@@ -49,6 +49,29 @@ impl Exception {
         }
     }
 
+    /// A part that does not fit, with what a client needs to go on.
+    fn invalid_part(e: &DomainError) -> Self {
+        let mut refused = Self::client("InvalidLayerPartException", e.to_string());
+        if let DomainError::PartInvalid {
+            registry,
+            name,
+            upload,
+            received,
+            ..
+        } = e
+        {
+            let members = &mut refused.members;
+            members.insert("registryId".into(), registry.account.as_str().into());
+            members.insert("repositoryName".into(), name.as_str().into());
+            members.insert("uploadId".into(), upload.as_str().into());
+            // Where nothing has come there is no last byte.
+            if let Some(last) = received.checked_sub(1) {
+                members.insert("lastValidByteReceived".into(), last.into());
+            }
+        }
+        refused
+    }
+
     /// Something that is our fault: the client learns nothing, the log everything.
     pub(crate) fn internal(error: impl std::error::Error + 'static) -> Self {
         let error: &dyn std::error::Error = &error;
@@ -108,6 +131,19 @@ impl From<DomainError> for Exception {
                     ..Self::internal(e)
                 };
             }
+            DomainError::PartInvalid { .. } => return Self::invalid_part(&e),
+            DomainError::LayerLimit { .. } | DomainError::TooManyExclusions { .. } => {
+                "LimitExceededException"
+            }
+            DomainError::UploadEmpty { .. } => "EmptyUploadException",
+            DomainError::PartTooSmall { .. } => "LayerPartTooSmallException",
+            DomainError::LayerExists { .. } => "LayerAlreadyExistsException",
+            DomainError::LayerInaccessible { .. } => "LayerInaccessibleException",
+            DomainError::StorageClassUnsupported { .. } => {
+                "ImageStorageClassUpdateNotSupportedException"
+            }
+            DomainError::ExclusionExists { .. } => "ExclusionAlreadyExistsException",
+            DomainError::ExclusionNotFound { .. } => "ExclusionNotFoundException",
             DomainError::Store(StoreError::Gone) => "RepositoryNotFoundException",
             DomainError::Store(_) => return Self::internal(e),
         };

@@ -30,6 +30,15 @@ impl Cx {
             registry: self.registry.clone(),
         }
     }
+
+    /// Where the client reaches us: it just did.
+    pub(crate) fn base_url(&self) -> String {
+        if self.host.is_empty() {
+            return self.names.proxy_endpoint(&self.registry, "", self.tls);
+        }
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.host)
+    }
 }
 
 /// One AWS API call. The request type *is* the operation.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use axum::{body::Body, extract::Request, response::Response};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
-use http_body_util::{BodyExt as _, Limited};
 use wharf_auth::{Payload, Principal, Signed, sigv4};
+use wharf_registry::{Error as DomainError, blobs::small_body};
 use wharf_types::Registry;
 
 use crate::{
@@ -195,9 +195,11 @@ async fn read(parts: &Parts, service: &Service, body: Body) -> Result<Bytes, Exc
         }
         Protocol::Query { .. } => MAX_BODY,
     };
-    match Limited::new(body, limit).collect().await {
-        Ok(all) => Ok(all.to_bytes()),
-        Err(e) if e.is::<http_body_util::LengthLimitError>() => Err(Exception {
+    let announced = parts.headers.get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|value| value.to_str().ok()?.parse().ok());
+    match small_body(body, announced, limit).await {
+        Ok(all) => Ok(all),
+        Err(DomainError::TooLarge { limit }) => Err(Exception {
             status: StatusCode::PAYLOAD_TOO_LARGE,
             ..Exception::client(
                 "RequestEntityTooLargeException",

@@ -5,7 +5,7 @@ use futures::StreamExt as _;
 use wharf_storage::{AppendError, BlobRow, Committed, FinishError, Repository, Resumed, Upload};
 use wharf_types::{Algorithm, ContentRange, Digest, RepoName, UploadId};
 
-use crate::{Caller, Cx, Error, repositories};
+use crate::{Caller, Cx, Error, account_settings::AccountSetting, repositories};
 
 /// The largest layer of ECR: 52,000 MiB.
 pub const MAX_BYTES: u64 = 52_000 * 1024 * 1024;
@@ -140,8 +140,20 @@ pub async fn finish(
     upload: Upload,
     digest: Digest,
 ) -> Result<Committed, Error> {
+    finish_as(cx, caller, name, upload, digest, Vec::new()).await
+}
+
+/// Makes an upload a blob that has other digests as well. A wrong one ends the upload.
+pub async fn finish_as(
+    cx: &Cx,
+    caller: &Caller,
+    name: &RepoName,
+    upload: Upload,
+    digest: Digest,
+    others: Vec<Digest>,
+) -> Result<Committed, Error> {
     match upload
-        .finish(digest.clone(), cx.store.now(), cx.store.lease())
+        .finish_as(digest.clone(), others, cx.store.now(), cx.store.lease())
         .await
     {
         Ok(committed) => Ok(committed),
@@ -168,6 +180,9 @@ pub async fn mount(
     let (registry, into, lease) = (caller.registry.clone(), repository.id, cx.store.lease());
     let (digest, from) = (digest.clone(), from.cloned());
     let mounted = cx.store.meta().write(move |tx| {
+        if AccountSetting::BlobMounting.of(tx, &registry)? == "DISABLED" {
+            return Ok(false);
+        }
         let source = match &from {
             Some(name) => tx.repository(&registry, name)?,
             None => None,
@@ -259,7 +274,9 @@ pub async fn small_body(body: Body, announced: Option<u64>, limit: usize) -> Res
         return Err(too_large());
     }
     let mut stream = body.into_data_stream();
-    let mut all = bytes::BytesMut::new();
+    // Growing would hold the body twice for a moment. A page is not there before it is written to.
+    let announced = announced.and_then(|length| usize::try_from(length).ok());
+    let mut all = bytes::BytesMut::with_capacity(announced.unwrap_or(0));
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|_broken| Error::BodyBroken)?;
         if all.len() + chunk.len() > limit {

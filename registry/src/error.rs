@@ -1,4 +1,4 @@
-use wharf_types::{Digest, ManifestError, Registry, RepoName, Tag};
+use wharf_types::{Digest, ManifestError, Registry, RepoName, Tag, UploadId};
 
 /// Why the domain refuses. Each door translates it once; the texts are ECR's where ECR has one.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +51,40 @@ pub enum Error {
     UploadUnknown,
     #[error("{reason}")]
     RangeInvalid { reason: &'static str, size: u64 },
+    #[error("The layer part of the upload '{upload}' to the repository with name '{name}' in the registry with id '{}' is not valid: {reason}", .registry.account)]
+    PartInvalid {
+        registry: Registry,
+        name: RepoName,
+        upload: UploadId,
+        /// How many bytes have come.
+        received: u64,
+        reason: String,
+    },
+    #[error("A layer has at most {limit} {what}")]
+    LayerLimit { what: &'static str, limit: u64 },
+    #[error("The upload '{upload}' does not contain any layer parts")]
+    UploadEmpty { upload: UploadId },
+    #[error("The upload '{upload}' has a part of less than 5 MiB that is not its last")]
+    PartTooSmall { upload: UploadId },
+    #[error("Layer with digest '{digest}' already exists in the repository with name '{name}' in the registry with id '{}'", .registry.account)]
+    LayerExists {
+        registry: Registry,
+        name: RepoName,
+        digest: Digest,
+    },
+    #[error("Layer with digest '{digest}' is not available: {reason}")]
+    LayerInaccessible {
+        digest: Digest,
+        reason: &'static str,
+    },
+    #[error("The storage class of the image with digest '{digest}' cannot be updated: {reason}")]
+    StorageClassUnsupported { digest: Digest, reason: String },
+    #[error("The pull time update exclusion for '{arn}' already exists")]
+    ExclusionExists { arn: String },
+    #[error("The pull time update exclusion for '{arn}' does not exist")]
+    ExclusionNotFound { arn: String },
+    #[error("A registry has at most {limit} pull time update exclusions")]
+    TooManyExclusions { limit: usize },
     #[error("the body does not have the length that was announced")]
     SizeInvalid,
     #[error("the body is larger than {limit} bytes")]

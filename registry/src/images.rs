@@ -2,16 +2,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use wharf_storage::{ManifestRow, NewManifest, Read, Repository, Write};
+use wharf_storage::{ImageStatus, ManifestRow, NewManifest, Read, Repository, Write};
 use wharf_types::{Digest, Manifest, ManifestRef, RepoName, Role, Tag};
 
 use crate::{Caller, Cx, Error, References, repositories};
 
 /// The most tags that an image may have.
 pub const MAX_TAGS: usize = 1000;
-
-/// How long a pull's time stands before another is noted.
-const PULL_TIME_STEP: std::time::Duration = std::time::Duration::from_hours(24);
 
 /// How many manifests an error names.
 const NAMED: usize = 10;
@@ -94,7 +91,8 @@ fn check_references(tx: &Read<'_>, repository: &Repository, push: &Push) -> Resu
     let (mut layers, mut images) = (Vec::new(), Vec::new());
     for r in &push.manifest.references {
         let manifest = match r.role {
-            Role::Child => tx.manifest_size(repository.id, &r.digest)?,
+            // An archived one must come back first.
+            Role::Child => tx.active_manifest_size(repository.id, &r.digest)?,
             Role::Config | Role::Layer => None,
         };
         let found = match manifest {
@@ -133,7 +131,7 @@ fn check_references(tx: &Read<'_>, repository: &Repository, push: &Push) -> Resu
     Ok(())
 }
 
-/// Finds a manifest by tag or digest.
+/// Finds a manifest that can be pulled, by tag or digest.
 pub async fn find(
     cx: &Cx,
     caller: &Caller,
@@ -150,31 +148,11 @@ pub async fn find(
                 .ok_or(Error::ManifestUnknown)?;
             let row = tx
                 .manifest(repository.id, &digest)?
+                .filter(|row| row.status == ImageStatus::Active)
                 .ok_or(Error::ManifestUnknown)?;
             Ok((repository, row))
         })
         .await
-}
-
-/// Notes a pull, at most once a day and without making the client wait.
-pub fn pulled(cx: &Cx, repository: &Repository, row: &ManifestRow) {
-    let now = cx.store.now();
-    if row
-        .pulled
-        .is_some_and(|then| now.since(then) < PULL_TIME_STEP)
-    {
-        return;
-    }
-    let (meta, id, digest) = (cx.store.meta().clone(), repository.id, row.digest.clone());
-    tokio::spawn(async move {
-        let noted = meta
-            .write_relaxed(move |tx| tx.pulled(id, &digest, now))
-            .await;
-        if let Err::<(), wharf_storage::Error>(error) = noted {
-            let error: &dyn std::error::Error = &error;
-            tracing::warn!(error, "a pull could not be noted");
-        }
-    });
 }
 
 /// Deletes by `/v2/`: a tag is only taken off; a digest goes with all its tags.

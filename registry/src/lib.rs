@@ -3,12 +3,16 @@
 //! The second door is ECR's JSON API in the crate `aws`. Both call [`images`], [`repositories`] and
 //! [`blobs`], so what is pushed through one is there for the other in the same transaction.
 
+pub mod account_settings;
+pub mod archive;
 pub mod blobs;
 mod error;
 pub mod images;
+pub mod layers;
 pub mod lifecycle;
 pub mod oci;
 pub mod policies;
+pub mod pull_times;
 pub mod repositories;
 
 use std::sync::Arc;
@@ -40,6 +44,8 @@ pub struct Cx {
     pub references: References,
     /// Whether a push to a repository that does not exist makes it.
     pub create_on_push: bool,
+    /// Whether clients are sent to the bucket for the bytes of layers, if there is one.
+    pub redirect: bool,
     pub still_known: StillKnown,
     /// Told when there is something to do for those who work beside the requests: an image was
     /// pushed, a job was asked for. What it is, they find in the store.

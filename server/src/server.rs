@@ -183,6 +183,7 @@ fn domain(config: &Config, store: Store, key: SigningKey, auth: &Auth) -> Cx {
             config::References::Sparse => References::Sparse,
         },
         create_on_push: config.create_on_push,
+        redirect: config.redirect,
         still_known: Gate::still_known(auth),
         work: Arc::new(watch::Sender::new(())),
     }

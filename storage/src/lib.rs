@@ -24,7 +24,8 @@ pub use collect::{Collected, Leases, Removal};
 pub use error::Error;
 pub use meta::{
     BlobRow, BlobState, Document, ImageRow, ImageStatus, ManifestRow, Meta, Mutability,
-    NewManifest, Owner, Read, ReferrerRow, Repository, Stored, UploadRow, Write,
+    NewManifest, Owner, Read, ReferrerFilter, ReferrerRow, Repository, Stored, UploadParts,
+    UploadRow, Write,
 };
 pub use open::{DataDir, Options, S3Settings};
 use wharf_types::{Algorithm, Clock, Hasher, Timestamp, UploadId};
@@ -213,6 +214,16 @@ impl Store {
         self.blobs
             .reader(row, segments, self.verify_reads, on_damage)
             .await
+    }
+
+    /// A URL of the bucket by which anyone can read a blob for a while. `None` if the blob is not in
+    /// a bucket: it is small, or the store is local.
+    pub async fn presign_blob(
+        &self,
+        row: &BlobRow,
+        valid: Duration,
+    ) -> Result<Option<String>, Error> {
+        self.blobs.presign(row, valid).await
     }
 
     /// Makes sure that a blob could be read. Damaged ones are no longer live after it.

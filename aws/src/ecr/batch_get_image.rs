@@ -1,6 +1,7 @@
 //! Manifests of images by tag or digest.
 use serde::{Deserialize, Serialize};
-use wharf_registry::{Error, images, repositories};
+use wharf_registry::{Error, pull_times, repositories};
+use wharf_storage::ImageStatus;
 
 use super::model::{Failure, Image, ImageId, image_ids};
 use crate::{Cx, Exception, check, operation::Operation};
@@ -54,6 +55,10 @@ impl Operation for BatchGetImage {
                 match wanted.resolve(tx, repository.id)? {
                     Err(unresolved) => failures.push(unresolved.failure(&id)),
                     Ok(digest) => match tx.manifest(repository.id, &digest)? {
+                        Some(row) if row.status != ImageStatus::Active => {
+                            let reason = "Requested image is archived: restore it first";
+                            failures.push(id.failed("ImageInaccessible", reason));
+                        }
                         Some(row) => {
                             bytes += row.bytes.len();
                             if bytes > MAX_BYTES {
@@ -72,8 +77,9 @@ impl Operation for BatchGetImage {
             Ok::<_, Error>((repository, found, failures))
         });
         let (repository, found, failures) = got.await?;
+        let caller = cx.caller();
         let images = found.into_iter().map(|(image_id, row)| {
-            images::pulled(&cx.domain, &repository, &row);
+            pull_times::pulled(&cx.domain, &caller, &repository, &row);
             Image {
                 registry_id: repository.registry.account.to_string(),
                 repository_name: repository.name.to_string(),

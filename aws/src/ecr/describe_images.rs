@@ -44,6 +44,10 @@ struct ImageDetail {
     #[serde(skip_serializing_if = "Option::is_none")]
     subject_manifest_digest: Option<String>,
     image_status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_archived_at: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_activated_at: Option<f64>,
 }
 
 /// Why a named image is not described.
@@ -93,6 +97,9 @@ impl Operation for DescribeImages {
                 after = last.id;
                 for row in rows {
                     let id = row.id;
+                    if !wants.has_status(row.status) {
+                        continue;
+                    }
                     let detail = detail(tx, &repository, row)?;
                     if if detail.image_tags.is_empty() {
                         wants.untagged
@@ -192,17 +199,27 @@ fn detail(
         repository_name: repository.name.to_string(),
         image_digest: row.digest.to_string(),
         image_tags: tags.into_iter().map(String::from).collect(),
-        // An index has no layers of its own.
-        image_size_in_bytes: if row.image_size == 0 {
-            row.size
-        } else {
-            row.image_size
-        },
+        image_size_in_bytes: size(tx, repository, &row)?,
         image_pushed_at: row.pushed.as_secs_f64(),
         image_manifest_media_type: row.media_type,
         artifact_media_type: row.artifact_type.or(row.config_media_type),
         last_recorded_pull_time: row.pulled.map(wharf_types::Timestamp::as_secs_f64),
         subject_manifest_digest: row.subject.map(String::from),
-        image_status: "ACTIVE",
+        image_status: row.status.as_str(),
+        last_archived_at: row.archived.map(wharf_types::Timestamp::as_secs_f64),
+        last_activated_at: row.activated.map(wharf_types::Timestamp::as_secs_f64),
     })
+}
+
+/// Layers and config; of an index, which has none of its own, those of its largest child.
+fn size(
+    tx: &Read<'_>,
+    repository: &Repository,
+    row: &ImageRow,
+) -> Result<u64, wharf_storage::Error> {
+    if row.image_size > 0 {
+        return Ok(row.image_size);
+    }
+    let child = tx.largest_child(repository.id, &row.digest)?;
+    Ok(child.filter(|size| *size > 0).unwrap_or(row.size))
 }

@@ -54,6 +54,10 @@ impl Operation for ListImages {
                 let Some(last) = images.last() else { break };
                 image = last.id;
                 for row in images {
+                    if !wants.has_status(row.status) {
+                        tag.clear();
+                        continue;
+                    }
                     let tags = tx.tags_of(repository.id, &row.digest)?;
                     if cut != Some(row.id) {
                         tag.clear();

@@ -1,34 +1,58 @@
 //! Elastic Container Registry: the second door to the domain.
 use crate::operation::{Entry, Protocol, Service};
 
+mod batch_check_layer_availability;
 mod batch_delete_image;
 mod batch_get_image;
+mod complete_layer_upload;
 mod create_repository;
 mod delete_repository;
+mod deregister_pull_time_update_exclusion;
 mod describe_images;
 mod describe_repositories;
+mod get_account_setting;
 mod get_authorization_token;
+mod get_download_url_for_layer;
+mod initiate_layer_upload;
+mod list_image_referrers;
 mod list_images;
+mod list_pull_time_update_exclusions;
 mod list_tags_for_resource;
 mod model;
+mod put_account_setting;
 mod put_image;
 mod put_image_tag_mutability;
+mod register_pull_time_update_exclusion;
 mod tag_resource;
 mod untag_resource;
+mod update_image_storage_class;
+mod upload_layer_part;
 
+use batch_check_layer_availability::BatchCheckLayerAvailability;
 use batch_delete_image::BatchDeleteImage;
 use batch_get_image::BatchGetImage;
+use complete_layer_upload::CompleteLayerUpload;
 use create_repository::CreateRepository;
 use delete_repository::DeleteRepository;
+use deregister_pull_time_update_exclusion::DeregisterPullTimeUpdateExclusion;
 use describe_images::DescribeImages;
 use describe_repositories::DescribeRepositories;
+use get_account_setting::GetAccountSetting;
 use get_authorization_token::GetAuthorizationToken;
+use get_download_url_for_layer::GetDownloadUrlForLayer;
+use initiate_layer_upload::InitiateLayerUpload;
+use list_image_referrers::ListImageReferrers;
 use list_images::ListImages;
+use list_pull_time_update_exclusions::ListPullTimeUpdateExclusions;
 use list_tags_for_resource::ListTagsForResource;
+use put_account_setting::PutAccountSetting;
 use put_image::PutImage;
 use put_image_tag_mutability::PutImageTagMutability;
+use register_pull_time_update_exclusion::RegisterPullTimeUpdateExclusion;
 use tag_resource::TagResource;
 use untag_resource::UntagResource;
+use update_image_storage_class::UpdateImageStorageClass;
+use upload_layer_part::UploadLayerPart;
 
 pub(crate) const SERVICE: Service = Service {
     name: "ecr",
@@ -36,19 +60,31 @@ pub(crate) const SERVICE: Service = Service {
         target: "AmazonEC2ContainerRegistry_V20150921",
     },
     operations: &[
+        Entry::of::<BatchCheckLayerAvailability>(),
         Entry::of::<BatchDeleteImage>(),
         Entry::of::<BatchGetImage>(),
+        Entry::of::<CompleteLayerUpload>(),
         Entry::of::<CreateRepository>(),
         Entry::of::<DeleteRepository>(),
+        Entry::of::<DeregisterPullTimeUpdateExclusion>(),
         Entry::of::<DescribeImages>(),
         Entry::of::<DescribeRepositories>(),
+        Entry::of::<GetAccountSetting>(),
         Entry::of::<GetAuthorizationToken>(),
+        Entry::of::<GetDownloadUrlForLayer>(),
+        Entry::of::<InitiateLayerUpload>(),
+        Entry::of::<ListImageReferrers>(),
         Entry::of::<ListImages>(),
+        Entry::of::<ListPullTimeUpdateExclusions>(),
         Entry::of::<ListTagsForResource>(),
+        Entry::of::<PutAccountSetting>(),
         Entry::of::<PutImage>(),
         Entry::of::<PutImageTagMutability>(),
+        Entry::of::<RegisterPullTimeUpdateExclusion>(),
         Entry::of::<TagResource>(),
         Entry::of::<UntagResource>(),
+        Entry::of::<UpdateImageStorageClass>(),
+        Entry::of::<UploadLayerPart>(),
     ],
     known: &[
         "BatchCheckLayerAvailability",

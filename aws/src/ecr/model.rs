@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use wharf_storage::{Mutability, Repository as Stored};
+use wharf_storage::{ImageStatus, Mutability, Repository as Stored};
 use wharf_types::{Arn, Digest, Manifest, ManifestRef, Tag as ImageTag};
 
 use crate::{Cx, Exception, check};
@@ -329,28 +329,29 @@ pub(super) struct Image {
 pub(super) struct ImageFilter {
     #[serde(default)]
     tag_status: Option<String>,
+    #[serde(default)]
+    image_status: Option<String>,
 }
 
 impl ImageFilter {
-    /// Whether images with or without tags are listed.
+    /// Which images are listed.
     pub(super) fn wants(self) -> Result<Wants, Exception> {
-        match self.tag_status.as_deref() {
-            None | Some("ANY") => Ok(Wants {
-                tagged: true,
-                untagged: true,
-            }),
-            Some("TAGGED") => Ok(Wants {
-                tagged: true,
-                untagged: false,
-            }),
-            Some("UNTAGGED") => Ok(Wants {
-                tagged: false,
-                untagged: true,
-            }),
-            Some(_) => Err(Exception::invalid_parameter(
-                "Invalid parameter at 'filter.tagStatus' failed to satisfy constraint: 'Member must satisfy enum value set: [TAGGED, UNTAGGED, ANY]'",
-            )),
-        }
+        let (tagged, untagged) = match self.tag_status.as_deref() {
+            None | Some("ANY") => (true, true),
+            Some("TAGGED") => (true, false),
+            Some("UNTAGGED") => (false, true),
+            Some(_) => {
+                return Err(check::unsatisfied(
+                    "filter.tagStatus",
+                    "Member must satisfy enum value set: [TAGGED, UNTAGGED, ANY]",
+                ));
+            }
+        };
+        Ok(Wants {
+            tagged,
+            untagged,
+            status: status_filter("imageStatus", self.image_status.as_deref())?,
+        })
     }
 }
 
@@ -359,6 +360,33 @@ impl ImageFilter {
 pub(super) struct Wants {
     pub(super) tagged: bool,
     pub(super) untagged: bool,
+    /// With this status, or with any.
+    pub(super) status: Option<ImageStatus>,
+}
+
+impl Wants {
+    /// Whether images of this status are listed.
+    pub(super) fn has_status(self, status: ImageStatus) -> bool {
+        self.status.is_none_or(|wanted| wanted == status)
+    }
+}
+
+/// The status that a member of `filter` asks for; `None` for any. What is not asked for is not
+/// shown: without the member it is the active ones.
+pub(super) fn status_filter(
+    member: &str,
+    value: Option<&str>,
+) -> Result<Option<ImageStatus>, Exception> {
+    match value {
+        None => Ok(Some(ImageStatus::Active)),
+        Some("ANY") => Ok(None),
+        Some(text) => text.parse().map(Some).map_err(|_unknown| {
+            check::unsatisfied(
+                &format!("filter.{member}"),
+                "Member must satisfy enum value set: [ACTIVE, ARCHIVED, ACTIVATING, ANY]",
+            )
+        }),
+    }
 }
 
 /// Reads `imageManifest` with an optional media type beside it.

@@ -1,19 +1,24 @@
 //! Blobs: GET, HEAD, DELETE; and what blobs and manifests have in common when they are served:
 //! conditions and ranges.
+use std::time::Duration;
+
 use axum::{
     body::Body,
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use wharf_storage::Segment;
+use wharf_storage::{BlobRow, Segment};
 use wharf_types::{ByteRange, Digest, Ranges, RepoName, media};
 
 use super::{
     Asked, Code, Refusal,
-    reply::{CONTENT_DIGEST, Deleted, value},
+    reply::{BlobElsewhere, CONTENT_DIGEST, Deleted, value},
 };
 use crate::blobs;
+
+/// How long a client has for following a redirect.
+const REDIRECTED: Duration = Duration::from_mins(20);
 
 pub(super) async fn get(
     a: &Asked<'_>,
@@ -21,22 +26,29 @@ pub(super) async fn get(
     digest: &Digest,
 ) -> Result<Response, Refusal> {
     let (_, row) = blobs::find(a.cx, a.caller, name, digest).await?;
-    let content = Content {
-        digest,
-        media_type: media::OCTET_STREAM,
-        size: row.size,
+    get_row(a, &row).await
+}
+
+/// Serves a blob that was found, or says where in the bucket it is.
+pub(super) async fn get_row(a: &Asked<'_>, row: &BlobRow) -> Result<Response, Refusal> {
+    let (head, segments) = match Content::of(row).negotiate(a, true) {
+        Served::Now(response) => return Ok(harmless(response)),
+        Served::Body(head, segments) => (head, segments),
     };
-    Ok(match content.negotiate(a, true) {
-        Served::Now(response) => harmless(response),
-        Served::Body(head, segments) => {
-            let reader =
-                a.cx.store
-                    .read_blob(&row, segments)
-                    .await
-                    .map_err(crate::Error::from)?;
-            harmless(head.map(|()| Body::from_stream(reader)))
+    let store = &a.cx.store;
+    if a.cx.redirect {
+        let url = store.presign_blob(row, REDIRECTED).await;
+        if let Some(url) = url.map_err(crate::Error::from)? {
+            return Ok(BlobElsewhere {
+                digest: row.digest.clone(),
+                url,
+            }
+            .into_response());
         }
-    })
+    }
+    let reader = store.read_blob(row, segments).await;
+    let reader = reader.map_err(crate::Error::from)?;
+    Ok(harmless(head.map(|()| Body::from_stream(reader))))
 }
 
 pub(super) async fn head(
@@ -45,17 +57,16 @@ pub(super) async fn head(
     digest: &Digest,
 ) -> Result<Response, Refusal> {
     let (repository, row) = blobs::find(a.cx, a.caller, name, digest).await?;
-    a.cx.store
-        .probe_blob(&row)
-        .await
-        .map_err(crate::Error::from)?;
+    let response = head_row(a, &row).await?;
     blobs::keep(a.cx, &repository, &row).await?;
-    let content = Content {
-        digest,
-        media_type: media::OCTET_STREAM,
-        size: row.size,
-    };
-    Ok(match content.negotiate(a, false) {
+    Ok(response)
+}
+
+/// Says of a blob that was found how long it is, if it can be read.
+pub(super) async fn head_row(a: &Asked<'_>, row: &BlobRow) -> Result<Response, Refusal> {
+    let probed = a.cx.store.probe_blob(row).await;
+    probed.map_err(crate::Error::from)?;
+    Ok(match Content::of(row).negotiate(a, false) {
         Served::Now(response) => harmless(response),
         Served::Body(head, _) => harmless(head.map(|()| Body::empty())),
     })
@@ -96,7 +107,14 @@ pub(super) enum Served {
     Body(http::Response<()>, Vec<Segment>),
 }
 
-impl Content<'_> {
+impl<'a> Content<'a> {
+    const fn of(row: &'a BlobRow) -> Self {
+        Self {
+            digest: &row.digest,
+            media_type: media::OCTET_STREAM,
+            size: row.size,
+        }
+    }
     /// Conditions first, then ranges: RFC 9110, 13.2.2. Ranges are for GET only.
     pub(super) fn negotiate(&self, a: &Asked<'_>, get: bool) -> Served {
         let etag = format!("\"{}\"", self.digest);

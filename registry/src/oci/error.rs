@@ -185,7 +185,12 @@ impl From<Error> for Refusal {
     fn from(e: Error) -> Self {
         let code = match &e {
             Error::RepositoryNotFound { .. } => Code::NameUnknown,
-            Error::RepositoryExists { .. } | Error::RepositoryNotEmpty { .. } => Code::Unsupported,
+            Error::RepositoryExists { .. }
+            | Error::RepositoryNotEmpty { .. }
+            | Error::StorageClassUnsupported { .. }
+            | Error::ExclusionExists { .. }
+            | Error::ExclusionNotFound { .. }
+            | Error::TooManyExclusions { .. } => Code::Unsupported,
             Error::ManifestUnknown => Code::ManifestUnknown,
             Error::Manifest(ManifestError::TooLarge) => Code::ManifestTooLarge,
             Error::Manifest(ManifestError::Schema1) => Code::Unsupported,
@@ -198,7 +203,12 @@ impl From<Error> for Refusal {
             Error::TagImmutable { .. } => Code::TagInvalid,
             Error::TooManyTags { .. } => Code::TooManyTags,
             Error::ManifestReferenced { .. } => Code::ManifestReferenced,
-            Error::BlobUnknown { .. } => Code::BlobUnknown,
+            Error::BlobUnknown { .. } | Error::LayerInaccessible { .. } => Code::BlobUnknown,
+            Error::PartInvalid { .. }
+            | Error::LayerLimit { .. }
+            | Error::UploadEmpty { .. }
+            | Error::PartTooSmall { .. }
+            | Error::LayerExists { .. } => Code::BlobUploadInvalid,
             Error::BlobReferenced { .. } => Code::BlobReferenced,
             Error::UploadUnknown => Code::BlobUploadUnknown,
             Error::RangeInvalid { size, .. } => {

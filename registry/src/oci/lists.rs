@@ -3,7 +3,7 @@ use std::collections::HashMap;
 
 use oci_spec::image::{Descriptor, ImageIndex};
 use serde_json::json;
-use wharf_storage::ReferrerRow;
+use wharf_storage::{ImageStatus, ReferrerFilter, ReferrerRow};
 use wharf_types::{Digest, PageSize, RepoName, media};
 
 use super::{Asked, Code, Refusal, reply::Page};
@@ -89,13 +89,18 @@ pub(super) async fn referrers(
     let (size, last) = a.query.page()?;
     let filter = a.query.get("artifactType");
     let (registry, repo, digest) = (a.caller.registry.clone(), name.clone(), subject.clone());
-    let (last, kind) = (last.to_owned(), filter.map(str::to_owned));
+    let last = last.to_owned();
+    // What is archived cannot be pulled.
+    let wanted = ReferrerFilter {
+        artifact_types: filter.map(str::to_owned).into_iter().collect(),
+        status: Some(ImageStatus::Active),
+    };
     let found = a.cx.store.meta().read(move |tx| {
         let repository = repositories::find(tx, &registry, &repo)?;
         Ok::<_, Error>(tx.referrers(
             repository.id,
             &digest,
-            kind.as_deref(),
+            &wanted,
             &last,
             size.get() + 1,
             MAX_INDEX,

@@ -15,7 +15,7 @@ use crate::{
     Error,
     blobs::small_body,
     images::{self, Push},
-    repositories,
+    pull_times, repositories,
 };
 
 /// The most tags that one PUT sets. The specification asks for at least ten; each is a header of the
@@ -30,7 +30,7 @@ pub(super) async fn get(
 ) -> Result<Response, Refusal> {
     let (repository, row) = images::find(a.cx, a.caller, name, at).await?;
     if body {
-        images::pulled(a.cx, &repository, &row);
+        pull_times::pulled(a.cx, a.caller, &repository, &row);
     }
     let content = Content {
         digest: &row.digest,

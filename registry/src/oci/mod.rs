@@ -14,6 +14,7 @@ use wharf_types::Registry;
 use crate::{Caller, Cx};
 
 mod blobs;
+mod download;
 mod error;
 mod lists;
 mod manifests;
@@ -58,8 +59,9 @@ impl Asked<'_> {
 /// Answers a request to `/v2/`.
 pub async fn serve(cx: &Cx, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let mut response = match authenticate(cx, &parts) {
-        Err(refused) => *refused,
+    let linked = download::serve(cx, &parts).await;
+    let mut response = match linked.map_or_else(|| authenticate(cx, &parts).map_err(|r| *r), Err) {
+        Err(answered) => answered,
         Ok(caller) => match answer(cx, &caller, &parts, body).await {
             Ok(response) => response,
             Err(refusal) => refusal.into_response(),

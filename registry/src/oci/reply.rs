@@ -96,6 +96,26 @@ impl IntoResponse for BlobCreated {
     }
 }
 
+/// A blob's bytes are to be had from the bucket.
+#[derive(Debug)]
+pub(super) struct BlobElsewhere {
+    pub(super) digest: Digest,
+    pub(super) url: String,
+}
+
+impl IntoResponse for BlobElsewhere {
+    fn into_response(self) -> Response {
+        let Self { digest, url } = self;
+        let headers = [
+            (header::LOCATION, value(url)),
+            (CONTENT_DIGEST, value(digest.as_str())),
+            // The URL works for a while only.
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        ];
+        (StatusCode::TEMPORARY_REDIRECT, headers).into_response()
+    }
+}
+
 /// Something was deleted.
 #[derive(Debug)]
 pub(super) struct Deleted;

@@ -42,6 +42,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where the bytes of blobs are kept.
     pub store: Store,
+    /// Whether clients are sent to the bucket for layers.
+    pub redirect: bool,
     /// The account of keys that name none.
     pub account: AccountId,
     /// The region of requests that name none.

@@ -33,12 +33,19 @@ pub(super) fn config(settings: Settings, env: Environment<'_>) -> Result<Config,
     check_listen(&listen, &auth, allow_insecure_listen)?;
     let filter = settings.log.unwrap_or_else(|| "info".into());
     telemetry::filter(&filter).map_err(|error| Error::invalid("log", error.to_string()))?;
+    let store = store(settings.store.unwrap_or(StoreUrl::Local), settings.s3)?;
+    let redirect = settings.redirect.unwrap_or(false);
+    if redirect && store == Store::Local {
+        let problem = "there is no bucket to send clients to: it needs an s3:// store";
+        return Err(Error::invalid("redirect", problem));
+    }
     Ok(Config {
         listen,
         data_dir: settings
             .data_dir
             .ok_or_else(|| Error::invalid("data-dir", "is not set"))?,
-        store: store(settings.store.unwrap_or(StoreUrl::Local), settings.s3)?,
+        store,
+        redirect,
         account,
         region: region(settings.region, env)?,
         auth,

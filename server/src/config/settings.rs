@@ -50,6 +50,12 @@ pub(super) struct Settings {
     #[serde(deserialize_with = "text")]
     pub store: Option<StoreUrl>,
 
+    /// Send clients to the bucket for layers, with URLs that expire; needs an s3:// store
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", hide_possible_values = true, value_parser = BoolishValueParser::new(),
+        help_heading = STORAGE)]
+    pub redirect: Option<bool>,
+
     /// Answer when bytes are on the disk (full), or sooner, for data to throw away (relaxed)
     /// [default: full]
     #[arg(long, value_name = "HOW", hide_possible_values = true, help_heading = STORAGE)]
@@ -161,7 +167,7 @@ impl Settings {
     /// These settings, and those of `lower` where these say nothing.
     pub(super) fn or(self, lower: Self) -> Self {
         layer!(self over lower:
-            data_dir config listen public_host allow_insecure_listen drain store durability
+            data_dir config listen public_host allow_insecure_listen drain store redirect durability
             verify_reads scrub_interval gc_interval gc_grace account region uri_style
             create_on_push references allow_reset auth credentials log log_format s3)
     }

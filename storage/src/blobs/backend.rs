@@ -11,7 +11,7 @@ use std::{
 use futures::{StreamExt as _, stream::BoxStream};
 use object_store::{
     ClientOptions, ObjectStore, ObjectStoreExt as _, PutPayload, RetryConfig, aws::AmazonS3Builder,
-    local::LocalFileSystem, multipart::MultipartStore, prefix::PrefixStore,
+    local::LocalFileSystem, multipart::MultipartStore, prefix::PrefixStore, signer::Signer,
 };
 use wharf_types::{Timestamp, UploadId};
 
@@ -34,6 +34,8 @@ pub(super) struct Backend {
     /// Listing, deleting and small objects go through this interface for both kinds.
     pub(super) objects: Arc<dyn ObjectStore>,
     pub(super) kind: Kind,
+    /// What makes URLs by which anyone can read, if the store can.
+    pub(super) signer: Option<Arc<dyn Signer>>,
 }
 
 #[derive(Clone)]
@@ -64,6 +66,7 @@ impl Backend {
         Ok(Self {
             objects: Arc::new(objects),
             kind: Kind::Local(root.into()),
+            signer: None,
         })
     }
 
@@ -87,7 +90,8 @@ impl Backend {
         let store = Arc::new(store);
         Ok(Self {
             objects: Arc::clone(&store) as Arc<dyn ObjectStore>,
-            kind: Kind::S3(store),
+            kind: Kind::S3(Arc::clone(&store) as Arc<dyn MultipartStore>),
+            signer: Some(store),
         })
     }
 

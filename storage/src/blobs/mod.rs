@@ -5,6 +5,7 @@ use std::{
     io,
     path::Path,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -126,6 +127,22 @@ impl Blobs {
             };
         }
         self.reader(row, Vec::new(), false, || {}).await.map(drop)
+    }
+
+    /// A URL of the store itself by which anyone can read a blob for a while. `None` if there is none.
+    pub(crate) async fn presign(
+        &self,
+        row: &BlobRow,
+        valid: Duration,
+    ) -> Result<Option<String>, Error> {
+        let (None, Some(signer)) = (&row.bytes, &self.backend.signer) else {
+            return Ok(None);
+        };
+        let path = key::object(&row.key);
+        let url = signer
+            .signed_url(object_store::signer::Method::GET, &path, valid)
+            .await?;
+        Ok(Some(url.into()))
     }
 
     /// The whole of a blob as segments.

@@ -24,7 +24,7 @@ use super::{
     key,
     multipart::Parts,
 };
-use crate::{Error, Meta, UploadRow};
+use crate::{Error, Meta, Owner, UploadParts, UploadRow};
 
 /// How much is hashed and written at once, on a thread of its own.
 const BATCH: usize = 1024 * 1024;
@@ -36,6 +36,8 @@ const BATCH_CHUNKS: usize = 1024;
 #[derive(Debug)]
 pub struct Upload {
     row: UploadRow,
+    /// What is to be saved of its parts when it is suspended.
+    parts: Option<UploadParts>,
     hasher: Hasher,
     sink: Sink,
     blobs: Blobs,
@@ -121,6 +123,7 @@ impl Upload {
         };
         Ok(Self {
             row,
+            parts: None,
             hasher,
             sink,
             blobs: blobs.clone(),
@@ -141,6 +144,11 @@ impl Upload {
     /// The algorithm that the bytes are hashed with as they come.
     pub const fn algorithm(&self) -> Algorithm {
         self.row.algorithm
+    }
+
+    /// Notes what is to be remembered of the upload's parts, together with its bytes.
+    pub fn note_parts(&mut self, parts: UploadParts) {
+        self.parts = Some(parts);
     }
 
     /// Takes bytes until the body ends, at most `limit` of them.
@@ -278,7 +286,7 @@ impl Upload {
                 self.row.parts = parts.sent.values().cloned().collect();
             }
         }
-        if !save(&self.meta, &self.row).await? {
+        if !save(&self.meta, &self.row, self.parts.take()).await? {
             let multipart = self.row.multipart.as_deref();
             self.blobs.discard(&self.row.id, multipart).await?;
             return Ok(None);
@@ -307,7 +315,18 @@ impl Upload {
         now: Timestamp,
         lease: Timestamp,
     ) -> Result<Committed, FinishError> {
-        let task = tokio::spawn(self.commit(digest, now, lease));
+        self.finish_as(digest, Vec::new(), now, lease).await
+    }
+
+    /// Like [`Self::finish`] for bytes that must have other digests as well.
+    pub async fn finish_as(
+        self,
+        digest: Digest,
+        others: Vec<Digest>,
+        now: Timestamp,
+        lease: Timestamp,
+    ) -> Result<Committed, FinishError> {
+        let task = tokio::spawn(self.commit(digest, others, now, lease));
         task.await
             .map_err(|_panicked| FinishError::Store(Error::Unavailable))?
     }
@@ -315,6 +334,7 @@ impl Upload {
     async fn commit(
         mut self,
         digest: Digest,
+        others: Vec<Digest>,
         now: Timestamp,
         lease: Timestamp,
     ) -> Result<Committed, FinishError> {
@@ -323,10 +343,7 @@ impl Upload {
             digest: digest.clone(),
             size: self.row.size,
         };
-        let actual = self.actual(digest.algorithm()).await?;
-        if let Some(actual) = actual
-            && actual != digest
-        {
+        if let Some(actual) = self.mismatch(&digest, &others).await? {
             // An object that had to be completed to be read.
             self.blobs.delete(&id).await?;
             self.cancel().await?;
@@ -392,14 +409,35 @@ impl Upload {
         }
     }
 
-    /// The digest of what came. `None` if it must be read again with another algorithm and that can
-    /// only be done once it is in the store.
-    async fn actual(&mut self, algorithm: Algorithm) -> Result<Option<Digest>, Error> {
+    /// A digest of what came that is not the stated one of its algorithm. What came is read again at
+    /// the most once an algorithm.
+    async fn mismatch(
+        &mut self,
+        digest: &Digest,
+        others: &[Digest],
+    ) -> Result<Option<Digest>, Error> {
+        let mut known: Vec<Digest> = Vec::new();
+        for stated in std::iter::once(digest).chain(others) {
+            let algorithm = stated.algorithm();
+            let actual = match known.iter().find(|known| known.algorithm() == algorithm) {
+                Some(actual) => actual.clone(),
+                None => self.actual(algorithm).await?,
+            };
+            if actual != *stated {
+                return Ok(Some(actual));
+            }
+            known.push(actual);
+        }
+        Ok(None)
+    }
+
+    /// The digest of what came.
+    async fn actual(&mut self, algorithm: Algorithm) -> Result<Digest, Error> {
         if algorithm == self.row.algorithm {
-            return Ok(Some(self.hasher.clone().finish()));
+            return Ok(self.hasher.clone().finish());
         }
         match &mut self.sink {
-            Sink::Head(head) => Ok(Some(Digest::of(algorithm, head))),
+            Sink::Head(head) => Ok(Digest::of(algorithm, head)),
             Sink::File(file) => {
                 let mut read = file.take().ok_or(Error::Unavailable)?;
                 let hashed = tokio::task::spawn_blocking(move || {
@@ -409,9 +447,9 @@ impl Upload {
                 });
                 let (read, digest) = hashed.await.map_err(|_panicked| Error::Unavailable)??;
                 *file = Some(read);
-                Ok(Some(digest))
+                Ok(digest)
             }
-            Sink::S3(_) => self.actual_s3(algorithm).await.map(Some),
+            Sink::S3(_) => self.actual_s3(algorithm).await,
         }
     }
 
@@ -465,12 +503,16 @@ impl Upload {
 }
 
 /// Saves how far an upload has come; whether it still exists.
-async fn save(meta: &Meta, row: &UploadRow) -> Result<bool, Error> {
+async fn save(meta: &Meta, row: &UploadRow, parts: Option<UploadParts>) -> Result<bool, Error> {
     let row = row.clone();
     meta.write_relaxed(move |tx| {
         let exists = tx.upload_exists(&row.id)?;
         if exists {
             tx.put_upload(&row)?;
+        }
+        if let (true, Some(parts)) = (exists, &parts) {
+            let owner = Owner::Repository(row.repository);
+            tx.put_document(&owner, row.id.as_str(), parts, row.touched)?;
         }
         Ok(exists)
     })

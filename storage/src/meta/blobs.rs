@@ -82,6 +82,15 @@ impl Read<'_> {
             .optional()?)
     }
 
+    /// Whether the repository has a link to a blob that is damaged.
+    pub fn has_damaged_blob(&self, repository: i64, digest: &Digest) -> Result<bool, Error> {
+        let mut stmt = self.0.prepare_cached(
+            "SELECT 1 FROM repository_blob l JOIN blob b ON b.digest = l.digest AND b.state = 'damaged'
+             WHERE l.repository = ?1 AND l.digest = ?2",
+        )?;
+        Ok(stmt.exists((repository, digest.as_str()))?)
+    }
+
     /// The repositories of a registry that have a link to a live blob.
     pub fn holders(
         &self,

@@ -76,6 +76,7 @@ pub struct ReferrerRow {
     pub artifact_type: Option<String>,
     pub size: u64,
     pub annotations: BTreeMap<String, String>,
+    pub status: ImageStatus,
 }
 
 /// A manifest to store.
@@ -204,41 +205,68 @@ impl Read<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The manifests whose subject is a digest, by digest, those after `after` only. The list ends
-    /// early once it has more than `limit_bytes` of text.
-    pub fn referrers(
+    /// The most bytes that one of an index's children has in layers and config.
+    pub fn largest_child(&self, repository: i64, digest: &Digest) -> Result<Option<u64>, Error> {
+        let mut stmt = self.0.prepare_cached(
+            "SELECT max(m.image_size) AS size FROM reference r
+             JOIN manifest m ON m.repository = r.repository AND m.digest = r.digest
+             WHERE r.repository = ?1 AND r.manifest = ?2",
+        )?;
+        Ok(stmt.query_row((repository, digest.as_str()), |row| {
+            let size: Option<u64> = row.get("size")?;
+            Ok(size)
+        })?)
+    }
+
+    /// The size of a manifest that can be pulled.
+    pub fn active_manifest_size(
         &self,
         repository: i64,
-        subject: &Digest,
-        artifact_type: Option<&str>,
-        after: &str,
-        limit: usize,
-        limit_bytes: usize,
-    ) -> Result<Vec<ReferrerRow>, Error> {
+        digest: &Digest,
+    ) -> Result<Option<u64>, Error> {
         let mut stmt = self.0.prepare_cached(
-            "SELECT digest, media_type, coalesce(artifact_type, config_media_type) AS kind, size, annotations
-             FROM manifest WHERE repository = ?1 AND subject = ?2 AND digest > ?3
-             AND (?4 IS NULL OR coalesce(artifact_type, config_media_type) = ?4) ORDER BY digest LIMIT ?5",
+            "SELECT size FROM manifest WHERE repository = ?1 AND digest = ?2 AND status = 'ACTIVE'",
         )?;
-        let mut rows = stmt.query((repository, subject.as_str(), after, artifact_type, limit))?;
-        let (mut found, mut bytes) = (Vec::new(), 0);
-        while bytes <= limit_bytes
-            && let Some(row) = rows.next()?
-        {
-            bytes += row
-                .get_ref("annotations")?
-                .as_str()
-                .map_err(rusqlite::Error::from)?
-                .len();
-            found.push(ReferrerRow {
-                digest: columns::parsed(row, "digest")?,
-                media_type: row.get("media_type")?,
-                artifact_type: row.get("kind")?,
-                size: columns::bytes(row, "size")?,
-                annotations: columns::json(row, "annotations")?,
-            });
-        }
-        Ok(found)
+        Ok(stmt
+            .query_row((repository, digest.as_str()), |row| {
+                columns::bytes(row, "size")
+            })
+            .optional()?)
+    }
+
+    /// The indexes that name a manifest and can be pulled.
+    pub fn active_parents(
+        &self,
+        repository: i64,
+        digest: &Digest,
+        limit: usize,
+    ) -> Result<Vec<Digest>, Error> {
+        let mut stmt = self.0.prepare_cached(
+            "SELECT m.digest FROM reference r
+             JOIN manifest m ON m.repository = r.repository AND m.digest = r.manifest AND m.status <> 'ARCHIVED'
+             WHERE r.repository = ?1 AND r.digest = ?2 LIMIT ?3",
+        )?;
+        let rows = stmt.query_map((repository, digest.as_str(), limit), |row| {
+            columns::parsed(row, "digest")
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The archived children of an index.
+    pub fn archived_children(
+        &self,
+        repository: i64,
+        digest: &Digest,
+    ) -> Result<Vec<Digest>, Error> {
+        let mut stmt = self.0.prepare_cached(
+            "SELECT m.digest FROM reference r
+             JOIN manifest m ON m.repository = r.repository AND m.digest = r.digest AND m.status <> 'ACTIVE'
+             WHERE r.repository = ?1 AND r.manifest = ?2",
+        )?;
+        let rows = stmt.query_map((repository, digest.as_str()), |row| {
+            columns::parsed(row, "digest")
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Manifests whose stored bytes can be compared with their digest, after an id.
@@ -314,12 +342,18 @@ impl Write<'_> {
             manifest.bytes.as_ref(),
         ))?;
         if inserted == 0 {
+            // A push brings an image back from the archive.
+            let mut activate = conn.prepare_cached(
+                "UPDATE manifest SET status = 'ACTIVE', activated_ms = ?3
+                 WHERE repository = ?1 AND digest = ?2 AND status <> 'ACTIVE'",
+            )?;
+            let activated = activate.execute((repository, digest.as_str(), now.as_ms()))?;
             // A document that does not say what it is, is what the last push says.
             let mut retype = conn.prepare_cached(
                 "UPDATE manifest SET media_type = ?3 WHERE repository = ?1 AND digest = ?2 AND media_type <> ?3",
             )?;
             let retyped = retype.execute((repository, digest.as_str(), &manifest.media_type))?;
-            return Ok(retyped > 0);
+            return Ok(activated > 0 || retyped > 0);
         }
         let mut refer = conn.prepare_cached(
             "INSERT INTO reference (repository, digest, manifest, role) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
@@ -348,6 +382,24 @@ impl Write<'_> {
             .prepare_cached("DELETE FROM manifest WHERE repository = ?1 AND digest = ?2")?
             .execute(key)?
             > 0)
+    }
+
+    /// Moves an image into the archive or back, and notes when.
+    pub fn set_image_status(
+        &self,
+        repository: i64,
+        digest: &Digest,
+        status: ImageStatus,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut stmt = self.0.0.prepare_cached(
+            "UPDATE manifest SET status = ?3,
+             archived_ms = CASE ?3 WHEN 'ARCHIVED' THEN ?4 ELSE archived_ms END,
+             activated_ms = CASE ?3 WHEN 'ACTIVE' THEN ?4 ELSE activated_ms END
+             WHERE repository = ?1 AND digest = ?2",
+        )?;
+        stmt.execute((repository, digest.as_str(), status.as_str(), now.as_ms()))?;
+        Ok(())
     }
 
     /// Notes that an image was pulled.

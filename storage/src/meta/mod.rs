@@ -25,6 +25,7 @@ mod columns;
 mod documents;
 mod manifests;
 mod migrate;
+mod referrers;
 mod repositories;
 mod resources;
 mod settings;
@@ -35,8 +36,9 @@ mod writer;
 pub use blobs::{BlobRow, BlobState};
 pub use documents::{Document, Owner, Stored};
 pub use manifests::{ImageRow, ImageStatus, ManifestRow, NewManifest, ReferrerRow};
+pub use referrers::ReferrerFilter;
 pub use repositories::{Mutability, Repository};
-pub use uploads::UploadRow;
+pub use uploads::{UploadParts, UploadRow};
 
 /// Queries on a consistent snapshot.
 #[derive(Debug)]

@@ -1,8 +1,9 @@
 //! Unfinished uploads.
 use rusqlite::{OptionalExtension as _, Row};
+use serde::{Deserialize, Serialize};
 use wharf_types::{Algorithm, Timestamp, UploadId};
 
-use super::{Read, Write, columns};
+use super::{Document, Read, Write, columns};
 use crate::Error;
 
 /// An upload between two requests.
@@ -24,6 +25,21 @@ pub struct UploadRow {
     pub head: Option<Vec<u8>>,
     pub multipart: Option<String>,
     pub parts: Vec<String>,
+}
+
+/// What is known of an upload that comes in parts of the JSON API, which have rules of their own.
+/// It belongs to the repository, is named by the upload's id, and goes with the upload.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadParts {
+    pub count: u32,
+    /// Whether a part that others follow is smaller than a part may be.
+    pub small_inside: bool,
+    /// Where a part ended that is so small that nothing may follow it.
+    pub small_end: Option<u64>,
+}
+
+impl Document for UploadParts {
+    const KIND: &'static str = "upload-parts";
 }
 
 const COLUMNS: &str = "id, repository, principal, boot, created_ms, touched_ms, algorithm, size, midstate, head, multipart, parts";
@@ -143,6 +159,13 @@ impl Write<'_> {
 
     /// Ends an upload; whether it was there.
     pub fn delete_upload(&self, id: &UploadId) -> Result<bool, Error> {
+        self.0
+            .0
+            .prepare_cached(
+                "DELETE FROM document WHERE kind = ?2 AND name = ?1
+                 AND owner = (SELECT 'repository/' || repository FROM upload WHERE id = ?1)",
+            )?
+            .execute((id.as_str(), UploadParts::KIND))?;
         Ok(self
             .0
             .0

@@ -31,23 +31,34 @@ async fn run(file: &str, s: &TestServer, env: &[(&str, &str)]) {
     println!("{}", printed.await.unwrap());
 }
 
+/// Runs a file's tests against a server with the defaults.
+async fn drive(file: &str) {
+    let s = TestServer::new().await;
+    run(file, &s, &[]).await;
+    s.assert_tidy().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn repositories() {
-    let s = TestServer::new().await;
-    run("test_repositories.py", &s, &[]).await;
-    s.assert_tidy().await;
+    drive("test_repositories.py").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pushed_images() {
-    let s = TestServer::new().await;
-    run("test_pushed_images.py", &s, &[]).await;
-    s.assert_tidy().await;
+    drive("test_pushed_images.py").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn authorization() {
-    let s = TestServer::new().await;
-    run("test_authorization.py", &s, &[]).await;
-    s.assert_tidy().await;
+    drive("test_authorization.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn layers() {
+    drive("test_layers.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn images() {
+    drive("test_images.py").await;
 }
