@@ -1,4 +1,9 @@
 //! Lifecycle policies: which images go, and when.
+mod grammar;
+mod plan;
+
+pub use grammar::{Action, Count, Days, InvalidPolicy, Policy, Rule, Selection, StorageClass};
+pub use plan::{Image, Taken, plan};
 use serde::{Deserialize, Serialize};
 use wharf_storage::Document;
 use wharf_types::Timestamp;

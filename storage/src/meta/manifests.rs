@@ -180,6 +180,22 @@ impl Read<'_> {
             .collect::<Result<_, _>>()?)
     }
 
+    /// The images of a repository that others name, each with one that does.
+    pub fn references_of_images(&self, repository: i64) -> Result<Vec<(Digest, Digest)>, Error> {
+        // From the images on: of a repository's references nearly all are of layers.
+        let mut stmt = self.0.prepare_cached(
+            "SELECT m.digest, r.manifest FROM manifest m CROSS JOIN reference r
+             ON r.repository = m.repository AND r.digest = m.digest WHERE m.repository = ?1",
+        )?;
+        let rows = stmt.query_map([repository], |row| {
+            Ok((
+                columns::parsed(row, "digest")?,
+                columns::parsed(row, "manifest")?,
+            ))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Whether there is any image in a repository.
     pub fn has_images(&self, repository: i64) -> Result<bool, Error> {
         Ok(self
@@ -356,6 +372,24 @@ impl Write<'_> {
             "UPDATE manifest SET pulled_ms = ?3 WHERE repository = ?1 AND digest = ?2",
         )?;
         stmt.execute((repository, digest.as_str(), now.as_ms()))?;
+        Ok(())
+    }
+
+    /// Notes whether an image can be pulled, and since when.
+    pub fn set_image_status(
+        &self,
+        repository: i64,
+        digest: &Digest,
+        status: ImageStatus,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut stmt = self.0.0.prepare_cached(
+            "UPDATE manifest SET status = ?3,
+             archived_ms = iif(?3 = 'ARCHIVED', ?4, archived_ms),
+             activated_ms = iif(?3 = 'ACTIVE', ?4, activated_ms)
+             WHERE repository = ?1 AND digest = ?2",
+        )?;
+        stmt.execute((repository, digest.as_str(), status.as_str(), now.as_ms()))?;
         Ok(())
     }
 }
