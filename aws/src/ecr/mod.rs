@@ -4,29 +4,40 @@ use crate::operation::{Entry, Protocol, Service};
 mod batch_delete_image;
 mod batch_get_image;
 mod create_repository;
+mod delete_lifecycle_policy;
 mod delete_repository;
 mod describe_images;
 mod describe_repositories;
 mod get_authorization_token;
+mod get_lifecycle_policy;
+mod get_lifecycle_policy_preview;
+mod lifecycle;
 mod list_images;
 mod list_tags_for_resource;
 mod model;
 mod put_image;
 mod put_image_tag_mutability;
+mod put_lifecycle_policy;
+mod start_lifecycle_policy_preview;
 mod tag_resource;
 mod untag_resource;
 
 use batch_delete_image::BatchDeleteImage;
 use batch_get_image::BatchGetImage;
 use create_repository::CreateRepository;
+use delete_lifecycle_policy::DeleteLifecyclePolicy;
 use delete_repository::DeleteRepository;
 use describe_images::DescribeImages;
 use describe_repositories::DescribeRepositories;
 use get_authorization_token::GetAuthorizationToken;
+use get_lifecycle_policy::GetLifecyclePolicy;
+use get_lifecycle_policy_preview::GetLifecyclePolicyPreview;
 use list_images::ListImages;
 use list_tags_for_resource::ListTagsForResource;
 use put_image::PutImage;
 use put_image_tag_mutability::PutImageTagMutability;
+use put_lifecycle_policy::PutLifecyclePolicy;
+use start_lifecycle_policy_preview::StartLifecyclePolicyPreview;
 use tag_resource::TagResource;
 use untag_resource::UntagResource;
 
@@ -39,14 +50,19 @@ pub(crate) const SERVICE: Service = Service {
         Entry::of::<BatchDeleteImage>(),
         Entry::of::<BatchGetImage>(),
         Entry::of::<CreateRepository>(),
+        Entry::of::<DeleteLifecyclePolicy>(),
         Entry::of::<DeleteRepository>(),
         Entry::of::<DescribeImages>(),
         Entry::of::<DescribeRepositories>(),
         Entry::of::<GetAuthorizationToken>(),
+        Entry::of::<GetLifecyclePolicy>(),
+        Entry::of::<GetLifecyclePolicyPreview>(),
         Entry::of::<ListImages>(),
         Entry::of::<ListTagsForResource>(),
         Entry::of::<PutImage>(),
         Entry::of::<PutImageTagMutability>(),
+        Entry::of::<PutLifecyclePolicy>(),
+        Entry::of::<StartLifecyclePolicyPreview>(),
         Entry::of::<TagResource>(),
         Entry::of::<UntagResource>(),
     ],

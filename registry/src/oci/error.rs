@@ -186,6 +186,11 @@ impl From<Error> for Refusal {
         let code = match &e {
             Error::RepositoryNotFound { .. } => Code::NameUnknown,
             Error::RepositoryExists { .. } | Error::RepositoryNotEmpty { .. } => Code::Unsupported,
+            // Nothing that this door does is about lifecycle policies.
+            Error::LifecyclePolicyNotFound { .. }
+            | Error::LifecyclePolicyInvalid(_)
+            | Error::LifecyclePreviewInProgress { .. }
+            | Error::LifecyclePreviewNotFound { .. } => Code::Unsupported,
             Error::ManifestUnknown => Code::ManifestUnknown,
             Error::Manifest(ManifestError::TooLarge) => Code::ManifestTooLarge,
             Error::Manifest(ManifestError::Schema1) => Code::Unsupported,

@@ -139,6 +139,15 @@ impl Policy {
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
+
+    /// How many filters a tag is compared with.
+    pub fn filters(&self) -> usize {
+        let filters = |rule: &Rule| match &rule.selection {
+            Selection::Patterns(all) | Selection::Prefixes(all) => all.len(),
+            Selection::Untagged | Selection::Any => 0,
+        };
+        self.rules.iter().map(filters).sum()
+    }
 }
 
 /// What must hold between rules, which are in the order of their priorities.

@@ -26,6 +26,7 @@ fn with(mut object: Value, name: &str, value: Value) -> Value {
     object
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "callers build it in place")]
 fn rule_of(priority: u32, selection: Value) -> Value {
     json!({ "rulePriority": priority, "selection": selection, "action": { "type": "expire" } })
 }
@@ -101,6 +102,7 @@ fn what_is_no_policy_at_all_could_not_be_mapped() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn members_of_a_rule_are_checked_one_by_one() {
     let good = rule_of(1, untagged());
     for (member, value, reason) in [
@@ -209,6 +211,7 @@ fn members_of_a_rule_are_checked_one_by_one() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn members_of_a_selection_are_checked_one_by_one() {
     let long = "x".repeat(20_000);
     for (selection, member, value, reason) in [

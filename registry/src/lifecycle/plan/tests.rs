@@ -429,9 +429,9 @@ fn repositories() -> impl Strategy<Value = Vec<Image>> {
                 2 | 3 if i > 0 => {
                     let digest = new.digest.clone();
                     let chosen: BTreeSet<usize> = [at.index(i), also.index(i)].into();
-                    chosen
-                        .into_iter()
-                        .for_each(|c| images[c].named_by.push(digest.clone()));
+                    for c in chosen {
+                        images[c].named_by.push(digest.clone());
+                    }
                 }
                 4 if i > 0 => new.subject = Some(images[at.index(i)].digest.clone()),
                 _ => {}
@@ -448,7 +448,7 @@ fn any_index() -> impl Strategy<Value = prop::sample::Index> {
 
 fn policies() -> impl Strategy<Value = Policy> {
     let counts = prop_oneof![
-        (1_u32..5).prop_map(|n| more_than(n)),
+        (1_u32..5).prop_map(more_than),
         (1_u32..30).prop_map(|n| since("Pushed", n)),
         (1_u32..30).prop_map(|n| since("Pulled", n)),
         (90_u32..300).prop_map(|n| since("Transitioned", n)),
