@@ -37,3 +37,13 @@ async fn repositories() {
     run("test_repositories.py", &s, &[]).await;
     s.assert_tidy().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lifecycle() {
+    if tool("aws").is_none() {
+        return;
+    }
+    let s = TestServer::new().await;
+    run("test_lifecycle.py", &s, &[]).await;
+    s.assert_tidy().await;
+}
