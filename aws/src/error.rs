@@ -116,7 +116,15 @@ impl From<DomainError> for Exception {
             }
             DomainError::UploadUnknown => "UploadNotFoundException",
             DomainError::RangeInvalid { .. } => "InvalidLayerPartException",
-            DomainError::Manifest(_)
+            DomainError::LifecyclePolicyNotFound { .. } => "LifecyclePolicyNotFoundException",
+            DomainError::LifecyclePreviewNotFound { .. } => {
+                "LifecyclePolicyPreviewNotFoundException"
+            }
+            DomainError::LifecyclePreviewInProgress { .. } => {
+                "LifecyclePolicyPreviewInProgressException"
+            }
+            DomainError::LifecyclePolicyInvalid(_)
+            | DomainError::Manifest(_)
             | DomainError::SizeDiffers { .. }
             | DomainError::ManifestReferenced { .. }
             | DomainError::BlobReferenced { .. }

@@ -1,5 +1,7 @@
 use wharf_types::{Digest, ManifestError, Registry, RepoName, Tag, UploadId};
 
+use crate::lifecycle::InvalidPolicy;
+
 /// Why the domain refuses. Each door translates it once; the texts are ECR's where ECR has one.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -43,6 +45,14 @@ pub enum Error {
         "The image with digest '{digest}' is referenced by {by:?} and cannot be deleted before it"
     )]
     ManifestReferenced { digest: Digest, by: Vec<Digest> },
+    #[error("Lifecycle policy does not exist for the repository with name '{name}' in the registry with id '{}'", .registry.account)]
+    LifecyclePolicyNotFound { registry: Registry, name: RepoName },
+    #[error(transparent)]
+    LifecyclePolicyInvalid(#[from] InvalidPolicy),
+    #[error("A lifecycle policy preview is in progress for the repository with name '{name}' in the registry with id '{}'. Wait and try again", .registry.account)]
+    LifecyclePreviewInProgress { registry: Registry, name: RepoName },
+    #[error("Lifecycle policy preview does not exist for the repository with name '{name}' in the registry with id '{}'", .registry.account)]
+    LifecyclePreviewNotFound { registry: Registry, name: RepoName },
     #[error("blob {digest} is not in the repository")]
     BlobUnknown { digest: Digest },
     #[error("blob {digest} is named by a manifest of the repository: delete that first")]

@@ -5,7 +5,7 @@ use serde_json::json;
 use wharf_storage::{Mutability, Read, Repository, Write};
 use wharf_types::{Arn, Registry, RepoName};
 
-use crate::{Caller, Cx, Error};
+use crate::{Caller, Cx, Error, wildcard::wildcard};
 
 /// What a new repository is like.
 #[derive(Clone, Debug)]
@@ -171,60 +171,5 @@ pub fn is_immutable(repository: &Repository, tag: &str) -> bool {
         Mutability::Immutable => true,
         Mutability::ImmutableWithExclusion => !excluded(),
         Mutability::MutableWithExclusion => excluded(),
-    }
-}
-
-/// Matches a filter in which `*` stands for any characters. Takes time in proportion to the product
-/// of both lengths at the most.
-fn wildcard(filter: &str, text: &str) -> bool {
-    let (filter, text) = (filter.as_bytes(), text.as_bytes());
-    let (mut f, mut t) = (0, 0);
-    let mut star = None;
-    while t < text.len() {
-        match filter.get(f) {
-            Some(b'*') => {
-                star = Some((f, t));
-                f += 1;
-            }
-            Some(c) if Some(c) == text.get(t) => {
-                f += 1;
-                t += 1;
-            }
-            _ => match star {
-                // The last star takes one character more.
-                Some((at, taken)) => {
-                    star = Some((at, taken + 1));
-                    f = at + 1;
-                    t = taken + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    filter
-        .get(f..)
-        .is_none_or(|rest| rest.iter().all(|c| *c == b'*'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::wildcard;
-
-    #[test]
-    fn stars_stand_for_any_characters() {
-        for (filter, text, expected) in [
-            ("latest", "latest", true),
-            ("latest", "latest2", false),
-            ("*", "", true),
-            ("dev-*", "dev-1", true),
-            ("dev-*", "prod-1", false),
-            ("*-rc*", "1.0-rc2", true),
-            ("a*b*c", "aXbXbXc", true),
-            ("a*b*c", "aXbXbX", false),
-        ] {
-            assert_eq!(wildcard(filter, text), expected, "{filter} {text}");
-        }
-        // Not exponential.
-        assert!(!wildcard(&"*a".repeat(60), &"a".repeat(59)));
     }
 }

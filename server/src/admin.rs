@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::net::UnixStream;
 use wharf_storage::{Collected, Error, Finding, Leases, Store};
 
-use crate::{app, server::chain};
+use crate::{app, lifecycle, server::chain};
 
 /// What `wharf gc` may ask for.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -143,10 +143,11 @@ pub(crate) fn router(store: Store) -> Router {
                 },
             ),
         )
+        .merge(lifecycle::router())
         .with_state(store)
 }
 
-fn reply<T: Serialize>(outcome: Result<T, Error>) -> Response {
+pub(crate) fn reply<T: Serialize>(outcome: Result<T, impl std::error::Error>) -> Response {
     match outcome {
         Ok(value) => Json(value).into_response(),
         Err(e) => (

@@ -17,6 +17,10 @@ const SCRUB_TICK: Duration = Duration::from_mins(1);
 pub(crate) fn start(cx: &Cx, config: &Config, metrics: Metrics) -> Vec<JoinHandle<()>> {
     vec![
         tokio::spawn(collect(cx.store.clone(), config.gc_interval)),
+        tokio::spawn(wharf_registry::lifecycle::run(
+            cx.clone(),
+            config.lifecycle_interval,
+        )),
         tokio::spawn(scrub(cx.store.clone(), config.scrub_interval)),
         tokio::spawn(async move { metrics.upkeep().await }),
     ]

@@ -6,6 +6,7 @@ mod batch_delete_image;
 mod batch_get_image;
 mod complete_layer_upload;
 mod create_repository;
+mod delete_lifecycle_policy;
 mod delete_repository;
 mod deregister_pull_time_update_exclusion;
 mod describe_images;
@@ -13,7 +14,10 @@ mod describe_repositories;
 mod get_account_setting;
 mod get_authorization_token;
 mod get_download_url_for_layer;
+mod get_lifecycle_policy;
+mod get_lifecycle_policy_preview;
 mod initiate_layer_upload;
+mod lifecycle;
 mod list_image_referrers;
 mod list_images;
 mod list_pull_time_update_exclusions;
@@ -22,7 +26,9 @@ mod model;
 mod put_account_setting;
 mod put_image;
 mod put_image_tag_mutability;
+mod put_lifecycle_policy;
 mod register_pull_time_update_exclusion;
+mod start_lifecycle_policy_preview;
 mod tag_resource;
 mod untag_resource;
 mod update_image_storage_class;
@@ -33,6 +39,7 @@ use batch_delete_image::BatchDeleteImage;
 use batch_get_image::BatchGetImage;
 use complete_layer_upload::CompleteLayerUpload;
 use create_repository::CreateRepository;
+use delete_lifecycle_policy::DeleteLifecyclePolicy;
 use delete_repository::DeleteRepository;
 use deregister_pull_time_update_exclusion::DeregisterPullTimeUpdateExclusion;
 use describe_images::DescribeImages;
@@ -40,6 +47,8 @@ use describe_repositories::DescribeRepositories;
 use get_account_setting::GetAccountSetting;
 use get_authorization_token::GetAuthorizationToken;
 use get_download_url_for_layer::GetDownloadUrlForLayer;
+use get_lifecycle_policy::GetLifecyclePolicy;
+use get_lifecycle_policy_preview::GetLifecyclePolicyPreview;
 use initiate_layer_upload::InitiateLayerUpload;
 use list_image_referrers::ListImageReferrers;
 use list_images::ListImages;
@@ -48,7 +57,9 @@ use list_tags_for_resource::ListTagsForResource;
 use put_account_setting::PutAccountSetting;
 use put_image::PutImage;
 use put_image_tag_mutability::PutImageTagMutability;
+use put_lifecycle_policy::PutLifecyclePolicy;
 use register_pull_time_update_exclusion::RegisterPullTimeUpdateExclusion;
+use start_lifecycle_policy_preview::StartLifecyclePolicyPreview;
 use tag_resource::TagResource;
 use untag_resource::UntagResource;
 use update_image_storage_class::UpdateImageStorageClass;
@@ -65,6 +76,7 @@ pub(crate) const SERVICE: Service = Service {
         Entry::of::<BatchGetImage>(),
         Entry::of::<CompleteLayerUpload>(),
         Entry::of::<CreateRepository>(),
+        Entry::of::<DeleteLifecyclePolicy>(),
         Entry::of::<DeleteRepository>(),
         Entry::of::<DeregisterPullTimeUpdateExclusion>(),
         Entry::of::<DescribeImages>(),
@@ -74,6 +86,8 @@ pub(crate) const SERVICE: Service = Service {
         Entry::of::<GetDownloadUrlForLayer>(),
         Entry::of::<InitiateLayerUpload>(),
         Entry::of::<ListImageReferrers>(),
+        Entry::of::<GetLifecyclePolicy>(),
+        Entry::of::<GetLifecyclePolicyPreview>(),
         Entry::of::<ListImages>(),
         Entry::of::<ListPullTimeUpdateExclusions>(),
         Entry::of::<ListTagsForResource>(),
@@ -81,6 +95,8 @@ pub(crate) const SERVICE: Service = Service {
         Entry::of::<PutImage>(),
         Entry::of::<PutImageTagMutability>(),
         Entry::of::<RegisterPullTimeUpdateExclusion>(),
+        Entry::of::<PutLifecyclePolicy>(),
+        Entry::of::<StartLifecyclePolicyPreview>(),
         Entry::of::<TagResource>(),
         Entry::of::<UntagResource>(),
         Entry::of::<UpdateImageStorageClass>(),

@@ -185,12 +185,16 @@ impl From<Error> for Refusal {
     fn from(e: Error) -> Self {
         let code = match &e {
             Error::RepositoryNotFound { .. } => Code::NameUnknown,
-            Error::RepositoryExists { .. }
-            | Error::RepositoryNotEmpty { .. }
-            | Error::StorageClassUnsupported { .. }
+            Error::RepositoryExists { .. } | Error::RepositoryNotEmpty { .. } => Code::Unsupported,
+            // Nothing that this door does is about these.
+            Error::StorageClassUnsupported { .. }
             | Error::ExclusionExists { .. }
             | Error::ExclusionNotFound { .. }
-            | Error::TooManyExclusions { .. } => Code::Unsupported,
+            | Error::TooManyExclusions { .. }
+            | Error::LifecyclePolicyNotFound { .. }
+            | Error::LifecyclePolicyInvalid(_)
+            | Error::LifecyclePreviewInProgress { .. }
+            | Error::LifecyclePreviewNotFound { .. } => Code::Unsupported,
             Error::ManifestUnknown => Code::ManifestUnknown,
             Error::Manifest(ManifestError::TooLarge) => Code::ManifestTooLarge,
             Error::Manifest(ManifestError::Schema1) => Code::Unsupported,

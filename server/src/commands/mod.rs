@@ -11,6 +11,7 @@ mod client;
 mod conformance;
 mod demo;
 mod env;
+mod lifecycle;
 mod login;
 mod maintain;
 mod serve;
@@ -80,6 +81,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Gc(config, options) => maintain::gc(&config, &options).await,
         Command::Check(config, options) => maintain::check(&config, &options).await,
         Command::Backup(config, options) => maintain::backup(&config, options).await,
+        Command::Lifecycle(config, options) => lifecycle::run(&config, &options).await,
         Command::Trust(config, options) => trust::run(&config, &options),
         Command::Conformance(options) => conformance::run(*options).await,
     }

@@ -2,7 +2,7 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use wharf_types::Region;
+use wharf_types::{Region, RepoName};
 
 use super::{
     Config, Environment, Error, Secret, layers, resolve,
@@ -23,6 +23,7 @@ pub enum Command {
     Check(Box<Config>, Check),
     Backup(Box<Config>, Backup),
     Trust(Box<Config>, Trust),
+    Lifecycle(Box<Config>, Lifecycle),
     Conformance(Box<Conformance>),
 }
 
@@ -68,6 +69,12 @@ enum Sub {
     /// Copy the database, while serving
     #[command(after_help = "Example:\n  wharf backup /mnt/backup/wharf.db")]
     Backup(With<Backup>),
+    /// Apply lifecycle policies
+    #[command(
+        subcommand,
+        after_help = "Example:\n  wharf lifecycle run --dry-run     say what would go"
+    )]
+    Lifecycle(LifecycleSub),
     /// Make docker trust this server under the names of AWS
     #[command(
         after_help = "Example:\n  wharf trust             print what is to be done\n  \
@@ -80,6 +87,12 @@ enum Sub {
         --html report.html\n\nThe password can be in WHARF_PASSWORD."
     )]
     Conformance(Box<ConformanceFlags>),
+}
+
+#[derive(Subcommand)]
+enum LifecycleSub {
+    /// Expire and archive images now, not only every --lifecycle-interval
+    Run(With<Lifecycle>),
 }
 
 /// Serve, push, pull and compare.
@@ -178,6 +191,17 @@ pub struct Backup {
     pub file: PathBuf,
 }
 
+/// Apply lifecycle policies.
+#[derive(Args, Clone, Debug)]
+pub struct Lifecycle {
+    /// Say what would go, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Only look at this repository; repeats
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub repository: Vec<RepoName>,
+}
+
 /// Make docker trust this server.
 #[derive(Args, Clone, Debug)]
 pub struct Trust {
@@ -264,6 +288,9 @@ pub(super) fn parse(
         Sub::Gc(with) => Command::Gc(config(with.settings())?, with.options),
         Sub::Check(with) => Command::Check(config(with.settings())?, with.options),
         Sub::Backup(with) => Command::Backup(config(with.settings())?, with.options),
+        Sub::Lifecycle(LifecycleSub::Run(with)) => {
+            Command::Lifecycle(config(with.settings())?, with.options)
+        }
         Sub::Trust(with) => Command::Trust(config(with.settings())?, with.options),
         Sub::Conformance(flags) => Command::Conformance(Box::new(flags.complete(env)?)),
     })

@@ -16,7 +16,7 @@ use wharf_types::{AccountId, Region};
 
 use self::settings::Settings;
 pub use self::{
-    cli::{Backup, Check, Command, Conformance, Demo, Env, Gc, Login, Trust},
+    cli::{Backup, Check, Command, Conformance, Demo, Env, Gc, Lifecycle, Login, Trust},
     settings::{Durability, LogFormat, References, UriStyle},
 };
 
@@ -70,6 +70,8 @@ pub struct Config {
     pub gc_interval: Duration,
     /// How long bytes without a name are kept.
     pub gc_grace: Duration,
+    /// How often lifecycle policies are applied.
+    pub lifecycle_interval: Duration,
     /// Whether `POST /_wharf/reset` clears all state.
     pub allow_reset: bool,
     /// What running requests get to finish in after a signal to stop.

@@ -59,6 +59,7 @@ pub(super) fn config(settings: Settings, env: Environment<'_>) -> Result<Config,
         scrub_interval: positive("scrub-interval", settings.scrub_interval, 7 * 24 * HOUR)?,
         gc_interval: positive("gc-interval", settings.gc_interval, HOUR)?,
         gc_grace: positive("gc-grace", settings.gc_grace, 24 * HOUR)?,
+        lifecycle_interval: positive("lifecycle-interval", settings.lifecycle_interval, HOUR)?,
         allow_reset: settings.allow_reset.unwrap_or(false),
         drain: positive("drain", settings.drain, 30)?,
         log: Log {

@@ -82,6 +82,11 @@ pub(super) struct Settings {
     #[serde(deserialize_with = "text")]
     pub gc_grace: Option<Span>,
 
+    /// Apply lifecycle policies this often [default: 1h]
+    #[arg(long, value_name = "DURATION", help_heading = REGISTRY)]
+    #[serde(deserialize_with = "text")]
+    pub lifecycle_interval: Option<Span>,
+
     /// Take this account for keys that name none [default: 000000000000]
     #[arg(long, value_name = "ID", help_heading = REGISTRY)]
     #[serde(deserialize_with = "text")]
@@ -168,7 +173,8 @@ impl Settings {
     pub(super) fn or(self, lower: Self) -> Self {
         layer!(self over lower:
             data_dir config listen public_host allow_insecure_listen drain store redirect durability
-            verify_reads scrub_interval gc_interval gc_grace account region uri_style
+            verify_reads scrub_interval gc_interval gc_grace lifecycle_interval account region
+            uri_style
             create_on_push references allow_reset auth credentials log log_format s3)
     }
 }

@@ -181,6 +181,22 @@ impl Read<'_> {
             .collect::<Result<_, _>>()?)
     }
 
+    /// The images of a repository that others name, each with one that does.
+    pub fn references_of_images(&self, repository: i64) -> Result<Vec<(Digest, Digest)>, Error> {
+        // From the images on: of a repository's references nearly all are of layers.
+        let mut stmt = self.0.prepare_cached(
+            "SELECT m.digest, r.manifest FROM manifest m CROSS JOIN reference r
+             ON r.repository = m.repository AND r.digest = m.digest WHERE m.repository = ?1",
+        )?;
+        let rows = stmt.query_map([repository], |row| {
+            Ok((
+                columns::parsed(row, "digest")?,
+                columns::parsed(row, "manifest")?,
+            ))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Whether there is any image in a repository.
     pub fn has_images(&self, repository: i64) -> Result<bool, Error> {
         Ok(self

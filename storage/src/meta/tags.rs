@@ -29,6 +29,20 @@ impl Read<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// All tags of a repository with what they name, in lexical order.
+    pub fn tagged(&self, repository: i64) -> Result<Vec<(Digest, Tag)>, Error> {
+        let mut stmt = self
+            .0
+            .prepare_cached("SELECT digest, name FROM tag WHERE repository = ?1 ORDER BY name")?;
+        let rows = stmt.query_map([repository], |row| {
+            Ok((
+                columns::parsed(row, "digest")?,
+                columns::parsed(row, "name")?,
+            ))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// The tags that name a digest.
     pub fn tags_of(&self, repository: i64, digest: &Digest) -> Result<Vec<Tag>, Error> {
         let mut stmt = self.0.prepare_cached(

@@ -62,3 +62,10 @@ async fn layers() {
 async fn images() {
     drive("test_images.py").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lifecycle() {
+    if tool("aws").is_some() {
+        drive("test_lifecycle.py").await;
+    }
+}

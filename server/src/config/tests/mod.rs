@@ -177,6 +177,7 @@ fn what_does_not_go_together_names_the_key() {
         ("--drain 0s", "drain: "),
         ("--gc-interval 0s", "gc-interval: "),
         ("--gc-grace 0ms", "gc-grace: "),
+        ("--lifecycle-interval 0s", "lifecycle-interval: "),
         ("--scrub-interval 0s", "scrub-interval: "),
         ("--public-host http://x", "public-host: \"http://x\""),
         ("--public-host x:1", "public-host: "),

@@ -2,7 +2,7 @@
 use super::*;
 
 /// Every setting, with four values of which the first is the default, and what it shows as.
-const SETTINGS: [(&str, [&str; 4]); 19] = [
+const SETTINGS: [(&str, [&str; 4]); 20] = [
     (
         "listen",
         ["127.0.0.1:4566", "127.0.0.1:1", "127.0.0.1:2", "[::1]:3"],
@@ -22,6 +22,7 @@ const SETTINGS: [(&str, [&str; 4]); 19] = [
     ("scrub-interval", ["7d", "1s", "2s", "3s"]),
     ("gc-interval", ["1h", "1s", "2s", "3s"]),
     ("gc-grace", ["24h", "1s", "2s", "3s"]),
+    ("lifecycle-interval", ["1h", "1s", "2s", "3s"]),
     (
         "account",
         [

@@ -1,0 +1,41 @@
+//! Shows a repository's lifecycle policy.
+use serde::{Deserialize, Serialize};
+use wharf_registry::lifecycle;
+use wharf_types::Timestamp;
+
+use crate::{Cx, Exception, check, operation::Operation};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct GetLifecyclePolicy {
+    registry_id: Option<String>,
+    repository_name: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Output {
+    registry_id: String,
+    repository_name: String,
+    lifecycle_policy_text: String,
+    /// Missing until the policy was applied for the first time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_evaluated_at: Option<f64>,
+}
+
+impl Operation for GetLifecyclePolicy {
+    const NAME: &'static str = "GetLifecyclePolicy";
+    type Output = Output;
+
+    async fn run(self, cx: Cx) -> Result<Output, Exception> {
+        let name = check::repository_name(self.repository_name)?;
+        let registry = check::own_registry(&cx, self.registry_id.as_deref(), &name)?;
+        let policy = lifecycle::get(&cx.domain, &registry, &name).await?;
+        Ok(Output {
+            registry_id: registry.account.to_string(),
+            repository_name: name.to_string(),
+            last_evaluated_at: policy.evaluated().map(Timestamp::as_secs_f64),
+            lifecycle_policy_text: policy.text,
+        })
+    }
+}
