@@ -4,9 +4,12 @@ use crate::operation::{Entry, Protocol, Service};
 mod batch_delete_image;
 mod batch_get_image;
 mod create_repository;
+mod create_repository_creation_template;
 mod delete_repository;
+mod delete_repository_creation_template;
 mod describe_images;
 mod describe_repositories;
+mod describe_repository_creation_templates;
 mod get_authorization_token;
 mod list_images;
 mod list_tags_for_resource;
@@ -14,14 +17,19 @@ mod model;
 mod put_image;
 mod put_image_tag_mutability;
 mod tag_resource;
+mod template_model;
 mod untag_resource;
+mod update_repository_creation_template;
 
 use batch_delete_image::BatchDeleteImage;
 use batch_get_image::BatchGetImage;
 use create_repository::CreateRepository;
+use create_repository_creation_template::CreateRepositoryCreationTemplate;
 use delete_repository::DeleteRepository;
+use delete_repository_creation_template::DeleteRepositoryCreationTemplate;
 use describe_images::DescribeImages;
 use describe_repositories::DescribeRepositories;
+use describe_repository_creation_templates::DescribeRepositoryCreationTemplates;
 use get_authorization_token::GetAuthorizationToken;
 use list_images::ListImages;
 use list_tags_for_resource::ListTagsForResource;
@@ -29,6 +37,7 @@ use put_image::PutImage;
 use put_image_tag_mutability::PutImageTagMutability;
 use tag_resource::TagResource;
 use untag_resource::UntagResource;
+use update_repository_creation_template::UpdateRepositoryCreationTemplate;
 
 pub(crate) const SERVICE: Service = Service {
     name: "ecr",
@@ -39,9 +48,12 @@ pub(crate) const SERVICE: Service = Service {
         Entry::of::<BatchDeleteImage>(),
         Entry::of::<BatchGetImage>(),
         Entry::of::<CreateRepository>(),
+        Entry::of::<CreateRepositoryCreationTemplate>(),
         Entry::of::<DeleteRepository>(),
+        Entry::of::<DeleteRepositoryCreationTemplate>(),
         Entry::of::<DescribeImages>(),
         Entry::of::<DescribeRepositories>(),
+        Entry::of::<DescribeRepositoryCreationTemplates>(),
         Entry::of::<GetAuthorizationToken>(),
         Entry::of::<ListImages>(),
         Entry::of::<ListTagsForResource>(),
@@ -49,6 +61,7 @@ pub(crate) const SERVICE: Service = Service {
         Entry::of::<PutImageTagMutability>(),
         Entry::of::<TagResource>(),
         Entry::of::<UntagResource>(),
+        Entry::of::<UpdateRepositoryCreationTemplate>(),
     ],
     known: &[
         "BatchCheckLayerAvailability",

@@ -37,3 +37,10 @@ async fn repositories() {
     run("test_repositories.py", &s, &[]).await;
     s.assert_tidy().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn templates() {
+    let s = TestServer::new().await;
+    run("test_templates.py", &s, &[]).await;
+    s.assert_tidy().await;
+}

@@ -16,3 +16,4 @@ mod putting;
 mod racing;
 mod repositories;
 mod tagging;
+mod templates;
