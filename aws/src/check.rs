@@ -1,6 +1,6 @@
 //! What the model of AWS demands of inputs, and how ECR says that it is not met.
 use wharf_registry::account_settings::AccountSetting;
-use wharf_types::{AccountId, Arn, Digest, Registry, RepoName, Tag, UploadId};
+use wharf_types::{AccountId, Arn, Digest, Prefix, Registry, RepoName, Tag, UploadId};
 
 use crate::{Cx, Exception};
 
@@ -53,6 +53,55 @@ pub(crate) fn repository_name(value: Option<String>) -> Result<RepoName, Excepti
             &format!("must satisfy regular expression '{NAME}'"),
         )
     })
+}
+
+/// Text of a limited length.
+pub(crate) fn text(member: &str, value: &str, min: usize, max: usize) -> Result<(), Exception> {
+    let length = value.chars().count();
+    if length < min {
+        return Err(unsatisfied(
+            member,
+            &format!("Member must have length greater than or equal to {min}"),
+        ));
+    }
+    if length > max {
+        return Err(unsatisfied(
+            member,
+            &format!("Member must have length less than or equal to {max}"),
+        ));
+    }
+    Ok(())
+}
+
+/// A prefix of repository names, or `ROOT`.
+pub(crate) fn prefix(
+    member: &str,
+    value: &str,
+    min: usize,
+    max: usize,
+) -> Result<Prefix, Exception> {
+    text(member, value, min, max)?;
+    value.parse().map_err(|_malformed| {
+        unsatisfied(
+            member,
+            &format!("must satisfy regular expression '^({NAME}/?|ROOT)$'"),
+        )
+    })
+}
+
+/// `customRoleArn`: no more is asked of it than that it is an ARN of a role. Empty text is none.
+pub(crate) fn role_arn(value: Option<String>) -> Result<Option<String>, Exception> {
+    let Some(value) = value else {
+        return Ok(None);
+    };
+    text("customRoleArn", &value, 0, 2048)?;
+    let arn: Option<Arn> = value.parse().ok();
+    let is_role = arn.is_some_and(|arn| arn.service == "iam" && arn.resource.starts_with("role/"));
+    if value.is_empty() || is_role {
+        Ok(Some(value))
+    } else {
+        Err(unsatisfied("customRoleArn", "Invalid ARN of a role"))
+    }
 }
 
 /// `registryId`: the registry that is meant, which is the caller's own unless it says otherwise.

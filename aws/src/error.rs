@@ -111,9 +111,11 @@ impl From<DomainError> for Exception {
             DomainError::ImagesMissing { .. } => "ReferencedImagesNotFoundException",
             DomainError::DigestDiffers { .. } => "ImageDigestDoesNotMatchException",
             DomainError::TagImmutable { .. } => "ImageTagAlreadyExistsException",
-            DomainError::TooManyTags { .. } | DomainError::TooManyUploads => {
-                "LimitExceededException"
-            }
+            DomainError::TooManyTags { .. }
+            | DomainError::TooManyUploads
+            | DomainError::TooMany { .. } => "LimitExceededException",
+            DomainError::TemplateExists { .. } => "TemplateAlreadyExistsException",
+            DomainError::TemplateNotFound { .. } => "TemplateNotFoundException",
             DomainError::UploadUnknown => "UploadNotFoundException",
             DomainError::RangeInvalid { .. } => "InvalidLayerPartException",
             DomainError::LifecyclePolicyNotFound { .. } => "LifecyclePolicyNotFoundException",

@@ -1,4 +1,4 @@
-use wharf_types::{Digest, ManifestError, Registry, RepoName, Tag, UploadId};
+use wharf_types::{Digest, ManifestError, Prefix, Registry, RepoName, Tag, UploadId};
 
 use crate::lifecycle::InvalidPolicy;
 
@@ -103,6 +103,12 @@ pub enum Error {
     BodyBroken,
     #[error("too many uploads are under way: finish or cancel some, or wait")]
     TooManyUploads,
+    #[error("The repository creation template with prefix '{prefix}' already exists in the registry with id '{}'", .registry.account)]
+    TemplateExists { registry: Registry, prefix: Prefix },
+    #[error("The repository creation template with prefix '{prefix}' does not exist in the registry with id '{}'", .registry.account)]
+    TemplateNotFound { registry: Registry, prefix: Prefix },
+    #[error("The registry has reached the limit of {limit} {what}")]
+    TooMany { what: &'static str, limit: usize },
     #[error("storing failed")]
     Store(#[source] wharf_storage::Error),
 }

@@ -14,6 +14,7 @@ pub mod oci;
 pub mod policies;
 pub mod pull_times;
 pub mod repositories;
+pub mod templates;
 pub mod wildcard;
 
 use std::sync::Arc;

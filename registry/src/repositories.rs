@@ -1,11 +1,18 @@
 //! Repositories: created, found, described, deleted.
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
-use wharf_storage::{Mutability, Read, Repository, Write};
+use wharf_storage::{Mutability, Owner, Read, Repository, Write};
 use wharf_types::{Arn, Registry, RepoName};
 
-use crate::{Caller, Cx, Error, wildcard::wildcard};
+use crate::{
+    Caller, Cx, Error,
+    lifecycle::LifecyclePolicy,
+    policies::RepositoryPolicy,
+    templates::{self, Template},
+    wildcard::wildcard,
+};
 
 /// What a new repository is like.
 #[derive(Clone, Debug)]
@@ -17,6 +24,8 @@ pub struct NewRepository {
     /// ECR's `encryptionConfiguration`.
     pub encryption: serde_json::Value,
     pub tags: BTreeMap<String, String>,
+    pub policy: Option<RepositoryPolicy>,
+    pub lifecycle: Option<LifecyclePolicy>,
 }
 
 impl NewRepository {
@@ -29,6 +38,8 @@ impl NewRepository {
             scan_on_push: false,
             encryption: json!({ "encryptionType": "AES256" }),
             tags: BTreeMap::new(),
+            policy: None,
+            lifecycle: None,
         }
     }
 }
@@ -89,13 +100,22 @@ fn insert(
     for (key, value) in &new.tags {
         tx.tag_resource(&arn, key, value)?;
     }
+    let owner = Owner::Repository(repository.id);
+    if let Some(policy) = &new.policy {
+        tx.put_document(&owner, "", policy, now)?;
+    }
+    if let Some(lifecycle) = &new.lifecycle {
+        tx.put_document(&owner, "", lifecycle, now)?;
+    }
     Ok(repository)
 }
 
 /// Why a repository comes to be that nobody asked for by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Purpose {
     /// Something is pushed to it.
+    #[serde(rename = "CREATE_ON_PUSH")]
     Push,
     /// It caches a repository of another registry.
     PullThroughCache,
@@ -108,29 +128,36 @@ pub fn for_purpose(
     tx: &Write<'_>,
     registry: &Registry,
     name: &RepoName,
-    _purpose: Purpose,
+    purpose: Purpose,
     now: wharf_types::Timestamp,
 ) -> Result<Repository, Error> {
-    match tx.repository(registry, name)? {
-        Some(there) => Ok(there),
-        None => insert(tx, registry, &NewRepository::plain(name.clone()), now),
+    if let Some(there) = tx.repository(registry, name)? {
+        return Ok(there);
     }
+    let template = templates::matching(tx, registry, name, purpose)?;
+    let new = template.map_or_else(
+        || NewRepository::plain(name.clone()),
+        |template: Template| template.repository(name.clone()),
+    );
+    insert(tx, registry, &new, now)
 }
 
-/// Finds the repository of a push, which may make it (`--create-on-push`).
+/// Finds the repository of a push, which makes it if a creation template is for that or the server
+/// was told to (`--create-on-push`).
 pub async fn for_push(cx: &Cx, caller: &Caller, name: &RepoName) -> Result<Repository, Error> {
     match get(cx, &caller.registry, name).await {
-        Err(Error::RepositoryNotFound { .. }) if cx.create_on_push => {
-            let (registry, now) = (caller.registry.clone(), cx.store.now());
-            let name = name.clone();
-            let made = cx
-                .store
-                .meta()
-                .write(move |tx| for_purpose(tx, &registry, &name, Purpose::Push, now));
-            made.await
-        }
-        found => found,
+        Err(Error::RepositoryNotFound { .. }) => {}
+        found => return found,
     }
+    let (registry, now, always) = (caller.registry.clone(), cx.store.now(), cx.create_on_push);
+    let name = name.clone();
+    let made = cx.store.meta().write(move |tx| {
+        if always || templates::matching(tx, &registry, &name, Purpose::Push)?.is_some() {
+            return for_purpose(tx, &registry, &name, Purpose::Push, now);
+        }
+        find(tx, &registry, &name)
+    });
+    made.await
 }
 
 /// Deletes a repository, with its images only if `force` says so. Uploads into it end.

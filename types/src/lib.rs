@@ -11,6 +11,7 @@ mod manifest;
 pub mod media;
 mod name;
 mod page;
+mod prefix;
 mod range;
 
 pub use arn::{AccountId, Arn, Region, Registry};
@@ -20,6 +21,7 @@ pub use id::UploadId;
 pub use manifest::{Descriptor, Manifest, ManifestError, Reference, Role};
 pub use name::{ManifestRef, RepoName, Tag};
 pub use page::{MAX_PAGE, PageSize};
+pub use prefix::Prefix;
 pub use range::{ByteRange, ContentRange, Ranges};
 
 /// Text that does not have the form its type demands.

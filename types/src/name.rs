@@ -25,7 +25,7 @@ impl RepoName {
     }
 }
 
-fn is_component(s: &str) -> bool {
+pub(crate) fn is_component(s: &str) -> bool {
     let mut rest = s.bytes().peekable();
     let alphanumeric = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     loop {

@@ -6,11 +6,14 @@ mod batch_delete_image;
 mod batch_get_image;
 mod complete_layer_upload;
 mod create_repository;
+mod create_repository_creation_template;
 mod delete_lifecycle_policy;
 mod delete_repository;
+mod delete_repository_creation_template;
 mod deregister_pull_time_update_exclusion;
 mod describe_images;
 mod describe_repositories;
+mod describe_repository_creation_templates;
 mod get_account_setting;
 mod get_authorization_token;
 mod get_download_url_for_layer;
@@ -30,8 +33,10 @@ mod put_lifecycle_policy;
 mod register_pull_time_update_exclusion;
 mod start_lifecycle_policy_preview;
 mod tag_resource;
+mod template_model;
 mod untag_resource;
 mod update_image_storage_class;
+mod update_repository_creation_template;
 mod upload_layer_part;
 
 use batch_check_layer_availability::BatchCheckLayerAvailability;
@@ -39,11 +44,14 @@ use batch_delete_image::BatchDeleteImage;
 use batch_get_image::BatchGetImage;
 use complete_layer_upload::CompleteLayerUpload;
 use create_repository::CreateRepository;
+use create_repository_creation_template::CreateRepositoryCreationTemplate;
 use delete_lifecycle_policy::DeleteLifecyclePolicy;
 use delete_repository::DeleteRepository;
+use delete_repository_creation_template::DeleteRepositoryCreationTemplate;
 use deregister_pull_time_update_exclusion::DeregisterPullTimeUpdateExclusion;
 use describe_images::DescribeImages;
 use describe_repositories::DescribeRepositories;
+use describe_repository_creation_templates::DescribeRepositoryCreationTemplates;
 use get_account_setting::GetAccountSetting;
 use get_authorization_token::GetAuthorizationToken;
 use get_download_url_for_layer::GetDownloadUrlForLayer;
@@ -63,6 +71,7 @@ use start_lifecycle_policy_preview::StartLifecyclePolicyPreview;
 use tag_resource::TagResource;
 use untag_resource::UntagResource;
 use update_image_storage_class::UpdateImageStorageClass;
+use update_repository_creation_template::UpdateRepositoryCreationTemplate;
 use upload_layer_part::UploadLayerPart;
 
 pub(crate) const SERVICE: Service = Service {
@@ -76,30 +85,34 @@ pub(crate) const SERVICE: Service = Service {
         Entry::of::<BatchGetImage>(),
         Entry::of::<CompleteLayerUpload>(),
         Entry::of::<CreateRepository>(),
+        Entry::of::<CreateRepositoryCreationTemplate>(),
         Entry::of::<DeleteLifecyclePolicy>(),
         Entry::of::<DeleteRepository>(),
+        Entry::of::<DeleteRepositoryCreationTemplate>(),
         Entry::of::<DeregisterPullTimeUpdateExclusion>(),
         Entry::of::<DescribeImages>(),
         Entry::of::<DescribeRepositories>(),
+        Entry::of::<DescribeRepositoryCreationTemplates>(),
         Entry::of::<GetAccountSetting>(),
         Entry::of::<GetAuthorizationToken>(),
         Entry::of::<GetDownloadUrlForLayer>(),
-        Entry::of::<InitiateLayerUpload>(),
-        Entry::of::<ListImageReferrers>(),
         Entry::of::<GetLifecyclePolicy>(),
         Entry::of::<GetLifecyclePolicyPreview>(),
+        Entry::of::<InitiateLayerUpload>(),
+        Entry::of::<ListImageReferrers>(),
         Entry::of::<ListImages>(),
         Entry::of::<ListPullTimeUpdateExclusions>(),
         Entry::of::<ListTagsForResource>(),
         Entry::of::<PutAccountSetting>(),
         Entry::of::<PutImage>(),
         Entry::of::<PutImageTagMutability>(),
-        Entry::of::<RegisterPullTimeUpdateExclusion>(),
         Entry::of::<PutLifecyclePolicy>(),
+        Entry::of::<RegisterPullTimeUpdateExclusion>(),
         Entry::of::<StartLifecyclePolicyPreview>(),
         Entry::of::<TagResource>(),
         Entry::of::<UntagResource>(),
         Entry::of::<UpdateImageStorageClass>(),
+        Entry::of::<UpdateRepositoryCreationTemplate>(),
         Entry::of::<UploadLayerPart>(),
     ],
     known: &[

@@ -194,7 +194,10 @@ impl From<Error> for Refusal {
             | Error::LifecyclePolicyNotFound { .. }
             | Error::LifecyclePolicyInvalid(_)
             | Error::LifecyclePreviewInProgress { .. }
-            | Error::LifecyclePreviewNotFound { .. } => Code::Unsupported,
+            | Error::LifecyclePreviewNotFound { .. }
+            | Error::TemplateExists { .. }
+            | Error::TemplateNotFound { .. }
+            | Error::TooMany { .. } => Code::Unsupported,
             Error::ManifestUnknown => Code::ManifestUnknown,
             Error::Manifest(ManifestError::TooLarge) => Code::ManifestTooLarge,
             Error::Manifest(ManifestError::Schema1) => Code::Unsupported,

@@ -1,12 +1,14 @@
 //! Repositories.
 use rusqlite::{OptionalExtension as _, Row};
+use serde::{Deserialize, Serialize};
 use wharf_types::{Registry, RepoName, Timestamp};
 
 use super::{Read, Write, columns};
 use crate::Error;
 
 /// Whether tags may move, spelled as ECR spells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Mutability {
     Mutable,
     Immutable,

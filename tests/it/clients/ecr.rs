@@ -69,3 +69,8 @@ async fn lifecycle() {
         drive("test_lifecycle.py").await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn templates() {
+    drive("test_templates.py").await;
+}

@@ -17,3 +17,4 @@ mod putting;
 mod racing;
 mod repositories;
 mod tagging;
+mod templates;
