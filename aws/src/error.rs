@@ -91,6 +91,10 @@ impl From<DomainError> for Exception {
             DomainError::TooManyTags { .. } | DomainError::TooManyUploads => {
                 "LimitExceededException"
             }
+            DomainError::Denied(_) => "AccessDeniedException",
+            DomainError::PolicyInvalid { .. } | DomainError::PolicyLocksOut => {
+                "InvalidParameterException"
+            }
             DomainError::UploadUnknown => "UploadNotFoundException",
             DomainError::RangeInvalid { .. } => "InvalidLayerPartException",
             DomainError::Manifest(_)

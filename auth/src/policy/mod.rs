@@ -123,6 +123,23 @@ impl Policy {
         document::parse(text, kind)
     }
 
+    /// One that denies everyone everything.
+    pub fn deny_all() -> Self {
+        let statement = Statement {
+            effect: Effect::Deny,
+            principals: None,
+            actions: Names {
+                negated: true,
+                patterns: Vec::new(),
+            },
+            resources: None,
+            conditions: Vec::new(),
+        };
+        Self {
+            statements: vec![statement],
+        }
+    }
+
     fn verdict(&self, ask: &Ask<'_>) -> Verdict {
         let mut verdict = Verdict::Silent;
         for statement in &self.statements {

@@ -4,29 +4,42 @@ use crate::operation::{Entry, Protocol, Service};
 mod batch_delete_image;
 mod batch_get_image;
 mod create_repository;
+mod delete_registry_policy;
 mod delete_repository;
+mod delete_repository_policy;
 mod describe_images;
 mod describe_repositories;
 mod get_authorization_token;
+mod get_registry_policy;
+mod get_repository_policy;
 mod list_images;
 mod list_tags_for_resource;
 mod model;
+mod policy_text;
 mod put_image;
 mod put_image_tag_mutability;
+mod put_registry_policy;
+mod set_repository_policy;
 mod tag_resource;
 mod untag_resource;
 
 use batch_delete_image::BatchDeleteImage;
 use batch_get_image::BatchGetImage;
 use create_repository::CreateRepository;
+use delete_registry_policy::DeleteRegistryPolicy;
 use delete_repository::DeleteRepository;
+use delete_repository_policy::DeleteRepositoryPolicy;
 use describe_images::DescribeImages;
 use describe_repositories::DescribeRepositories;
 use get_authorization_token::GetAuthorizationToken;
+use get_registry_policy::GetRegistryPolicy;
+use get_repository_policy::GetRepositoryPolicy;
 use list_images::ListImages;
 use list_tags_for_resource::ListTagsForResource;
 use put_image::PutImage;
 use put_image_tag_mutability::PutImageTagMutability;
+use put_registry_policy::PutRegistryPolicy;
+use set_repository_policy::SetRepositoryPolicy;
 use tag_resource::TagResource;
 use untag_resource::UntagResource;
 
@@ -39,14 +52,20 @@ pub(crate) const SERVICE: Service = Service {
         Entry::of::<BatchDeleteImage>(),
         Entry::of::<BatchGetImage>(),
         Entry::of::<CreateRepository>(),
+        Entry::of::<DeleteRegistryPolicy>(),
         Entry::of::<DeleteRepository>(),
+        Entry::of::<DeleteRepositoryPolicy>(),
         Entry::of::<DescribeImages>(),
         Entry::of::<DescribeRepositories>(),
         Entry::of::<GetAuthorizationToken>(),
+        Entry::of::<GetRegistryPolicy>(),
+        Entry::of::<GetRepositoryPolicy>(),
         Entry::of::<ListImages>(),
         Entry::of::<ListTagsForResource>(),
         Entry::of::<PutImage>(),
         Entry::of::<PutImageTagMutability>(),
+        Entry::of::<PutRegistryPolicy>(),
+        Entry::of::<SetRepositoryPolicy>(),
         Entry::of::<TagResource>(),
         Entry::of::<UntagResource>(),
     ],
