@@ -248,3 +248,29 @@ fn context(caller: &Caller, wish: &Wish, now: Timestamp) -> Context {
     }
     context
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_text_that_is_no_policy_denies_all_but_its_replacement() {
+        let account: AccountId = "000000000000".parse().unwrap();
+        let principal = Principal::local("test", &account);
+        let policies = [read("", Kind::Repository)];
+        for (action, allowed) in [
+            ("ecr:BatchGetImage", false),
+            ("ecr:DeleteRepository", false),
+            ("ecr:SetRepositoryPolicy", true),
+        ] {
+            let ask = Ask {
+                principal: &principal,
+                action,
+                resource: "*",
+                context: &Context::default(),
+            };
+            let decided = policy::decide(&Identity::Full, &policies, &account, &ask);
+            assert_eq!(decided.is_ok(), allowed, "{action}");
+        }
+    }
+}
