@@ -142,7 +142,7 @@ impl Segment {
                     rest.next()
                         .is_some_and(|c| wanted.is_none_or(|wanted| wanted == c))
                 });
-                same.then(|| rest.as_str())
+                same.then_some(rest.as_str())
             }
         }
     }

@@ -78,9 +78,10 @@ pub(super) async fn world(change: impl FnOnce(&mut wharf::config::Config)) -> Wo
         ("creator", OWNER, "policy = creator.json\n"),
         ("partner", PARTNER, ""),
     ] {
-        text += &format!(
+        let profile = format!(
             "[{name}]\naws_access_key_id = AKID{name}\naws_secret_access_key = {name}\naccount = {account}\n{policy}"
         );
+        text.push_str(&profile);
     }
     std::fs::write(&path, text).unwrap();
     let allow = |actions: &[&str]| {
@@ -348,7 +349,38 @@ async fn act(w: &World, row: &Row, effect: Effect, repo: &str) {
     };
     let before = w.s.state().await;
     let case = format!("{} {} as {effect:?}", row.method, row.at);
-    let reply = if row.method.is_empty() {
+    let reply = send(w, row, user, repo, &image, fill).await;
+    let action = row.actions[0];
+    let Some(because) = effect.refusal(action) else {
+        assert_eq!(reply.status, row.status, "{case}: {reply:?}");
+        return;
+    };
+    let text = format!(
+        "User: {} is not authorized to perform: {action} on resource: {arn} {because}",
+        user.arn()
+    );
+    if row.method.is_empty() {
+        assert_eq!(reply.status, 400, "{case}: {reply:?}");
+        let expected = json!({ "__type": "AccessDeniedException", "message": text });
+        assert_eq!(reply.json(), expected, "{case}");
+    } else if row.method == "HEAD" {
+        assert_eq!(reply.status, 403, "{case}: {reply:?}");
+    } else {
+        assert_eq!(reply.fails(403, "DENIED").message(), text, "{case}");
+    }
+    assert_eq!(w.s.state().await, before, "{case}");
+}
+
+/// Sends the request of a row, whose blanks `fill` fills.
+async fn send(
+    w: &World,
+    row: &Row,
+    user: &User,
+    repo: &str,
+    image: &Image,
+    fill: impl Fn(&str) -> String,
+) -> Reply {
+    if row.method.is_empty() {
         let mut body: Value = serde_json::from_str(&format!("{{{}}}", fill(row.body))).unwrap();
         if body.get("resourceArn").is_none() {
             body["registryId"] = json!(OWNER);
@@ -374,26 +406,7 @@ async fn act(w: &World, row: &Row, effect: Effect, repo: &str) {
             _ => call,
         };
         call.send().await
-    };
-    let action = row.actions[0];
-    let Some(because) = effect.refusal(action) else {
-        assert_eq!(reply.status, row.status, "{case}: {reply:?}");
-        return;
-    };
-    let text = format!(
-        "User: {} is not authorized to perform: {action} on resource: {arn} {because}",
-        user.arn()
-    );
-    if row.method.is_empty() {
-        assert_eq!(reply.status, 400, "{case}: {reply:?}");
-        let expected = json!({ "__type": "AccessDeniedException", "message": text });
-        assert_eq!(reply.json(), expected, "{case}");
-    } else if row.method == "HEAD" {
-        assert_eq!(reply.status, 403, "{case}: {reply:?}");
-    } else {
-        assert_eq!(reply.fails(403, "DENIED").message(), text, "{case}");
     }
-    assert_eq!(w.s.state().await, before, "{case}");
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-use proptest::prelude::*;
+mod deciding;
+
 use serde_json::{Value, json};
 use wharf_types::Arn;
 
@@ -20,12 +21,12 @@ fn policy(document: &Value, kind: Kind) -> Policy {
     Policy::parse(&document.to_string(), kind).unwrap()
 }
 
-fn one(statement: Value) -> Value {
+fn one(statement: &Value) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statement })
 }
 
 /// What a repository's policy says of a user who puts an image.
-fn says(statement: Value, user: &Principal, context: &Context) -> Verdict {
+fn says(statement: &Value, user: &Principal, context: &Context) -> Verdict {
     let ask = Ask {
         principal: user,
         action: "ecr:PutImage",
@@ -35,7 +36,7 @@ fn says(statement: Value, user: &Principal, context: &Context) -> Verdict {
     policy(&one(statement), Kind::Repository).verdict(&ask)
 }
 
-fn allow(principal: Value) -> Value {
+fn allow(principal: &Value) -> Value {
     json!({ "Effect": "Allow", "Principal": principal, "Action": "ecr:*" })
 }
 
@@ -77,8 +78,8 @@ fn principals_are_meant_by_account_arn_id_or_star() {
             Verdict::Silent,
         ),
     ] {
-        let statement = allow(element);
-        let got = [&bob, &root, &stranger].map(|p| says(statement.clone(), p, &context));
+        let statement = allow(&element);
+        let got = [&bob, &root, &stranger].map(|p| says(&statement, p, &context));
         assert_eq!(got, [of_bob, of_root, of_stranger], "{statement}");
     }
 }
@@ -87,17 +88,18 @@ fn principals_are_meant_by_account_arn_id_or_star() {
 fn all_but_a_user_has_to_name_its_account_too() {
     let bob = principal(OWNER, "bob");
     let context = Context::default();
-    let deny = |element: Value| json!({ "Effect": "Deny", "NotPrincipal": element, "Action": "*" });
-    let both = deny(json!({ "AWS": [bob.arn.to_string(), OWNER] }));
-    assert_eq!(says(both.clone(), &bob, &context), Verdict::Silent);
+    let deny =
+        |element: &Value| json!({ "Effect": "Deny", "NotPrincipal": element, "Action": "*" });
+    let both = deny(&json!({ "AWS": [bob.arn.to_string(), OWNER] }));
+    assert_eq!(says(&both, &bob, &context), Verdict::Silent);
     for other in [principal(OWNER, "eve"), principal("111122223333", "eve")] {
-        assert_eq!(says(both.clone(), &other, &context), Verdict::Denied);
+        assert_eq!(says(&both, &other, &context), Verdict::Denied);
     }
     for alone in [
         json!({ "AWS": OWNER }),
         json!({ "AWS": bob.arn.to_string() }),
     ] {
-        assert_eq!(says(deny(alone), &bob, &context), Verdict::Denied);
+        assert_eq!(says(&deny(&alone), &bob, &context), Verdict::Denied);
     }
 }
 
@@ -140,7 +142,7 @@ fn actions_and_resources_have_wildcards_and_negations() {
             resource: REPOSITORY,
             context: &context,
         };
-        let got = policy(&one(statement.clone()), Kind::Identity).verdict(&ask);
+        let got = policy(&one(&statement), Kind::Identity).verdict(&ask);
         assert_eq!(
             got == Verdict::Allowed(Reach::Direct),
             expected,
@@ -150,6 +152,7 @@ fn actions_and_resources_have_wildcards_and_negations() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one row a case")]
 fn conditions_compare_as_their_operators_say() {
     let bob = principal(OWNER, "bob");
     let mut context = Context::new(&bob, Timestamp::from_secs(1_767_225_600));
@@ -280,9 +283,9 @@ fn conditions_compare_as_their_operators_say() {
             false,
         ),
     ] {
-        let mut statement = allow(json!("*"));
+        let mut statement = allow(&json!("*"));
         statement["Condition"] = json!({ operator: { key: value } });
-        let got = says(statement.clone(), &bob, &context);
+        let got = says(&statement, &bob, &context);
         assert_eq!(got != Verdict::Silent, expected, "{statement}");
     }
 }
@@ -291,20 +294,20 @@ fn conditions_compare_as_their_operators_say() {
 fn every_condition_has_to_hold() {
     let bob = principal(OWNER, "bob");
     let context = Context::new(&bob, Timestamp::from_secs(0));
-    let mut statement = allow(json!("*"));
+    let mut statement = allow(&json!("*"));
     statement["Condition"] = json!({
         "StringEquals": { "aws:username": "bob", "aws:PrincipalAccount": OWNER },
         "Null": { "aws:SourceIp": "false" },
     });
-    assert_eq!(says(statement, &bob, &context), Verdict::Silent);
+    assert_eq!(says(&statement, &bob, &context), Verdict::Silent);
 }
 
 #[test]
 fn what_iam_or_ecr_refuses_is_malformed() {
     let with = |name: &str, value: Value| {
-        let mut statement = allow(json!("*"));
+        let mut statement = allow(&json!("*"));
         statement[name] = value;
-        one(statement).to_string()
+        one(&statement).to_string()
     };
     let good = with("Sid", json!("new statement"));
     Policy::parse(&good, Kind::Repository).unwrap();
@@ -314,12 +317,12 @@ fn what_iam_or_ecr_refuses_is_malformed() {
         "[]".into(),
         "{}".into(),
         r#"{"Statement":[]}"#.into(),
-        json!({ "Version": "2020-01-01", "Statement": allow(json!("*")) }).to_string(),
-        json!({ "Statement": allow(json!("*")), "Extra": 1 }).to_string(),
-        json!(["2012-10-17", "id", allow(json!("*"))]).to_string(),
-        one(json!(["sid", "Allow", "*", null, "ecr:*", null, null, null, {}])).to_string(),
-        one(json!({ "Effect": "Allow", "Action": "ecr:*" })).to_string(),
-        one(json!({ "Effect": "Allow", "Principal": "*" })).to_string(),
+        json!({ "Version": "2020-01-01", "Statement": allow(&json!("*")) }).to_string(),
+        json!({ "Statement": allow(&json!("*")), "Extra": 1 }).to_string(),
+        json!(["2012-10-17", "id", allow(&json!("*"))]).to_string(),
+        one(&json!(["sid", "Allow", "*", null, "ecr:*", null, null, null, {}])).to_string(),
+        one(&json!({ "Effect": "Allow", "Action": "ecr:*" })).to_string(),
+        one(&json!({ "Effect": "Allow", "Principal": "*" })).to_string(),
         with("Effect", json!("allow")),
         with("NotPrincipal", json!("*")),
         with("NotAction", json!("ecr:*")),
@@ -355,178 +358,4 @@ fn what_iam_or_ecr_refuses_is_malformed() {
     Policy::parse(&with("Resource", json!("*")), Kind::Registry).unwrap();
     assert!(Policy::parse(&with("Resource", json!("shop")), Kind::Registry).is_err());
     assert!(Policy::parse(&with("Resource", json!("*")), Kind::Identity).is_err());
-}
-
-fn decided(
-    identity: Option<Value>,
-    resource: &[Value],
-    account: &str,
-    user: &str,
-) -> Result<(), Refused> {
-    let caller = principal(account, user);
-    let identity = identity.map_or(Identity::Full, |statement| {
-        Identity::Policy(Arc::new(policy(&one(statement), Kind::Identity)))
-    });
-    let policies: Vec<_> = resource
-        .iter()
-        .map(|statement| policy(&one(statement.clone()), Kind::Repository))
-        .collect();
-    let context = Context::default();
-    let ask = Ask {
-        principal: &caller,
-        action: "ecr:PutImage",
-        resource: REPOSITORY,
-        context: &context,
-    };
-    decide(&identity, &policies, &OWNER.parse().unwrap(), &ask)
-}
-
-#[test]
-fn within_an_account_one_policy_is_enough_and_across_accounts_both_are_needed() {
-    const OTHER: &str = "111122223333";
-    let other_action = || Some(json!({ "Effect": "Allow", "Action": "ecr:Get*", "Resource": "*" }));
-    let denies = || Some(json!({ "Effect": "Deny", "Action": "*", "Resource": "*" }));
-    let everyone = || allow(json!("*"));
-    let deny = || json!({ "Effect": "Deny", "Principal": "*", "Action": "ecr:PutImage" });
-    let no = |basis| Err(Refused::NotAllowed(basis));
-    for (identity, resource, account, user, expected) in [
-        (None, vec![], OWNER, "bob", Ok(())),
-        (
-            None,
-            vec![deny()],
-            OWNER,
-            "root",
-            Err(Refused::Denied(Basis::Resource)),
-        ),
-        (
-            None,
-            vec![everyone(), deny()],
-            OWNER,
-            "bob",
-            Err(Refused::Denied(Basis::Resource)),
-        ),
-        (
-            denies(),
-            vec![everyone()],
-            OWNER,
-            "bob",
-            Err(Refused::Denied(Basis::Identity)),
-        ),
-        (other_action(), vec![], OWNER, "bob", no(Basis::Identity)),
-        (other_action(), vec![everyone()], OWNER, "bob", Ok(())),
-        // Naming the account leaves it to the account.
-        (
-            other_action(),
-            vec![allow(json!({ "AWS": OWNER }))],
-            OWNER,
-            "bob",
-            no(Basis::Identity),
-        ),
-        (None, vec![], OTHER, "bob", no(Basis::Resource)),
-        (None, vec![], OTHER, "root", no(Basis::Resource)),
-        (
-            None,
-            vec![allow(json!({ "AWS": OTHER }))],
-            OTHER,
-            "bob",
-            Ok(()),
-        ),
-        (
-            None,
-            vec![allow(json!({ "AWS": OWNER }))],
-            OTHER,
-            "bob",
-            no(Basis::Resource),
-        ),
-        (
-            other_action(),
-            vec![everyone()],
-            OTHER,
-            "bob",
-            no(Basis::Identity),
-        ),
-        (
-            None,
-            vec![everyone(), deny()],
-            OTHER,
-            "bob",
-            Err(Refused::Denied(Basis::Resource)),
-        ),
-    ] {
-        let case = format!("{identity:?} {resource:?} {account} {user}");
-        assert_eq!(
-            decided(identity, &resource, account, user),
-            expected,
-            "{case}"
-        );
-    }
-}
-
-fn any_statement() -> impl Strategy<Value = Value> {
-    let effect = prop_oneof![Just("Allow"), Just("Deny")];
-    let principal = prop_oneof![
-        Just(json!("*")),
-        Just(json!({ "AWS": OWNER })),
-        Just(json!({ "AWS": "arn:aws:iam::000000000000:user/bob" })),
-        Just(json!({ "Service": "x.y" })),
-    ];
-    let action = prop_oneof![Just("*"), Just("ecr:Put*"), Just("ecr:GetX")];
-    (effect, principal, action).prop_map(|(effect, principal, action)| {
-        json!({ "Effect": effect, "Principal": principal, "Action": action })
-    })
-}
-
-proptest! {
-    #[test]
-    fn any_text_is_read_or_refused(text in "\\PC{0,60}") {
-        for kind in [Kind::Identity, Kind::Repository, Kind::Registry] {
-            drop(Policy::parse(&text, kind));
-        }
-    }
-
-    #[test]
-    fn any_members_are_read_or_refused_and_then_evaluated(
-        name in "Sid|Effect|Principal|NotPrincipal|Action|Resource|Condition",
-        value in "(\"[a-z:*?$\\{\\}/.0-9]{0,12}\"|\\{\"[A-Za-z:]{1,20}\":(\\{\"aws:username\":\"\\PC{0,9}\"\\}|\"x\")\\}|\\[\\]|1|null)",
-    ) {
-        if let Ok(value) = serde_json::from_str::<Value>(&value) {
-            let mut statement = allow(json!("*"));
-            statement[name] = value;
-            if let Ok(policy) = Policy::parse(&one(statement).to_string(), Kind::Repository) {
-                let bob = principal(OWNER, "bob");
-                let context = Context::new(&bob, Timestamp::from_secs(0));
-                let ask = Ask { principal: &bob, action: "ecr:PutImage", resource: "*", context: &context };
-                policy.verdict(&ask);
-            }
-        }
-    }
-
-    #[test]
-    fn a_deny_always_wins(
-        statements in prop::collection::vec(any_statement(), 1..6),
-        at in 0_usize..6,
-        user in "bob|eve|root",
-    ) {
-        let deny = json!({ "Effect": "Deny", "Principal": "*", "Action": "ecr:*" });
-        let mut statements = statements;
-        statements.insert(at.min(statements.len()), deny);
-        let together = decided(None, &[json!(statements)], OWNER, &user);
-        prop_assert_eq!(together, Err(Refused::Denied(Basis::Resource)));
-        let apart = decided(None, &statements, OWNER, &user);
-        prop_assert_eq!(apart, Err(Refused::Denied(Basis::Resource)));
-    }
-
-    #[test]
-    fn the_order_of_statements_means_nothing(
-        statements in prop::collection::vec(any_statement(), 1..6),
-    ) {
-        let mut backwards = statements.clone();
-        backwards.reverse();
-        for account in [OWNER, "111122223333"] {
-            prop_assert_eq!(
-                decided(None, &[json!(statements)], account, "bob"),
-                decided(None, &[json!(backwards)], account, "bob")
-            );
-        }
-    }
 }
