@@ -1,8 +1,9 @@
 //! How ECR's registry says no.
+use crate::{
+    Principal,
+    policy::{Basis, Refused},
+};
 use http::HeaderValue;
-use wharf_types::Arn;
-
-use crate::Principal;
 
 /// The body of every 401: plain text, where the distribution specification asks for JSON.
 pub const UNAUTHORIZED: &str = "Not Authorized\n";
@@ -26,13 +27,29 @@ pub fn www_authenticate(host: &str) -> HeaderValue {
     })
 }
 
-/// The message of a 403 for what no policy allows. `action` is like `ecr:PutImage`.
-pub fn denied(principal: &Principal, action: &str, resource: &Arn) -> String {
+/// The message of a 403 for what policies refuse. `action` is like `ecr:PutImage`, `resource` an ARN
+/// or `*`.
+pub fn denied(principal: &Principal, action: &str, resource: &str, why: Refused) -> String {
+    let basis = match why {
+        Refused::Denied(basis) | Refused::NotAllowed(basis) => basis,
+    };
+    let policy = match basis {
+        Basis::Identity => "identity-based",
+        Basis::Resource => "resource-based",
+    };
+    let because = match (why, basis) {
+        (Refused::NotAllowed(_), _) => {
+            format!("because no {policy} policy allows the {action} action")
+        }
+        (Refused::Denied(_), Basis::Identity) => {
+            format!("with an explicit deny in an {policy} policy")
+        }
+        (Refused::Denied(_), Basis::Resource) => {
+            format!("with an explicit deny in a {policy} policy")
+        }
+    };
     let arn = &principal.arn;
-    format!(
-        "User: {arn} is not authorized to perform: {action} on resource: {resource} \
-         because no identity-based policy allows the {action} action"
-    )
+    format!("User: {arn} is not authorized to perform: {action} on resource: {resource} {because}")
 }
 
 #[cfg(test)]
@@ -59,14 +76,34 @@ mod tests {
     }
 
     #[test]
-    fn a_denial_names_who_what_and_where() {
+    fn a_denial_names_who_what_where_and_why() {
         let principal = Principal::local("AKIDEXAMPLE", &"000000000000".parse().unwrap());
         let resource = "arn:aws:ecr:us-east-1:000000000000:repository/shop/web";
-        assert_eq!(
-            denied(&principal, "ecr:PutImage", &resource.parse().unwrap()),
-            "User: arn:aws:iam::000000000000:user/AKIDEXAMPLE is not authorized to perform: \
-             ecr:PutImage on resource: arn:aws:ecr:us-east-1:000000000000:repository/shop/web \
-             because no identity-based policy allows the ecr:PutImage action"
-        );
+        for (why, because) in [
+            (
+                Refused::NotAllowed(Basis::Identity),
+                "because no identity-based policy allows the ecr:PutImage action",
+            ),
+            (
+                Refused::NotAllowed(Basis::Resource),
+                "because no resource-based policy allows the ecr:PutImage action",
+            ),
+            (
+                Refused::Denied(Basis::Identity),
+                "with an explicit deny in an identity-based policy",
+            ),
+            (
+                Refused::Denied(Basis::Resource),
+                "with an explicit deny in a resource-based policy",
+            ),
+        ] {
+            assert_eq!(
+                denied(&principal, "ecr:PutImage", resource, why),
+                format!(
+                    "User: arn:aws:iam::000000000000:user/AKIDEXAMPLE is not authorized to perform: \
+                     ecr:PutImage on resource: {resource} {because}"
+                )
+            );
+        }
     }
 }

@@ -1,10 +1,14 @@
 //! The access keys that `--auth=strict` knows, from a file in the form of `~/.aws/credentials`.
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use wharf_types::{AccountId, Arn};
 
 use crate::{
-    Error, Principal, Secret, SigError, Signed,
+    Error, Policy, Principal, Secret, SigError, Signed,
+    policy::{Identity, Kind},
     principal::{is_access_key, user_name},
 };
 
@@ -14,6 +18,8 @@ pub struct Key {
     pub secret: Secret,
     /// Whom the key acts for.
     pub principal: Principal,
+    /// What its account lets it do.
+    pub identity: Identity,
 }
 
 /// All access keys, by their id.
@@ -23,15 +29,20 @@ pub struct Keys(HashMap<String, Key>);
 impl Keys {
     /// Reads a file of `[profile]` sections with `aws_access_key_id`, `aws_secret_access_key` and,
     /// of our own, `account` (else `default_account`) and `user` (else the profile's name; `root`
-    /// is the account's root).
+    /// is the account's root). `policy` names a file with the only policy that the user has; without
+    /// one it may do everything in its account. `read` reads that file, or says why it cannot.
     ///
     /// Nothing is skipped: an unknown line could be a misspelt restriction. Errors name the line,
     /// never its text.
-    pub fn parse(text: &str, default_account: &AccountId) -> Result<Self, Error> {
+    pub fn parse(
+        text: &str,
+        default_account: &AccountId,
+        read: impl Fn(&str) -> Result<String, String>,
+    ) -> Result<Self, Error> {
         let mut keys = HashMap::new();
         for profile in profiles(text)? {
             let line = profile.line;
-            let (id, key) = profile.key(default_account)?;
+            let (id, key) = profile.key(default_account, &read)?;
             if keys.insert(id, key).is_some() {
                 return Err(problem(line, "this access key is in the file twice"));
             }
@@ -68,7 +79,8 @@ impl Keys {
 struct Profile<'a> {
     line: usize,
     name: &'a str,
-    settings: HashMap<&'a str, &'a str>,
+    /// Values and their lines.
+    settings: HashMap<&'a str, (&'a str, usize)>,
 }
 
 fn profiles(text: &str) -> Result<Vec<Profile<'_>>, Error> {
@@ -95,7 +107,7 @@ fn profiles(text: &str) -> Result<Vec<Profile<'_>>, Error> {
         let Some(profile) = profiles.last_mut() else {
             return Err(problem(line, "a setting before the first [profile]"));
         };
-        if profile.settings.insert(name, value).is_some() {
+        if profile.settings.insert(name, (value, line)).is_some() {
             return Err(problem(line, "this setting is in the profile twice"));
         }
     }
@@ -108,19 +120,24 @@ fn setting(line: &str) -> Result<(&str, &str), &'static str> {
         .ok_or("neither [profile] nor name = value")?;
     match (name.trim(), value.trim()) {
         (_, "") => Err("a setting without a value"),
-        (name @ ("aws_access_key_id" | "aws_secret_access_key" | "account" | "user"), value) => {
-            Ok((name, value))
-        }
+        (
+            name @ ("aws_access_key_id" | "aws_secret_access_key" | "account" | "user" | "policy"),
+            value,
+        ) => Ok((name, value)),
         _ => Err(
-            "unknown setting; there are aws_access_key_id, aws_secret_access_key, account, user",
+            "unknown setting; there are aws_access_key_id, aws_secret_access_key, account, user, policy",
         ),
     }
 }
 
 impl Profile<'_> {
-    fn key(&self, default_account: &AccountId) -> Result<(String, Key), Error> {
+    fn key(
+        &self,
+        default_account: &AccountId,
+        read: impl Fn(&str) -> Result<String, String>,
+    ) -> Result<(String, Key), Error> {
         let wrong = |text| problem(self.line, text);
-        let setting = |name| self.settings.get(name).copied();
+        let setting = |name| self.settings.get(name).map(|(value, _)| *value);
         let id = setting("aws_access_key_id")
             .ok_or_else(|| wrong("the profile has no aws_access_key_id"))?;
         let secret = setting("aws_secret_access_key")
@@ -143,8 +160,37 @@ impl Profile<'_> {
             account,
             access_key: id.to_owned(),
         };
-        let secret = Secret::new(secret);
-        Ok((id.to_owned(), Key { secret, principal }))
+        let identity = self.identity(&principal, read)?;
+        let key = Key {
+            secret: Secret::new(secret),
+            principal,
+            identity,
+        };
+        Ok((id.to_owned(), key))
+    }
+
+    fn identity(
+        &self,
+        principal: &Principal,
+        read: impl Fn(&str) -> Result<String, String>,
+    ) -> Result<Identity, Error> {
+        let Some((path, line)) = self.settings.get("policy") else {
+            return Ok(Identity::Full);
+        };
+        if principal.is_root() {
+            return Err(problem(
+                *line,
+                "the root of an account may do everything: a policy goes with a user",
+            ));
+        }
+        let failed = |problem| Error::PolicyFile {
+            line: *line,
+            path: (*path).to_owned(),
+            problem,
+        };
+        let text = read(path).map_err(failed)?;
+        let policy = Policy::parse(&text, Kind::Identity).map_err(|e| failed(e.to_string()))?;
+        Ok(Identity::Policy(Arc::new(policy)))
     }
 }
 
@@ -159,8 +205,15 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Keys, Error> {
-        Keys::parse(text, &"000000000000".parse().unwrap())
+        let read = |path: &str| match path {
+            "good.json" => Ok(POLICY.to_owned()),
+            "bad.json" => Ok("{}".to_owned()),
+            _ => Err("there is no such file".to_owned()),
+        };
+        Keys::parse(text, &"000000000000".parse().unwrap(), read)
     }
+
+    const POLICY: &str = r#"{"Statement":{"Effect":"Allow","Action":"ecr:Get*","Resource":"*"}}"#;
 
     const FILE: &str = "\
 # made up
@@ -240,10 +293,32 @@ user = root
         }
     }
 
+    #[test]
+    fn a_policy_is_read_with_its_user_or_the_line_is_named() {
+        let file = |rest: &str| {
+            parse(&format!(
+                "[ci]\naws_access_key_id = A\naws_secret_access_key = b\n{rest}\n"
+            ))
+        };
+        let keys = file("policy = good.json").unwrap();
+        let identity = &keys.get("A").unwrap().identity;
+        assert!(matches!(identity, Identity::Policy(_)));
+        let keys = file("").unwrap();
+        assert!(matches!(keys.get("A").unwrap().identity, Identity::Full));
+        for (name, wrong) in [("bad.json", "missing field"), ("none", "no such file")] {
+            let error = file(&format!("policy = {name}")).unwrap_err().to_string();
+            let expected = format!("credentials file, line 4: policy {name}: ");
+            assert!(error.starts_with(&expected), "{error}");
+            assert!(error.contains(wrong), "{error}");
+        }
+        let error = file("policy = good.json\nuser = root").unwrap_err();
+        assert!(error.to_string().contains("line 4"), "{error}");
+    }
+
     proptest! {
         #[test]
         fn any_text_is_read_or_refused(
-            text in "(\\[a?\\]?|aws_access_key_id|aws_secret_access_key|user|=| |\n|#|.){0,40}",
+            text in "(\\[a?\\]?|aws_access_key_id|aws_secret_access_key|user|policy|=| |\n|#|.){0,40}",
         ) {
             drop(parse(&text));
         }

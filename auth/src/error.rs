@@ -16,6 +16,12 @@ pub enum Error {
     Basic(&'static str),
     #[error("credentials file, line {line}: {problem}")]
     CredentialsFile { line: usize, problem: &'static str },
+    #[error("credentials file, line {line}: policy {path}: {problem}")]
+    PolicyFile {
+        line: usize,
+        path: String,
+        problem: String,
+    },
     #[error("cannot sign a request without a valid host and access key")]
     Unsignable,
 }

@@ -38,10 +38,15 @@ impl Principal {
         }
     }
 
+    /// Whether this is the account itself.
+    pub fn is_root(&self) -> bool {
+        self.arn.resource == "root"
+    }
+
     /// The `UserId` of STS: the account for its root, else an `AIDA` id that depends on the key
     /// alone, so that it stays the same from run to run.
     pub fn user_id(&self) -> String {
-        if self.arn.resource == "root" {
+        if self.is_root() {
             return self.account.to_string();
         }
         let hash = Sha256::digest(self.access_key.as_bytes());

@@ -116,6 +116,10 @@ impl From<DomainError> for Exception {
             | DomainError::TooMany { .. } => "LimitExceededException",
             DomainError::TemplateExists { .. } => "TemplateAlreadyExistsException",
             DomainError::TemplateNotFound { .. } => "TemplateNotFoundException",
+            DomainError::Denied(_) => "AccessDeniedException",
+            DomainError::PolicyInvalid { .. } | DomainError::PolicyLocksOut => {
+                "InvalidParameterException"
+            }
             DomainError::UploadUnknown => "UploadNotFoundException",
             DomainError::RangeInvalid { .. } => "InvalidLayerPartException",
             DomainError::LifecyclePolicyNotFound { .. } => "LifecyclePolicyNotFoundException",

@@ -3,6 +3,7 @@
 //! An operation is its request type: one file and one row in its service's table. Routing, metric
 //! labels and the tables in the docs read that row.
 
+mod access;
 mod check;
 mod ecr;
 mod error;
@@ -15,12 +16,11 @@ mod shape;
 mod strict;
 mod sts;
 
-use std::sync::Arc;
-
 pub use error::Exception;
 pub use names::{Names, UriStyle};
 pub use operation::Cx;
 pub use serve::{Gate, Named, is_aws, serve};
+pub use wharf_auth::Auth;
 
 /// A service and what it can do, for the docs and `/_wharf/info`.
 #[derive(Clone, Debug)]
@@ -106,15 +106,6 @@ pub fn operations_page() -> String {
     }
     lines.push(String::new());
     lines.join("\n")
-}
-
-/// How the keys of callers are checked.
-#[derive(Clone, Debug)]
-pub enum Auth {
-    /// Any key is good; only the form of signatures is checked.
-    Local,
-    /// Signatures are verified against these keys.
-    Strict(Arc<wharf_auth::Keys>),
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use wharf_auth::Principal;
 use wharf_types::Registry;
 
-use crate::{Exception, Names, shape, strict};
+use crate::{Exception, Names, access, shape, strict};
 
 /// What every operation may use.
 #[derive(Clone, Debug)]
@@ -20,6 +20,7 @@ pub struct Cx {
     /// The `Host` of the request and whether it came over TLS: what the client can reach us by.
     pub host: String,
     pub tls: bool,
+    pub origin: Option<wharf_registry::policies::Origin>,
 }
 
 impl Cx {
@@ -60,6 +61,8 @@ type Reply = Pin<Box<dyn Future<Output = Result<serde_json::Value, Exception>> +
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
     pub(crate) max_body: usize,
+    /// The names of the members of the request.
+    pub(crate) members: fn() -> &'static [&'static str],
     pub(crate) call: fn(Cx, Bytes) -> Reply,
     /// The shape of its input.
     pub(crate) input: fn() -> Result<serde_json::Value, String>,
@@ -71,6 +74,7 @@ impl Entry {
         Self {
             name: O::NAME,
             max_body: O::MAX_BODY,
+            members: access::members::<O>,
             call: |cx, body| Box::pin(call::<O>(cx, body)),
             input: shape::of::<O>,
         }
@@ -128,6 +132,7 @@ impl Service {
                 Exception::unknown_operation()
             });
         };
+        let cx = access::admit(cx, self.name, entry, &body).await?;
         (entry.call)(cx, body).await
     }
 }

@@ -1,11 +1,9 @@
 //! Which service and operation a request means, and whether it may be asked.
-use std::sync::Arc;
-
 use axum::{body::Body, extract::Request, response::Response};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use wharf_auth::{Payload, Principal, Signed, sigv4};
-use wharf_registry::{Error as DomainError, blobs::small_body};
+use wharf_registry::{Error as DomainError, blobs::small_body, policies::Origin};
 use wharf_types::Registry;
 
 use crate::{
@@ -148,6 +146,7 @@ async fn run(
         names: gate.names.clone(),
         host: host.to_owned(),
         tls,
+        origin: parts.extensions.get::<Origin>().copied(),
     };
     let outcome = service.dispatch(cx, &name, input).await;
     (name, outcome)
@@ -234,22 +233,6 @@ fn identify(
                 gate.domain.store.now(),
             )?;
             Ok(key.principal.clone())
-        }
-    }
-}
-
-impl Gate {
-    /// Whether a principal that got a password may still use it.
-    pub fn still_known(auth: &Auth) -> wharf_registry::StillKnown {
-        match auth {
-            Auth::Local => Arc::new(|_| true),
-            Auth::Strict(keys) => {
-                let keys = Arc::clone(keys);
-                Arc::new(move |principal| {
-                    let key = keys.get(&principal.access_key);
-                    key.is_some_and(|key| key.principal == *principal)
-                })
-            }
         }
     }
 }

@@ -179,6 +179,8 @@ pub async fn mount(
 ) -> Result<bool, Error> {
     let (registry, into, lease) = (caller.registry.clone(), repository.id, cx.store.lease());
     let (digest, from) = (digest.clone(), from.cloned());
+    // Where policies are enforced, only the source that the caller may read counts.
+    let anywhere = !cx.auth.is_strict();
     let mounted = cx.store.meta().write(move |tx| {
         if AccountSetting::BlobMounting.of(tx, &registry)? == "DISABLED" {
             return Ok(false);
@@ -191,7 +193,7 @@ pub async fn mount(
             Some(source) => tx.blob_size(source.id, &digest)?.is_some(),
             None => false,
         };
-        let there = named || !tx.holders(&registry, &digest, HOLDERS)?.is_empty();
+        let there = named || anywhere && !tx.holders(&registry, &digest, HOLDERS)?.is_empty();
         if there {
             tx.link_blob(into, &digest, lease)?;
         }

@@ -109,6 +109,17 @@ pub enum Error {
     TemplateNotFound { registry: Registry, prefix: Prefix },
     #[error("The registry has reached the limit of {limit} {what}")]
     TooMany { what: &'static str, limit: usize },
+    /// Policies refuse it; the text says which and why.
+    #[error("{0}")]
+    Denied(String),
+    #[error(
+        "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid {of} policy provided'"
+    )]
+    PolicyInvalid { of: &'static str },
+    #[error(
+        "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'The policy would prevent you from setting another one in the future; to set it all the same, use force'"
+    )]
+    PolicyLocksOut,
     #[error("storing failed")]
     Store(#[source] wharf_storage::Error),
 }

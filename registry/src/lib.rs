@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 pub use error::Error;
 use tokio::sync::watch;
-use wharf_auth::{Principal, SigningKey};
+use wharf_auth::{Auth, Principal, SigningKey};
 use wharf_storage::Store;
 use wharf_types::Registry;
 
@@ -35,9 +35,6 @@ pub enum References {
     Sparse,
 }
 
-/// Decides whether a principal that once got a password may still use it.
-pub type StillKnown = Arc<dyn Fn(&Principal) -> bool + Send + Sync>;
-
 /// What every operation may use: cheap handles.
 #[derive(Clone)]
 pub struct Cx {
@@ -48,7 +45,8 @@ pub struct Cx {
     pub create_on_push: bool,
     /// Whether clients are sent to the bucket for the bytes of layers, if there is one.
     pub redirect: bool,
-    pub still_known: StillKnown,
+    /// Whether policies are enforced, and what callers' own ones are.
+    pub auth: Auth,
     /// Told when there is something to do for those who work beside the requests: an image was
     /// pushed, a job was asked for. What it is, they find in the store.
     pub work: Arc<watch::Sender<()>>,

@@ -13,7 +13,10 @@ use serde_json::json;
 use tokio::{sync::watch, time::Instant};
 use tracing::Instrument as _;
 use wharf_aws::{Gate, Named};
-use wharf_registry::oci::{self, HostRegistry, Route};
+use wharf_registry::{
+    oci::{self, HostRegistry, Route},
+    policies::Origin,
+};
 
 use crate::{
     guard::{Guard, HostKind},
@@ -76,6 +79,13 @@ async fn observe(app: Arc<App>, inner: Router, request: Request) -> Response {
             parts.extensions.insert(HostRegistry(registry.clone()));
         }
     });
+    if let Some(connection) = parts.extensions.get::<Connection>() {
+        let origin = Origin {
+            address: connection.peer.ip(),
+            tls: connection.tls,
+        };
+        parts.extensions.insert(origin);
+    }
     let mut response = if let Err(rejection) = guarded {
         rejection.into_response()
     } else {

@@ -1,5 +1,10 @@
 //! A running server: opened, wired together, and stopped in good order.
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tokio::{sync::watch, task::JoinHandle};
 use wharf_auth::{Keys, SigningKey};
@@ -127,7 +132,7 @@ impl Server {
         &self.addresses
     }
 
-    pub fn data_dir(&self) -> &std::path::Path {
+    pub fn data_dir(&self) -> &Path {
         &self.data_dir
     }
 
@@ -184,7 +189,7 @@ fn domain(config: &Config, store: Store, key: SigningKey, auth: &Auth) -> Cx {
         },
         create_on_push: config.create_on_push,
         redirect: config.redirect,
-        still_known: Gate::still_known(auth),
+        auth: auth.clone(),
         work: Arc::new(watch::Sender::new(())),
     }
 }
@@ -232,7 +237,9 @@ fn auth(config: &Config) -> Result<Auth, StartError> {
         StartError::Config(format!("credentials: {}: {problem}", credentials.display()))
     };
     let text = std::fs::read_to_string(credentials).map_err(|e| failed(e.to_string()))?;
-    let keys = Keys::parse(&text, &config.account).map_err(|e| failed(e.to_string()))?;
+    let folder = credentials.parent().unwrap_or(Path::new(""));
+    let read = |path: &str| std::fs::read_to_string(folder.join(path)).map_err(|e| e.to_string());
+    let keys = Keys::parse(&text, &config.account, read).map_err(|e| failed(e.to_string()))?;
     if keys.is_empty() {
         return Err(failed("there is no key in it".into()));
     }

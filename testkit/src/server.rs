@@ -118,6 +118,11 @@ impl TestServer {
         self.password = self.password_of("test", "us-east-1").await;
     }
 
+    /// Takes a password that was got in another way, with a real signature.
+    pub fn use_password(&mut self, password: String) {
+        self.password = password;
+    }
+
     /// Makes a repository.
     pub async fn create(&self, name: &str) {
         self.aws("CreateRepository", json!({ "repositoryName": name }))

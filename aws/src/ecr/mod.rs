@@ -8,8 +8,10 @@ mod complete_layer_upload;
 mod create_repository;
 mod create_repository_creation_template;
 mod delete_lifecycle_policy;
+mod delete_registry_policy;
 mod delete_repository;
 mod delete_repository_creation_template;
+mod delete_repository_policy;
 mod deregister_pull_time_update_exclusion;
 mod describe_images;
 mod describe_repositories;
@@ -19,6 +21,8 @@ mod get_authorization_token;
 mod get_download_url_for_layer;
 mod get_lifecycle_policy;
 mod get_lifecycle_policy_preview;
+mod get_registry_policy;
+mod get_repository_policy;
 mod initiate_layer_upload;
 mod lifecycle;
 mod list_image_referrers;
@@ -26,11 +30,14 @@ mod list_images;
 mod list_pull_time_update_exclusions;
 mod list_tags_for_resource;
 mod model;
+mod policy_text;
 mod put_account_setting;
 mod put_image;
 mod put_image_tag_mutability;
 mod put_lifecycle_policy;
+mod put_registry_policy;
 mod register_pull_time_update_exclusion;
+mod set_repository_policy;
 mod start_lifecycle_policy_preview;
 mod tag_resource;
 mod template_model;
@@ -46,8 +53,10 @@ use complete_layer_upload::CompleteLayerUpload;
 use create_repository::CreateRepository;
 use create_repository_creation_template::CreateRepositoryCreationTemplate;
 use delete_lifecycle_policy::DeleteLifecyclePolicy;
+use delete_registry_policy::DeleteRegistryPolicy;
 use delete_repository::DeleteRepository;
 use delete_repository_creation_template::DeleteRepositoryCreationTemplate;
+use delete_repository_policy::DeleteRepositoryPolicy;
 use deregister_pull_time_update_exclusion::DeregisterPullTimeUpdateExclusion;
 use describe_images::DescribeImages;
 use describe_repositories::DescribeRepositories;
@@ -57,6 +66,8 @@ use get_authorization_token::GetAuthorizationToken;
 use get_download_url_for_layer::GetDownloadUrlForLayer;
 use get_lifecycle_policy::GetLifecyclePolicy;
 use get_lifecycle_policy_preview::GetLifecyclePolicyPreview;
+use get_registry_policy::GetRegistryPolicy;
+use get_repository_policy::GetRepositoryPolicy;
 use initiate_layer_upload::InitiateLayerUpload;
 use list_image_referrers::ListImageReferrers;
 use list_images::ListImages;
@@ -66,7 +77,9 @@ use put_account_setting::PutAccountSetting;
 use put_image::PutImage;
 use put_image_tag_mutability::PutImageTagMutability;
 use put_lifecycle_policy::PutLifecyclePolicy;
+use put_registry_policy::PutRegistryPolicy;
 use register_pull_time_update_exclusion::RegisterPullTimeUpdateExclusion;
+use set_repository_policy::SetRepositoryPolicy;
 use start_lifecycle_policy_preview::StartLifecyclePolicyPreview;
 use tag_resource::TagResource;
 use untag_resource::UntagResource;
@@ -87,8 +100,10 @@ pub(crate) const SERVICE: Service = Service {
         Entry::of::<CreateRepository>(),
         Entry::of::<CreateRepositoryCreationTemplate>(),
         Entry::of::<DeleteLifecyclePolicy>(),
+        Entry::of::<DeleteRegistryPolicy>(),
         Entry::of::<DeleteRepository>(),
         Entry::of::<DeleteRepositoryCreationTemplate>(),
+        Entry::of::<DeleteRepositoryPolicy>(),
         Entry::of::<DeregisterPullTimeUpdateExclusion>(),
         Entry::of::<DescribeImages>(),
         Entry::of::<DescribeRepositories>(),
@@ -98,6 +113,8 @@ pub(crate) const SERVICE: Service = Service {
         Entry::of::<GetDownloadUrlForLayer>(),
         Entry::of::<GetLifecyclePolicy>(),
         Entry::of::<GetLifecyclePolicyPreview>(),
+        Entry::of::<GetRegistryPolicy>(),
+        Entry::of::<GetRepositoryPolicy>(),
         Entry::of::<InitiateLayerUpload>(),
         Entry::of::<ListImageReferrers>(),
         Entry::of::<ListImages>(),
@@ -107,7 +124,9 @@ pub(crate) const SERVICE: Service = Service {
         Entry::of::<PutImage>(),
         Entry::of::<PutImageTagMutability>(),
         Entry::of::<PutLifecyclePolicy>(),
+        Entry::of::<PutRegistryPolicy>(),
         Entry::of::<RegisterPullTimeUpdateExclusion>(),
+        Entry::of::<SetRepositoryPolicy>(),
         Entry::of::<StartLifecyclePolicyPreview>(),
         Entry::of::<TagResource>(),
         Entry::of::<UntagResource>(),

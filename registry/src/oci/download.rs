@@ -62,6 +62,7 @@ async fn answer(
         caller: &caller,
         headers: &parts.headers,
         query,
+        mount_from: None,
     };
     if parts.method == Method::HEAD {
         return blobs::head_row(&asked, &row).await;

@@ -223,6 +223,8 @@ impl From<Error> for Refusal {
                 return Self::new(Code::RangeInvalid, e).with(header::RANGE, range);
             }
             Error::SizeInvalid => Code::SizeInvalid,
+            Error::Denied(_) => Code::Denied,
+            Error::PolicyInvalid { .. } | Error::PolicyLocksOut => Code::Unsupported,
             Error::TooLarge { .. } => Code::TooLarge,
             Error::BodyBroken => Code::BlobUploadInvalid,
             Error::TooManyUploads => {

@@ -43,9 +43,8 @@ pub(super) async fn begin(a: &Asked<'_>, name: &RepoName, body: Body) -> Result<
     };
     let repository = repositories::for_push(a.cx, a.caller, name).await?;
     if let Some(digest) = mount {
-        // A name that is none is the name of no repository.
-        let from = a.query.get("from").and_then(|from| from.parse().ok());
-        if blobs::mount(a.cx, a.caller, &repository, &digest, from.as_ref()).await? {
+        let from = a.mount_from.as_ref();
+        if blobs::mount(a.cx, a.caller, &repository, &digest, from).await? {
             return Ok(BlobCreated {
                 name: name.clone(),
                 digest,

@@ -118,11 +118,12 @@ pub(super) struct Settings {
         help_heading = REGISTRY)]
     pub allow_reset: Option<bool>,
 
-    /// Accept any access key (local), or verify signatures (strict) [default: local]
+    /// Accept any access key (local), or verify signatures and enforce policies (strict)
+    /// [default: local]
     #[arg(long, value_name = "WHO", hide_possible_values = true, help_heading = ACCESS)]
     pub auth: Option<AuthMode>,
 
-    /// Verify signatures with the keys in this file
+    /// Verify signatures with the keys in this file, and enforce the policies it names
     #[arg(long, value_name = "FILE", help_heading = ACCESS)]
     pub credentials: Option<PathBuf>,
 

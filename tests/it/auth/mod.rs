@@ -13,6 +13,8 @@ mod forged;
 mod keys;
 mod malformed;
 mod passwords;
+mod permissions;
+mod policies;
 mod requests;
 mod secrets;
 mod signatures;

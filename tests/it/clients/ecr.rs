@@ -1,5 +1,5 @@
 //! ECR's operations as boto3 calls them: one test here for each file of `tests/clients/ecr/`.
-use wharf_testkit::{TestServer, tool};
+use wharf_testkit::{Process, TestServer, tool};
 
 use super::has_python_module;
 
@@ -73,4 +73,35 @@ async fn lifecycle() {
 #[tokio::test(flavor = "multi_thread")]
 async fn templates() {
     drive("test_templates.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn policies() {
+    // boto3 signs with the time of the machine, so the server has its own process and clock.
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("credentials");
+    let key = |name: &str, id: &str, secret: &str, more: &str| {
+        format!("[{name}]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n{more}\n")
+    };
+    let keys = [
+        key("root", "test", "test", ""),
+        key("limited", "AKIDLIMITED", "limited", "policy = limited.json"),
+        key(
+            "partner",
+            "AKIDPARTNER",
+            "partner",
+            "account = 111122223333",
+        ),
+    ];
+    std::fs::write(&file, keys.concat()).unwrap();
+    let policy = serde_json::json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*" },
+        { "Effect": "Allow", "Action": "ecr:*", "Resource": "arn:aws:ecr:*:*:repository/team/*" },
+        { "Effect": "Deny", "Action": "ecr:Delete*", "Resource": "arn:aws:ecr:*:*:repository/team/*" },
+    ]});
+    std::fs::write(scratch.path().join("limited.json"), policy.to_string()).unwrap();
+    let args = ["--auth", "strict", "--credentials", file.to_str().unwrap()];
+    let s = Process::serve(&scratch.path().join("data"), &args).await;
+    run("test_policies.py", &s, &[]).await;
+    s.stop().await;
 }

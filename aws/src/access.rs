@@ -1,0 +1,166 @@
+//! What a call does in the words of policies: its operation, on the resources that it names.
+use std::collections::BTreeMap;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, Visitor},
+};
+use serde_json::Value;
+use wharf_registry::policies::{self, Act, Target, Wish};
+use wharf_types::{AccountId, Arn, RepoName};
+
+use crate::{
+    Cx, Exception,
+    operation::{Entry, Operation},
+    strict,
+};
+
+/// What everyone who is known may do.
+const FREE: &[&str] = &["sts:GetCallerIdentity"];
+
+/// What is done to the repositories of a registry if the call names none.
+const OF_REPOSITORIES: &[&str] = &["ecr:DescribeRepositories"];
+
+/// How many repositories or tags of a call are looked at: more than any operation takes.
+const MAX: usize = 400;
+
+/// The members that say what a call is about.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Named {
+    registry_id: Value,
+    repository_name: Value,
+    repository_names: Value,
+    resource_arn: Value,
+    tags: Value,
+    tag_keys: Value,
+}
+
+/// Demands that the caller may do what a call does. The registry that is meant becomes that of the
+/// call, so that operations need not know whose it is.
+pub(crate) async fn admit(
+    mut cx: Cx,
+    service: &str,
+    entry: &Entry,
+    body: &[u8],
+) -> Result<Cx, Exception> {
+    let action = format!("{service}:{}", entry.name);
+    if !cx.domain.auth.is_strict() || FREE.contains(&action.as_str()) {
+        return Ok(cx);
+    }
+    let named = Named::read(body, (entry.members)())?;
+    let arn = named
+        .resource_arn
+        .as_str()
+        .and_then(|arn| arn.parse::<Arn>().ok());
+    let arn = arn.as_ref().and_then(Arn::as_repository);
+    let account = match &arn {
+        Some((registry, _)) => Some(registry.account.clone()),
+        None => named.account(),
+    };
+    if let Some(account) = account {
+        cx.registry.account = account;
+    }
+    let names = named.names().chain(arn.map(|(_, name)| name));
+    let mut acts: Vec<Act> = names.map(|name| Act::on(&name, action.clone())).collect();
+    if acts.is_empty() {
+        let whole =
+            if OF_REPOSITORIES.contains(&action.as_str()) || named.repository_name.is_string() {
+                Target::Repositories
+            } else {
+                Target::Registry
+            };
+        acts.push(Act::of(whole, action.clone()));
+    }
+    let tags = named.tags();
+    if action == "ecr:CreateRepository" && !tags.is_empty() {
+        acts.extend(named.names().map(|name| Act::on(&name, "ecr:TagResource")));
+    }
+    let wish = Wish {
+        acts,
+        origin: cx.origin,
+        tags,
+    };
+    policies::require(&cx.domain, &cx.caller(), wish).await?;
+    Ok(cx)
+}
+
+impl Named {
+    /// Reads those that the operation has: others would say that a call is about something that it
+    /// is not about.
+    fn read(body: &[u8], members: &[&str]) -> Result<Self, Exception> {
+        let body: &[u8] = if body.is_empty() { b"{}" } else { body };
+        let all: Self = strict::from_slice(body)?;
+        let keep = |name, value| {
+            if members.contains(&name) {
+                value
+            } else {
+                Value::Null
+            }
+        };
+        Ok(Self {
+            registry_id: keep("registryId", all.registry_id),
+            repository_name: keep("repositoryName", all.repository_name),
+            repository_names: keep("repositoryNames", all.repository_names),
+            resource_arn: keep("resourceArn", all.resource_arn),
+            tags: keep("tags", all.tags),
+            tag_keys: keep("tagKeys", all.tag_keys),
+        })
+    }
+
+    fn account(&self) -> Option<AccountId> {
+        self.registry_id.as_str()?.parse().ok()
+    }
+
+    /// The repositories that are named. What cannot be a name is one of no repository: the operation
+    /// says so, to those who may call it at all.
+    fn names(&self) -> impl Iterator<Item = RepoName> {
+        let many = self.repository_names.as_array().into_iter().flatten();
+        many.take(MAX)
+            .chain([&self.repository_name])
+            .filter_map(|name| name.as_str()?.parse().ok())
+    }
+
+    /// The tags that the call sets or takes away.
+    fn tags(&self) -> BTreeMap<String, Option<String>> {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let set = self.tags.as_array().into_iter().flatten().take(MAX);
+        let set =
+            set.filter_map(|tag| Some((text(tag.get("Key")?)?, tag.get("Value").and_then(text))));
+        let gone = self.tag_keys.as_array().into_iter().flatten().take(MAX);
+        set.chain(gone.filter_map(|key| Some((text(key)?, None))))
+            .collect()
+    }
+}
+
+/// The names of the members of a request, as its type tells them to whoever deserializes it.
+pub(crate) fn members<O: Operation>() -> &'static [&'static str] {
+    struct Probe<'a>(&'a mut &'static [&'static str]);
+
+    impl<'de> Deserializer<'de> for Probe<'_> {
+        type Error = serde::de::value::Error;
+
+        fn deserialize_struct<V: Visitor<'de>>(
+            self,
+            _name: &'static str,
+            fields: &'static [&'static str],
+            _visitor: V,
+        ) -> Result<V::Value, Self::Error> {
+            *self.0 = fields;
+            Err(Self::Error::custom("only asked"))
+        }
+
+        fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Self::Error> {
+            Err(Self::Error::custom("not a structure"))
+        }
+
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+            option unit unit_struct newtype_struct seq tuple tuple_struct map enum identifier
+            ignored_any
+        }
+    }
+    let mut found: &'static [&'static str] = &[];
+    drop(O::deserialize(Probe(&mut found)));
+    found
+}
