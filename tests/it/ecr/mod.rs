@@ -6,13 +6,16 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod archiving;
 mod deleting;
 mod describing;
 mod immutability;
+mod layers;
 mod limits;
 mod paging;
 mod protocol;
 mod putting;
 mod racing;
 mod repositories;
+mod resolver;
 mod tagging;
