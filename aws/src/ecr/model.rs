@@ -328,7 +328,7 @@ pub(super) struct Wants {
 
 impl Wants {
     /// Whether images of this status are listed.
-    pub(super) fn has_status(&self, status: ImageStatus) -> bool {
+    pub(super) fn has_status(self, status: ImageStatus) -> bool {
         self.status.is_none_or(|wanted| wanted == status)
     }
 }

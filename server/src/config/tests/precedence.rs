@@ -2,7 +2,7 @@
 use super::*;
 
 /// Every setting, with four values of which the first is the default, and what it shows as.
-const SETTINGS: [(&str, [&str; 4]); 19] = [
+const SETTINGS: [(&str, [&str; 4]); 20] = [
     (
         "listen",
         ["127.0.0.1:4566", "127.0.0.1:1", "127.0.0.1:2", "[::1]:3"],
@@ -17,6 +17,7 @@ const SETTINGS: [(&str, [&str; 4]); 19] = [
         "store",
         ["local", "s3://one/a/b", "s3://two", "s3://three/x"],
     ),
+    ("redirect", ["false", "true", "false", "true"]),
     ("durability", ["full", "relaxed", "full", "relaxed"]),
     ("verify-reads", ["false", "true", "false", "true"]),
     ("scrub-interval", ["7d", "1s", "2s", "3s"]),
@@ -44,7 +45,7 @@ const SETTINGS: [(&str, [&str; 4]); 19] = [
     ("log-format", ["text", "json", "text", "json"]),
 ];
 
-/// What a setting is besides its key: strict access for credentials, keys for S3.
+/// What a setting needs besides its key: strict access for credentials, keys and a bucket for S3.
 fn prepared(key: &str) -> Start {
     let start = Start::new()
         .env("WHARF_S3_ACCESS_KEY_ID", "a")
@@ -53,6 +54,7 @@ fn prepared(key: &str) -> Start {
         "credentials" => start
             .env("WHARF_AUTH", "strict")
             .env("WHARF_CREDENTIALS", "/zero"),
+        "redirect" => start.env("WHARF_STORE", "s3://zero"),
         _ => start,
     }
 }
