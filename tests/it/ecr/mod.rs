@@ -6,9 +6,11 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod archiving;
 mod deleting;
 mod describing;
 mod immutability;
+mod layers;
 mod limits;
 mod linear;
 mod paging;
@@ -16,5 +18,6 @@ mod protocol;
 mod putting;
 mod racing;
 mod repositories;
+mod resolver;
 mod tagging;
 mod templates;

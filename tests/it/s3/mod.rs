@@ -4,4 +4,5 @@
 mod bucket;
 mod failing;
 mod pushing;
+mod redirects;
 mod upkeep;

@@ -184,6 +184,7 @@ fn what_does_not_go_together_names_the_key() {
         ("--public-host x.", "public-host: "),
         ("--log wharf=loud", "log: "),
         ("--store s3://one", "s3.access-key-id: "),
+        ("--redirect", "redirect: there is no bucket"),
         ("login --endpoint localhost:4566", "endpoint: "),
         ("conformance --registry x", "registry: "),
     ] {

@@ -17,6 +17,7 @@ const SETTINGS: [(&str, [&str; 4]); 20] = [
         "store",
         ["local", "s3://one/a/b", "s3://two", "s3://three/x"],
     ),
+    ("redirect", ["false", "true", "false", "true"]),
     ("durability", ["full", "relaxed", "full", "relaxed"]),
     ("verify-reads", ["false", "true", "false", "true"]),
     ("scrub-interval", ["7d", "1s", "2s", "3s"]),
@@ -45,7 +46,7 @@ const SETTINGS: [(&str, [&str; 4]); 20] = [
     ("log-format", ["text", "json", "text", "json"]),
 ];
 
-/// What a setting is besides its key: strict access for credentials, keys for S3.
+/// What a setting needs besides its key: strict access for credentials, keys and a bucket for S3.
 fn prepared(key: &str) -> Start {
     let start = Start::new()
         .env("WHARF_S3_ACCESS_KEY_ID", "a")
@@ -54,6 +55,7 @@ fn prepared(key: &str) -> Start {
         "credentials" => start
             .env("WHARF_AUTH", "strict")
             .env("WHARF_CREDENTIALS", "/zero"),
+        "redirect" => start.env("WHARF_STORE", "s3://zero"),
         _ => start,
     }
 }
