@@ -9,6 +9,7 @@
 mod deleting;
 mod describing;
 mod immutability;
+mod lifecycle;
 mod limits;
 mod paging;
 mod protocol;
