@@ -11,6 +11,7 @@ mod deleting;
 mod describing;
 mod immutability;
 mod layers;
+mod lifecycle;
 mod limits;
 mod linear;
 mod paging;
