@@ -259,7 +259,6 @@ mod tests {
 
     #[derive(Deserialize)]
     #[serde(rename_all = "UPPERCASE")]
-    #[expect(dead_code, reason = "only its shape is looked at")]
     enum Status {
         On,
         Off,

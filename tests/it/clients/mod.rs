@@ -2,6 +2,7 @@
 use wharf_testkit::{TestServer, tool};
 
 mod ecr;
+mod fuzz;
 mod model;
 
 /// Runs a script against a server, in an environment that knows no other one.
