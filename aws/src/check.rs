@@ -5,7 +5,7 @@ use crate::{Cx, Exception};
 
 const NAME: &str = "(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*";
 
-fn unsatisfied(member: &str, constraint: &str) -> Exception {
+pub(crate) fn unsatisfied(member: &str, constraint: &str) -> Exception {
     Exception::invalid_parameter(format!(
         "Invalid parameter at '{member}' failed to satisfy constraint: '{constraint}'"
     ))

@@ -59,6 +59,10 @@ pub enum Error {
     BodyBroken,
     #[error("too many uploads are under way: finish or cancel some, or wait")]
     TooManyUploads,
+    #[error(transparent)]
+    Backfill(#[from] crate::replication::backfill::Refused),
+    #[error("The registry has no signing configuration")]
+    NoSigningConfiguration,
     #[error("storing failed")]
     Store(#[source] wharf_storage::Error),
 }

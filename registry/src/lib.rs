@@ -9,7 +9,9 @@ pub mod images;
 pub mod lifecycle;
 pub mod oci;
 pub mod policies;
+pub mod replication;
 pub mod repositories;
+pub mod signing;
 
 use std::sync::Arc;
 

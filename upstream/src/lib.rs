@@ -1,1 +1,3 @@
 //! A client of other registries, which trusts nothing that they say.
+
+pub mod push;

@@ -185,7 +185,10 @@ impl From<Error> for Refusal {
     fn from(e: Error) -> Self {
         let code = match &e {
             Error::RepositoryNotFound { .. } => Code::NameUnknown,
-            Error::RepositoryExists { .. } | Error::RepositoryNotEmpty { .. } => Code::Unsupported,
+            Error::RepositoryExists { .. }
+            | Error::RepositoryNotEmpty { .. }
+            | Error::Backfill(_)
+            | Error::NoSigningConfiguration => Code::Unsupported,
             Error::ManifestUnknown => Code::ManifestUnknown,
             Error::Manifest(ManifestError::TooLarge) => Code::ManifestTooLarge,
             Error::Manifest(ManifestError::Schema1) => Code::Unsupported,
