@@ -121,10 +121,7 @@ impl Rule {
                 check::list(member, filters, 1, MAX_FILTERS)?
             }
         };
-        let deletions = self.delete_replication.map(|d| {
-            let member = "replicationConfiguration.rules.deleteReplication.enabled";
-            check::required(member, d.enabled)
-        });
+        let deletions = self.delete_replication.map(DeleteReplication::parse);
         Ok(replication::Rule {
             destinations: destinations.collect::<Result<_, _>>()?,
             prefixes: filters
@@ -133,6 +130,16 @@ impl Rule {
                 .collect::<Result<_, _>>()?,
             deletions: deletions.transpose()?,
         })
+    }
+}
+
+impl DeleteReplication {
+    fn parse(self) -> Result<bool, Exception> {
+        let member = "replicationConfiguration.rules.deleteReplication.enabled";
+        if check::required(member, self.enabled)? {
+            return Err(at(member, "This server does not replicate deletions"));
+        }
+        Ok(false)
     }
 }
 

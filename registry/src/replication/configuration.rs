@@ -56,7 +56,7 @@ pub struct Rule {
     pub destinations: Vec<Destination>,
     /// What the names of the repositories begin with; all repositories if there is none.
     pub prefixes: Vec<String>,
-    /// Whether deletions are replicated too, if that was said.
+    /// Whether deletions are replicated too, if that was said; they are not, so it is no.
     #[serde(default)]
     pub deletions: Option<bool>,
 }
@@ -76,12 +76,6 @@ impl Configuration {
     /// Where the images of a repository go, each place once.
     pub fn destinations(&self, name: &RepoName) -> Vec<&Destination> {
         Self::distinct(self.rules.iter().filter(|rule| rule.matches(name)))
-    }
-
-    /// Where deletions in a repository go, each place once.
-    pub fn destinations_of_deletions(&self, name: &RepoName) -> Vec<&Destination> {
-        let deletes = |rule: &&Rule| rule.deletions == Some(true) && rule.matches(name);
-        Self::distinct(self.rules.iter().filter(deletes))
     }
 
     /// All destinations, each once.

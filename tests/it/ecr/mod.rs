@@ -14,5 +14,7 @@ mod paging;
 mod protocol;
 mod putting;
 mod racing;
+mod replicating;
+mod replicating_afar;
 mod repositories;
 mod tagging;
