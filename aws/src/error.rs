@@ -2,7 +2,7 @@
 use http::StatusCode;
 use serde_json::{Map, Value};
 use wharf_auth::SigError;
-use wharf_registry::Error as DomainError;
+use wharf_registry::{Error as DomainError, replication::backfill::Refused};
 use wharf_storage::Error as StoreError;
 
 /// An error of an operation.
@@ -120,6 +120,14 @@ impl From<DomainError> for Exception {
             DomainError::PolicyInvalid { .. } | DomainError::PolicyLocksOut => {
                 "InvalidParameterException"
             }
+            DomainError::Backfill(refused) => match refused {
+                Refused::NotConfigured => "InvalidParameterException",
+                Refused::InProgress { .. } => "ReplicationBackfillInProgressException",
+                Refused::TooMany => "LimitExceededException",
+                Refused::NotFound { .. } => "ReplicationBackfillNotFoundException",
+                Refused::NotRunning { .. } => "ReplicationBackfillInvalidStatusException",
+            },
+            DomainError::NoSigningConfiguration => "SigningConfigurationNotFoundException",
             DomainError::UploadUnknown => "UploadNotFoundException",
             DomainError::RangeInvalid { .. } => "InvalidLayerPartException",
             DomainError::LifecyclePolicyNotFound { .. } => "LifecyclePolicyNotFoundException",

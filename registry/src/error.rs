@@ -120,6 +120,10 @@ pub enum Error {
         "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'The policy would prevent you from setting another one in the future; to set it all the same, use force'"
     )]
     PolicyLocksOut,
+    #[error(transparent)]
+    Backfill(#[from] crate::replication::backfill::Refused),
+    #[error("The registry has no signing configuration")]
+    NoSigningConfiguration,
     #[error("storing failed")]
     Store(#[source] wharf_storage::Error),
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use wharf_storage::{ImageStatus, ManifestRow, NewManifest, Read, Repository, Write};
 use wharf_types::{Digest, Manifest, ManifestRef, RepoName, Role, Tag};
 
-use crate::{Caller, Cx, Error, References, repositories};
+use crate::{Caller, Cx, Error, References, replication, repositories, signing};
 
 /// The most tags that an image may have.
 pub const MAX_TAGS: usize = 1000;
@@ -20,6 +20,15 @@ pub struct Push {
     pub digest: Digest,
     pub tags: Vec<Tag>,
     pub references: References,
+    pub origin: Origin,
+}
+
+/// Where a pushed manifest comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Client,
+    /// Another server, which replicates: it goes no further from here.
+    Replication,
 }
 
 /// What a push came to.
@@ -35,7 +44,8 @@ pub enum Pushed {
 /// meet here.
 pub async fn put(cx: &Cx, caller: &Caller, name: &RepoName, push: Push) -> Result<Pushed, Error> {
     let (registry, name, now) = (caller.registry.clone(), name.clone(), cx.store.now());
-    cx.store
+    let pushed = cx
+        .store
         .meta()
         .write(move |tx| {
             let repository = repositories::find(tx, &registry, &name)?;
@@ -50,13 +60,20 @@ pub async fn put(cx: &Cx, caller: &Caller, name: &RepoName, push: Push) -> Resul
             for tag in &push.tags {
                 changed |= move_tag(tx, &repository, tag, &push.digest)?;
             }
-            Ok(if changed {
-                Pushed::Changed
-            } else {
-                Pushed::Same
-            })
+            if !changed {
+                return Ok::<_, Error>(Pushed::Same);
+            }
+            if push.origin == Origin::Client {
+                replication::pushed(tx, &repository, &push.digest, &push.tags, now)?;
+            }
+            signing::pushed(tx, &repository, &push.digest, now)?;
+            Ok(Pushed::Changed)
         })
-        .await
+        .await?;
+    if pushed == Pushed::Changed {
+        cx.work.send_replace(());
+    }
+    Ok(pushed)
 }
 
 /// Makes a tag name an image; whether it named another or none before.

@@ -13,7 +13,9 @@ pub mod lifecycle;
 pub mod oci;
 pub mod policies;
 pub mod pull_times;
+pub mod replication;
 pub mod repositories;
+pub mod signing;
 pub mod templates;
 pub mod wildcard;
 

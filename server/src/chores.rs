@@ -2,10 +2,17 @@
 use std::time::Duration;
 
 use tokio::{task::JoinHandle, time::MissedTickBehavior};
-use wharf_registry::Cx;
+use wharf_auth::Secret;
+use wharf_registry::{
+    Cx,
+    replication::{self, CrossAccount},
+};
 use wharf_storage::{Leases, Store};
 
-use crate::{config::Config, telemetry::Metrics};
+use crate::{
+    config::{Auth, Config, Endpoint},
+    telemetry::Metrics,
+};
 
 /// How long after the start the first collection runs.
 const FIRST_COLLECTION: Duration = Duration::from_mins(1);
@@ -23,7 +30,26 @@ pub(crate) fn start(cx: &Cx, config: &Config, metrics: Metrics) -> Vec<JoinHandl
         )),
         tokio::spawn(scrub(cx.store.clone(), config.scrub_interval)),
         tokio::spawn(async move { metrics.upkeep().await }),
+        tokio::spawn(replication::run(cx.clone(), replicating(config))),
     ]
+}
+
+fn replicating(config: &Config) -> replication::Settings {
+    let endpoint = |endpoint: &Endpoint| replication::Endpoint {
+        account: endpoint.account.clone(),
+        region: endpoint.region.clone(),
+        origin: endpoint.origin.clone(),
+        ca_pem: endpoint.ca_pem.clone(),
+        access_key: endpoint.access_key_id.clone(),
+        secret: Secret::new(endpoint.secret_access_key.reveal()),
+    };
+    replication::Settings {
+        endpoints: config.replication.iter().map(endpoint).collect(),
+        cross_account: match config.auth {
+            Auth::Local => CrossAccount::Allowed,
+            Auth::Strict { .. } => CrossAccount::ByPolicy,
+        },
+    }
 }
 
 #[expect(clippy::infinite_loop, reason = "ends with its task")]

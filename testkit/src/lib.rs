@@ -11,6 +11,7 @@
 )]
 
 mod aws;
+mod eventually;
 mod image;
 mod process;
 mod raw;
@@ -20,6 +21,7 @@ mod tools;
 mod wire;
 
 pub use aws::AwsReply;
+pub use eventually::eventually;
 pub use image::Image;
 pub use process::Process;
 pub use raw::{Raw, RawReply};

@@ -16,6 +16,7 @@ mod challenge;
 mod client;
 mod error;
 mod origin;
+pub mod push;
 mod token;
 
 use std::{fmt, time::Duration};

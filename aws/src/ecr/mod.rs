@@ -12,8 +12,13 @@ mod delete_registry_policy;
 mod delete_repository;
 mod delete_repository_creation_template;
 mod delete_repository_policy;
+mod delete_signing_configuration;
 mod deregister_pull_time_update_exclusion;
+mod describe_image_replication_status;
+mod describe_image_signing_status;
 mod describe_images;
+mod describe_registry;
+mod describe_replication_backfill_results;
 mod describe_repositories;
 mod describe_repository_creation_templates;
 mod get_account_setting;
@@ -23,22 +28,31 @@ mod get_lifecycle_policy;
 mod get_lifecycle_policy_preview;
 mod get_registry_policy;
 mod get_repository_policy;
+mod get_signing_configuration;
 mod initiate_layer_upload;
 mod lifecycle;
 mod list_image_referrers;
 mod list_images;
 mod list_pull_time_update_exclusions;
+mod list_replication_backfills;
 mod list_tags_for_resource;
 mod model;
+mod one_image;
 mod policy_text;
 mod put_account_setting;
 mod put_image;
 mod put_image_tag_mutability;
 mod put_lifecycle_policy;
 mod put_registry_policy;
+mod put_replication_configuration;
+mod put_signing_configuration;
 mod register_pull_time_update_exclusion;
+mod replication_model;
 mod set_repository_policy;
+mod signing_model;
 mod start_lifecycle_policy_preview;
+mod start_replication_backfill;
+mod stop_replication_backfill;
 mod tag_resource;
 mod template_model;
 mod untag_resource;
@@ -57,8 +71,13 @@ use delete_registry_policy::DeleteRegistryPolicy;
 use delete_repository::DeleteRepository;
 use delete_repository_creation_template::DeleteRepositoryCreationTemplate;
 use delete_repository_policy::DeleteRepositoryPolicy;
+use delete_signing_configuration::DeleteSigningConfiguration;
 use deregister_pull_time_update_exclusion::DeregisterPullTimeUpdateExclusion;
+use describe_image_replication_status::DescribeImageReplicationStatus;
+use describe_image_signing_status::DescribeImageSigningStatus;
 use describe_images::DescribeImages;
+use describe_registry::DescribeRegistry;
+use describe_replication_backfill_results::DescribeReplicationBackfillResults;
 use describe_repositories::DescribeRepositories;
 use describe_repository_creation_templates::DescribeRepositoryCreationTemplates;
 use get_account_setting::GetAccountSetting;
@@ -68,19 +87,25 @@ use get_lifecycle_policy::GetLifecyclePolicy;
 use get_lifecycle_policy_preview::GetLifecyclePolicyPreview;
 use get_registry_policy::GetRegistryPolicy;
 use get_repository_policy::GetRepositoryPolicy;
+use get_signing_configuration::GetSigningConfiguration;
 use initiate_layer_upload::InitiateLayerUpload;
 use list_image_referrers::ListImageReferrers;
 use list_images::ListImages;
 use list_pull_time_update_exclusions::ListPullTimeUpdateExclusions;
+use list_replication_backfills::ListReplicationBackfills;
 use list_tags_for_resource::ListTagsForResource;
 use put_account_setting::PutAccountSetting;
 use put_image::PutImage;
 use put_image_tag_mutability::PutImageTagMutability;
 use put_lifecycle_policy::PutLifecyclePolicy;
 use put_registry_policy::PutRegistryPolicy;
+use put_replication_configuration::PutReplicationConfiguration;
+use put_signing_configuration::PutSigningConfiguration;
 use register_pull_time_update_exclusion::RegisterPullTimeUpdateExclusion;
 use set_repository_policy::SetRepositoryPolicy;
 use start_lifecycle_policy_preview::StartLifecyclePolicyPreview;
+use start_replication_backfill::StartReplicationBackfill;
+use stop_replication_backfill::StopReplicationBackfill;
 use tag_resource::TagResource;
 use untag_resource::UntagResource;
 use update_image_storage_class::UpdateImageStorageClass;
@@ -104,8 +129,13 @@ pub(crate) const SERVICE: Service = Service {
         Entry::of::<DeleteRepository>(),
         Entry::of::<DeleteRepositoryCreationTemplate>(),
         Entry::of::<DeleteRepositoryPolicy>(),
+        Entry::of::<DeleteSigningConfiguration>(),
         Entry::of::<DeregisterPullTimeUpdateExclusion>(),
+        Entry::of::<DescribeImageReplicationStatus>(),
+        Entry::of::<DescribeImageSigningStatus>(),
         Entry::of::<DescribeImages>(),
+        Entry::of::<DescribeRegistry>(),
+        Entry::of::<DescribeReplicationBackfillResults>(),
         Entry::of::<DescribeRepositories>(),
         Entry::of::<DescribeRepositoryCreationTemplates>(),
         Entry::of::<GetAccountSetting>(),
@@ -115,19 +145,25 @@ pub(crate) const SERVICE: Service = Service {
         Entry::of::<GetLifecyclePolicyPreview>(),
         Entry::of::<GetRegistryPolicy>(),
         Entry::of::<GetRepositoryPolicy>(),
+        Entry::of::<GetSigningConfiguration>(),
         Entry::of::<InitiateLayerUpload>(),
         Entry::of::<ListImageReferrers>(),
         Entry::of::<ListImages>(),
         Entry::of::<ListPullTimeUpdateExclusions>(),
+        Entry::of::<ListReplicationBackfills>(),
         Entry::of::<ListTagsForResource>(),
         Entry::of::<PutAccountSetting>(),
         Entry::of::<PutImage>(),
         Entry::of::<PutImageTagMutability>(),
         Entry::of::<PutLifecyclePolicy>(),
         Entry::of::<PutRegistryPolicy>(),
+        Entry::of::<PutReplicationConfiguration>(),
+        Entry::of::<PutSigningConfiguration>(),
         Entry::of::<RegisterPullTimeUpdateExclusion>(),
         Entry::of::<SetRepositoryPolicy>(),
         Entry::of::<StartLifecyclePolicyPreview>(),
+        Entry::of::<StartReplicationBackfill>(),
+        Entry::of::<StopReplicationBackfill>(),
         Entry::of::<TagResource>(),
         Entry::of::<UntagResource>(),
         Entry::of::<UpdateImageStorageClass>(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use wharf_registry::{
     Error, References,
-    images::{self, Push, Pushed},
+    images::{self, Origin, Push, Pushed},
 };
 use wharf_types::Digest;
 
@@ -62,6 +62,7 @@ impl Operation for PutImage {
             digest: digest.clone(),
             tags: tag.iter().cloned().collect(),
             references: References::Strict,
+            origin: Origin::Client,
         };
         if images::put(&cx.domain, &cx.caller(), &name, push).await? == Pushed::Same {
             let tag = tag.as_ref().map_or("null", |tag| tag.as_str());

@@ -197,7 +197,9 @@ impl From<Error> for Refusal {
             | Error::LifecyclePreviewNotFound { .. }
             | Error::TemplateExists { .. }
             | Error::TemplateNotFound { .. }
-            | Error::TooMany { .. } => Code::Unsupported,
+            | Error::TooMany { .. }
+            | Error::Backfill(_)
+            | Error::NoSigningConfiguration => Code::Unsupported,
             Error::ManifestUnknown => Code::ManifestUnknown,
             Error::Manifest(ManifestError::TooLarge) => Code::ManifestTooLarge,
             Error::Manifest(ManifestError::Schema1) => Code::Unsupported,

@@ -5,6 +5,7 @@ use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use http::header;
 use wharf_types::{Algorithm, Digest, Manifest, ManifestRef, RepoName, Tag};
+use wharf_upstream::push::REPLICA;
 
 use super::{
     Asked, Code, Refusal,
@@ -14,7 +15,7 @@ use super::{
 use crate::{
     Error,
     blobs::small_body,
-    images::{self, Push},
+    images::{self, Origin, Push},
     pull_times, repositories,
 };
 
@@ -96,6 +97,7 @@ pub(super) async fn put(
         digest: digest.clone(),
         tags,
         references: a.cx.references,
+        origin: origin(a),
     };
     images::put(a.cx, a.caller, name, push).await?;
     Ok(ManifestCreated {
@@ -104,6 +106,12 @@ pub(super) async fn put(
         subject,
         tags: extra,
     })
+}
+
+/// Another server says so when what it pushes is a replica.
+fn origin(a: &Asked<'_>) -> Origin {
+    a.header(REPLICA)
+        .map_or(Origin::Client, |_| Origin::Replication)
 }
 
 /// The algorithm under which a manifest pushed by tag is known.

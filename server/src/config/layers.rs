@@ -8,6 +8,7 @@ use clap::{CommandFactory as _, Parser};
 
 use super::{
     Environment, Error,
+    replication::{ReplicationSettings, check_private},
     settings::{S3Settings, Settings},
 };
 
@@ -112,7 +113,7 @@ fn read(path: &Path) -> Result<Option<Settings>, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::file(path, error)),
     };
-    let settings = toml::from_str(&text).map_err(|error| {
+    let settings: Settings = toml::from_str(&text).map_err(|error| {
         // The whole of toml's text repeats the line, which may hold a secret.
         let line = error
             .span()
@@ -121,5 +122,12 @@ fn read(path: &Path) -> Result<Option<Settings>, Error> {
         let message = error.message().replace("unknown field", "unknown key");
         Error::file(path, format!("{}{message}", line.unwrap_or_default()))
     })?;
+    if settings
+        .replication
+        .as_ref()
+        .is_some_and(ReplicationSettings::has_secrets)
+    {
+        check_private(path)?;
+    }
     Ok(Some(settings))
 }

@@ -17,12 +17,14 @@ use wharf_types::{AccountId, Region};
 use self::settings::Settings;
 pub use self::{
     cli::{Backup, Check, Command, Conformance, Demo, Env, Gc, Lifecycle, Login, Trust},
+    replication::Endpoint,
     settings::{Durability, LogFormat, References, UriStyle},
 };
 
 mod cli;
 mod duration;
 mod layers;
+mod replication;
 mod resolve;
 mod settings;
 
@@ -78,6 +80,8 @@ pub struct Config {
     pub drain: Duration,
     /// What is logged, and how.
     pub log: Log,
+    /// Regions that are on other servers.
+    pub replication: Vec<Endpoint>,
 }
 
 impl Config {

@@ -7,6 +7,7 @@ use super::{
     Auth, Config, Durability, Environment, Error, Log, LogFormat, References, S3, Secret, Store,
     UriStyle,
     duration::Span,
+    replication,
     settings::{AuthMode, S3Settings, Settings, StoreUrl},
 };
 use crate::{guard::Host, telemetry};
@@ -66,6 +67,7 @@ pub(super) fn config(settings: Settings, env: Environment<'_>) -> Result<Config,
             format: settings.log_format.unwrap_or(LogFormat::Text),
             filter,
         },
+        replication: replication::endpoints(settings.replication)?,
     })
 }
 

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum, builder::BoolishValueParser};
 use serde::{Deserialize, Deserializer, de};
 use wharf_types::{AccountId, Region};
 
-use super::duration::Span;
+use super::{duration::Span, replication::ReplicationSettings};
 
 /// Settings of one source, or of several laid over each other; `None` is not set.
 #[derive(Args, Deserialize, Clone, Debug, Default)]
@@ -137,6 +137,9 @@ pub(super) struct Settings {
 
     #[arg(skip)]
     pub s3: S3Settings,
+
+    #[arg(skip)]
+    pub replication: Option<ReplicationSettings>,
 }
 
 const NETWORK: &str = "Network";
@@ -176,7 +179,7 @@ impl Settings {
             data_dir config listen public_host allow_insecure_listen drain store redirect durability
             verify_reads scrub_interval gc_interval gc_grace lifecycle_interval account region
             uri_style
-            create_on_push references allow_reset auth credentials log log_format s3)
+            create_on_push references allow_reset auth credentials log log_format s3 replication)
     }
 }
 

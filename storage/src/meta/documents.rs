@@ -151,6 +151,35 @@ impl Read<'_> {
         let rows = stmt.query_map((D::KIND, limit), stored)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+
+    /// The names of open documents of a kind that were updated up to a time, each once.
+    pub fn open_names<D: Document>(
+        &self,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<String>, Error> {
+        let mut stmt = self.0.prepare_cached(
+            "SELECT DISTINCT name FROM document WHERE kind = ?1 AND open = 1 AND updated_ms <= ?2 LIMIT ?3",
+        )?;
+        let rows = stmt.query_map((D::KIND, until.as_ms(), limit), |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Open documents of a kind and name that were updated up to a time, those that wait longest
+    /// first.
+    pub fn open_documents_named<D: Document>(
+        &self,
+        name: &str,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Stored<D>>, Error> {
+        let mut stmt = self.0.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM document WHERE kind = ?1 AND open = 1 AND name = ?2 AND updated_ms <= ?3
+             ORDER BY updated_ms LIMIT ?4"
+        ))?;
+        let rows = stmt.query_map((D::KIND, name, until.as_ms(), limit), stored)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
 }
 
 impl Write<'_> {
@@ -272,6 +301,11 @@ mod tests {
             let open = tx.open_documents::<Note>(10)?;
             assert_eq!(open.len(), 1);
             assert_eq!(open[0].owner, image);
+            assert_eq!(tx.open_names::<Note>(now, 10)?, [""]);
+            assert_eq!(tx.open_documents_named::<Note>("", now, 10)?.len(), 1);
+            let before = Timestamp::from_secs(0);
+            assert!(tx.open_names::<Note>(before, 10)?.is_empty());
+            assert!(tx.open_documents_named::<Note>("b", now, 10)?.is_empty());
             let named = tx.documents::<Note>(&registry, "", 10)?;
             let names: Vec<_> = named.iter().map(|d| d.name.as_str()).collect();
             assert_eq!(names, ["a", "b"]);

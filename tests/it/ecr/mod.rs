@@ -18,6 +18,8 @@ mod paging;
 mod protocol;
 mod putting;
 mod racing;
+mod replicating;
+mod replicating_afar;
 mod repositories;
 mod resolver;
 mod tagging;

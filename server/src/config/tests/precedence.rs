@@ -2,7 +2,7 @@
 use super::*;
 
 /// Every setting, with four values of which the first is the default, and what it shows as.
-const SETTINGS: [(&str, [&str; 4]); 20] = [
+const SETTINGS: [(&str, [&str; 4]); 21] = [
     (
         "listen",
         ["127.0.0.1:4566", "127.0.0.1:1", "127.0.0.1:2", "[::1]:3"],
