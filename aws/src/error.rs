@@ -2,7 +2,7 @@
 use http::StatusCode;
 use serde_json::{Map, Value};
 use wharf_auth::SigError;
-use wharf_registry::Error as DomainError;
+use wharf_registry::{Error as DomainError, pull_through::SecretError};
 use wharf_storage::Error as StoreError;
 
 /// An error of an operation.
@@ -93,10 +93,26 @@ impl From<DomainError> for Exception {
             | DomainError::TooMany { .. } => "LimitExceededException",
             DomainError::TemplateExists { .. } => "TemplateAlreadyExistsException",
             DomainError::TemplateNotFound { .. } => "TemplateNotFoundException",
+            DomainError::RuleExists { .. } => "PullThroughCacheRuleAlreadyExistsException",
+            DomainError::RuleNotFound { .. } => "PullThroughCacheRuleNotFoundException",
+            DomainError::UnsupportedUpstream { .. } => "UnsupportedUpstreamRegistryException",
+            DomainError::Secret { reason, .. } => match reason {
+                SecretError::NotFound => "SecretNotFoundException",
+                SecretError::Inaccessible => "UnableToAccessSecretException",
+                SecretError::Undecryptable => "UnableToDecryptSecretValueException",
+            },
+            // Why is in the log: addresses and names of networks are not for clients.
+            DomainError::Upstream(_) => {
+                return Self::client(
+                    "UnableToGetUpstreamImageException",
+                    "The image could not be pulled using the pull through cache rule",
+                );
+            }
             DomainError::UploadUnknown => "UploadNotFoundException",
             DomainError::RangeInvalid { .. } => "InvalidLayerPartException",
             DomainError::Manifest(_)
             | DomainError::SizeDiffers { .. }
+            | DomainError::CredentialsNeeded { .. }
             | DomainError::ManifestReferenced { .. }
             | DomainError::BlobReferenced { .. }
             | DomainError::SizeInvalid

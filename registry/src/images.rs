@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use wharf_storage::{ManifestRow, NewManifest, Read, Repository, Write};
-use wharf_types::{Digest, Manifest, ManifestRef, RepoName, Role, Tag};
+use wharf_types::{Digest, Manifest, ManifestRef, RepoName, Role, Tag, Timestamp};
 
 use crate::{Caller, Cx, Error, References, repositories};
 
@@ -42,24 +42,34 @@ pub async fn put(cx: &Cx, caller: &Caller, name: &RepoName, push: Push) -> Resul
         .meta()
         .write(move |tx| {
             let repository = repositories::find(tx, &registry, &name)?;
-            check_references(tx, &repository, &push)?;
-            let new = NewManifest {
-                repository: repository.id,
-                digest: &push.digest,
-                manifest: &push.manifest,
-                now,
-            };
-            let mut changed = tx.put_manifest(&new)?;
-            for tag in &push.tags {
-                changed |= move_tag(tx, &repository, tag, &push.digest)?;
-            }
-            Ok(if changed {
-                Pushed::Changed
-            } else {
-                Pushed::Same
-            })
+            store(tx, &repository, &push, now)
         })
         .await
+}
+
+/// Stores a manifest in a repository that was just found or made.
+pub(crate) fn store(
+    tx: &Write<'_>,
+    repository: &Repository,
+    push: &Push,
+    now: Timestamp,
+) -> Result<Pushed, Error> {
+    check_references(tx, repository, push)?;
+    let new = NewManifest {
+        repository: repository.id,
+        digest: &push.digest,
+        manifest: &push.manifest,
+        now,
+    };
+    let mut changed = tx.put_manifest(&new)?;
+    for tag in &push.tags {
+        changed |= move_tag(tx, repository, tag, &push.digest)?;
+    }
+    Ok(if changed {
+        Pushed::Changed
+    } else {
+        Pushed::Same
+    })
 }
 
 /// Makes a tag name an image; whether it named another or none before.

@@ -9,6 +9,7 @@ pub mod images;
 pub mod lifecycle;
 pub mod oci;
 pub mod policies;
+pub mod pull_through;
 pub mod repositories;
 pub mod templates;
 
@@ -42,6 +43,8 @@ pub struct Cx {
     /// Whether a push to a repository that does not exist makes it.
     pub create_on_push: bool,
     pub still_known: StillKnown,
+    /// Other registries, for the pull-through cache.
+    pub upstreams: pull_through::Upstreams,
     /// Told when there is something to do for those who work beside the requests: an image was
     /// pushed, a job was asked for. What it is, they find in the store.
     pub work: Arc<watch::Sender<()>>,

@@ -9,6 +9,7 @@ pub mod config;
 pub mod guard;
 mod keys;
 pub mod listen;
+mod secrets;
 mod server;
 pub mod telemetry;
 

@@ -24,7 +24,7 @@ pub use collect::{Collected, Leases, Removal};
 pub use error::Error;
 pub use meta::{
     BlobRow, BlobState, Document, ImageRow, ImageStatus, ManifestRow, Meta, Mutability,
-    NewManifest, Owner, Read, ReferrerRow, Repository, Stored, UploadRow, Write,
+    NewManifest, Owner, Read, ReferrerRow, Repository, Sparse, Stored, UploadRow, Write,
 };
 pub use open::{DataDir, Options, S3Settings};
 use wharf_types::{Algorithm, Clock, Hasher, Timestamp, UploadId};

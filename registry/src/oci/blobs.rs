@@ -6,21 +6,60 @@ use axum::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use wharf_storage::Segment;
+use wharf_storage::{BlobRow, Segment};
 use wharf_types::{ByteRange, Digest, Ranges, RepoName, media};
 
 use super::{
     Asked, Code, Refusal,
     reply::{CONTENT_DIGEST, Deleted, value},
 };
-use crate::blobs;
+use crate::{
+    Error, blobs,
+    pull_through::{self, Layer},
+};
 
 pub(super) async fn get(
     a: &Asked<'_>,
     name: &RepoName,
     digest: &Digest,
 ) -> Result<Response, Refusal> {
-    let (_, row) = blobs::find(a.cx, a.caller, name, digest).await?;
+    let row = match blobs::find(a.cx, a.caller, name, digest).await {
+        Ok((_, row)) => row,
+        Err(unknown @ Error::BlobUnknown { .. }) => {
+            let found = pull_through::layer(a.cx, &a.caller.registry, name, digest).await?;
+            return coming(a, name, digest, found.ok_or(unknown)?).await;
+        }
+        Err(e) => return Err(e.into()),
+    };
+    here(a, digest, &row).await
+}
+
+/// Sends a blob while it comes from an upstream. Whoever asks for a part of it waits for the whole.
+async fn coming(
+    a: &Asked<'_>,
+    name: &RepoName,
+    digest: &Digest,
+    layer: Layer,
+) -> Result<Response, Refusal> {
+    let content = Content {
+        digest,
+        media_type: media::OCTET_STREAM,
+        size: layer.size(),
+    };
+    match content.negotiate(a, true) {
+        Served::Now(response) => Ok(harmless(response)),
+        Served::Body(head, _) if head.status() == StatusCode::OK => {
+            Ok(harmless(head.map(|()| Body::from_stream(layer.stream()))))
+        }
+        Served::Body(..) => {
+            layer.wait().await?;
+            let (_, row) = blobs::find(a.cx, a.caller, name, digest).await?;
+            here(a, digest, &row).await
+        }
+    }
+}
+
+async fn here(a: &Asked<'_>, digest: &Digest, row: &BlobRow) -> Result<Response, Refusal> {
     let content = Content {
         digest,
         media_type: media::OCTET_STREAM,
@@ -31,9 +70,9 @@ pub(super) async fn get(
         Served::Body(head, segments) => {
             let reader =
                 a.cx.store
-                    .read_blob(&row, segments)
+                    .read_blob(row, segments)
                     .await
-                    .map_err(crate::Error::from)?;
+                    .map_err(Error::from)?;
             harmless(head.map(|()| Body::from_stream(reader)))
         }
     })
@@ -44,11 +83,14 @@ pub(super) async fn head(
     name: &RepoName,
     digest: &Digest,
 ) -> Result<Response, Refusal> {
-    let (repository, row) = blobs::find(a.cx, a.caller, name, digest).await?;
-    a.cx.store
-        .probe_blob(&row)
-        .await
-        .map_err(crate::Error::from)?;
+    let mut found = blobs::find(a.cx, a.caller, name, digest).await;
+    if matches!(found, Err(Error::BlobUnknown { .. })) {
+        // What HEAD says is there, GET has, and a push need not send.
+        pull_through::fetch_layer(a.cx, &a.caller.registry, name, digest).await?;
+        found = blobs::find(a.cx, a.caller, name, digest).await;
+    }
+    let (repository, row) = found?;
+    a.cx.store.probe_blob(&row).await.map_err(Error::from)?;
     blobs::keep(a.cx, &repository, &row).await?;
     let content = Content {
         digest,

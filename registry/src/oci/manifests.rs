@@ -15,7 +15,7 @@ use crate::{
     Error,
     blobs::small_body,
     images::{self, Push},
-    repositories,
+    pull_through, repositories,
 };
 
 /// The most tags that one PUT sets. The specification asks for at least ten; each is a header of the
@@ -28,6 +28,7 @@ pub(super) async fn get(
     at: &ManifestRef,
     body: bool,
 ) -> Result<Response, Refusal> {
+    pull_through::fetch_image(a.cx, &a.caller.registry, name, at).await?;
     let (repository, row) = images::find(a.cx, a.caller, name, at).await?;
     if body {
         images::pulled(a.cx, &repository, &row);

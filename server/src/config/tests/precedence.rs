@@ -2,7 +2,7 @@
 use super::*;
 
 /// Every setting, with four values of which the first is the default, and what it shows as.
-const SETTINGS: [(&str, [&str; 4]); 19] = [
+const SETTINGS: [(&str, [&str; 4]); 22] = [
     (
         "listen",
         ["127.0.0.1:4566", "127.0.0.1:1", "127.0.0.1:2", "[::1]:3"],
@@ -40,6 +40,17 @@ const SETTINGS: [(&str, [&str; 4]); 19] = [
     ("references", ["strict", "sparse", "strict", "sparse"]),
     ("allow-reset", ["false", "true", "false", "true"]),
     ("credentials", ["", "/one", "/two", "/three"]),
+    (
+        "upstream-allow",
+        [
+            "",
+            "http://127.0.0.1:1",
+            "https://two.example",
+            "http://[::1]:3",
+        ],
+    ),
+    ("upstream-timeout", ["1h", "1s", "2s", "3s"]),
+    ("secrets", ["", "/one", "/two", "/three"]),
     ("log", ["info", "warn", "debug", "wharf=trace"]),
     ("log-format", ["text", "json", "text", "json"]),
 ];
