@@ -2,7 +2,9 @@
 use http::StatusCode;
 use serde_json::{Map, Value};
 use wharf_auth::SigError;
-use wharf_registry::{Error as DomainError, replication::backfill::Refused};
+use wharf_registry::{
+    Error as DomainError, pull_through::SecretError, replication::backfill::Refused,
+};
 use wharf_storage::Error as StoreError;
 
 /// An error of an operation.
@@ -128,6 +130,21 @@ impl From<DomainError> for Exception {
                 Refused::NotRunning { .. } => "ReplicationBackfillInvalidStatusException",
             },
             DomainError::NoSigningConfiguration => "SigningConfigurationNotFoundException",
+            DomainError::RuleExists { .. } => "PullThroughCacheRuleAlreadyExistsException",
+            DomainError::RuleNotFound { .. } => "PullThroughCacheRuleNotFoundException",
+            DomainError::UnsupportedUpstream { .. } => "UnsupportedUpstreamRegistryException",
+            DomainError::Secret { reason, .. } => match reason {
+                SecretError::NotFound => "SecretNotFoundException",
+                SecretError::Inaccessible => "UnableToAccessSecretException",
+                SecretError::Undecryptable => "UnableToDecryptSecretValueException",
+            },
+            // Why is in the log: addresses and names of networks are not for clients.
+            DomainError::Upstream(_) => {
+                return Self::client(
+                    "UnableToGetUpstreamImageException",
+                    "The image could not be pulled using the pull through cache rule",
+                );
+            }
             DomainError::UploadUnknown => "UploadNotFoundException",
             DomainError::RangeInvalid { .. } => "InvalidLayerPartException",
             DomainError::LifecyclePolicyNotFound { .. } => "LifecyclePolicyNotFoundException",
@@ -140,6 +157,7 @@ impl From<DomainError> for Exception {
             DomainError::LifecyclePolicyInvalid(_)
             | DomainError::Manifest(_)
             | DomainError::SizeDiffers { .. }
+            | DomainError::CredentialsNeeded { .. }
             | DomainError::ManifestReferenced { .. }
             | DomainError::BlobReferenced { .. }
             | DomainError::SizeInvalid

@@ -2,6 +2,8 @@ use wharf_types::{Digest, ManifestError, Prefix, Registry, RepoName, Tag, Upload
 
 use crate::lifecycle::InvalidPolicy;
 
+use crate::pull_through::{SecretError, UpstreamError};
+
 /// Why the domain refuses. Each door translates it once; the texts are ECR's where ECR has one.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -124,6 +126,18 @@ pub enum Error {
     Backfill(#[from] crate::replication::backfill::Refused),
     #[error("The registry has no signing configuration")]
     NoSigningConfiguration,
+    #[error("The pull through cache rule with prefix '{prefix}' already exists in the registry with id '{}'", .registry.account)]
+    RuleExists { registry: Registry, prefix: Prefix },
+    #[error("The pull through cache rule with prefix '{prefix}' does not exist in the registry with id '{}'", .registry.account)]
+    RuleNotFound { registry: Registry, prefix: Prefix },
+    #[error("The upstream registry '{url}' is not supported")]
+    UnsupportedUpstream { url: String },
+    #[error("The upstream registry '{url}' needs credentials: the ARN of a secret")]
+    CredentialsNeeded { url: String },
+    #[error("The secret '{arn}' {reason}")]
+    Secret { arn: String, reason: SecretError },
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
     #[error("storing failed")]
     Store(#[source] wharf_storage::Error),
 }

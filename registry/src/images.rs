@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use wharf_storage::{ImageStatus, ManifestRow, NewManifest, Read, Repository, Write};
-use wharf_types::{Digest, Manifest, ManifestRef, RepoName, Role, Tag};
+use wharf_types::{Digest, Manifest, ManifestRef, RepoName, Role, Tag, Timestamp};
 
 use crate::{Caller, Cx, Error, References, replication, repositories, signing};
 
@@ -29,6 +29,8 @@ pub enum Origin {
     Client,
     /// Another server, which replicates: it goes no further from here.
     Replication,
+    /// A pull-through cache: its layers come when they are asked for.
+    Upstream,
 }
 
 /// What a push came to.
@@ -49,31 +51,41 @@ pub async fn put(cx: &Cx, caller: &Caller, name: &RepoName, push: Push) -> Resul
         .meta()
         .write(move |tx| {
             let repository = repositories::find(tx, &registry, &name)?;
-            check_references(tx, &repository, &push)?;
-            let new = NewManifest {
-                repository: repository.id,
-                digest: &push.digest,
-                manifest: &push.manifest,
-                now,
-            };
-            let mut changed = tx.put_manifest(&new)?;
-            for tag in &push.tags {
-                changed |= move_tag(tx, &repository, tag, &push.digest)?;
-            }
-            if !changed {
-                return Ok::<_, Error>(Pushed::Same);
-            }
-            if push.origin == Origin::Client {
-                replication::pushed(tx, &repository, &push.digest, &push.tags, now)?;
-            }
-            signing::pushed(tx, &repository, &push.digest, now)?;
-            Ok(Pushed::Changed)
+            store(tx, &repository, &push, now)
         })
         .await?;
     if pushed == Pushed::Changed {
         cx.work.send_replace(());
     }
     Ok(pushed)
+}
+
+/// Stores a manifest in a repository that was just found or made.
+pub(crate) fn store(
+    tx: &Write<'_>,
+    repository: &Repository,
+    push: &Push,
+    now: Timestamp,
+) -> Result<Pushed, Error> {
+    check_references(tx, repository, push)?;
+    let new = NewManifest {
+        repository: repository.id,
+        digest: &push.digest,
+        manifest: &push.manifest,
+        now,
+    };
+    let mut changed = tx.put_manifest(&new)?;
+    for tag in &push.tags {
+        changed |= move_tag(tx, repository, tag, &push.digest)?;
+    }
+    if !changed {
+        return Ok(Pushed::Same);
+    }
+    if push.origin == Origin::Client {
+        replication::pushed(tx, repository, &push.digest, &push.tags, now)?;
+    }
+    signing::pushed(tx, repository, &push.digest, now)?;
+    Ok(Pushed::Changed)
 }
 
 /// Makes a tag name an image; whether it named another or none before.

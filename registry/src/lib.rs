@@ -12,6 +12,7 @@ pub mod layers;
 pub mod lifecycle;
 pub mod oci;
 pub mod policies;
+pub mod pull_through;
 pub mod pull_times;
 pub mod replication;
 pub mod repositories;
@@ -49,6 +50,8 @@ pub struct Cx {
     pub redirect: bool,
     /// Whether policies are enforced, and what callers' own ones are.
     pub auth: Auth,
+    /// Other registries, for the pull-through cache.
+    pub upstreams: pull_through::Upstreams,
     /// Told when there is something to do for those who work beside the requests: an image was
     /// pushed, a job was asked for. What it is, they find in the store.
     pub work: Arc<watch::Sender<()>>,

@@ -10,6 +10,7 @@ pub mod guard;
 mod keys;
 mod lifecycle;
 pub mod listen;
+mod secrets;
 mod server;
 pub mod telemetry;
 

@@ -9,7 +9,10 @@ use std::{
 use tokio::{sync::watch, task::JoinHandle};
 use wharf_auth::{Keys, SigningKey};
 use wharf_aws::{Auth, Gate, Names, UriStyle};
-use wharf_registry::{Cx, References};
+use wharf_registry::{
+    Cx, References,
+    pull_through::{self, Secrets, Upstreams},
+};
 use wharf_storage::{DataDir, Options, S3Settings, Store};
 use wharf_types::{Clock, Registry};
 
@@ -21,6 +24,7 @@ use crate::{
     guard::Guard,
     keys,
     listen::{self, Limits, Tls, TlsError},
+    secrets,
     telemetry::Metrics,
 };
 
@@ -67,20 +71,21 @@ impl Server {
             let text = "allow-reset: anyone could clear the state; not with --auth=strict";
             return Err(StartError::Config(text.into()));
         }
+        let upstreams = upstreams(&config)?;
         let guard = Guard::new(&config.public_hosts);
         // The first random numbers of the TLS library take as long as opening a new store.
-        let secrets = secrets(data_dir.clone(), guard.clone(), clock.clone());
+        let own = own_secrets(data_dir.clone(), guard.clone(), clock.clone());
         let store = Store::open(options(&config, data_dir, clock))
             .await
             .map_err(StartError::Data)?;
-        let (key, tls) = secrets.await.map_err(|e| StartError::Other(e.into()))??;
+        let (key, tls) = own.await.map_err(|e| StartError::Other(e.into()))??;
         let listeners = bind(&config.listen)?;
         let addresses: Vec<SocketAddr> = listeners
             .iter()
             .filter_map(|listener| listener.local_addr().ok())
             .collect();
         let (stop, stopping) = watch::channel(false);
-        let domain = domain(&config, store.clone(), key, &auth);
+        let domain = domain(&config, store.clone(), key, &auth, upstreams);
         let app = App {
             gate: Gate {
                 domain: domain.clone(),
@@ -167,7 +172,7 @@ impl Server {
 }
 
 /// Reads or makes the signing key and the CA, on a thread of their own.
-fn secrets(
+fn own_secrets(
     data_dir: DataDir,
     guard: Guard,
     clock: Clock,
@@ -179,7 +184,20 @@ fn secrets(
     })
 }
 
-fn domain(config: &Config, store: Store, key: SigningKey, auth: &Auth) -> Cx {
+fn upstreams(config: &Config) -> Result<Upstreams, StartError> {
+    let secrets = match &config.secrets {
+        None => Secrets::default(),
+        Some(path) => secrets::load(path)
+            .map_err(|problem| StartError::Config(format!("secrets: {problem}")))?,
+    };
+    Ok(Upstreams::new(pull_through::Options {
+        anywhere: config.upstream_allow.clone(),
+        secrets,
+        timeout: config.upstream_timeout,
+    }))
+}
+
+fn domain(config: &Config, store: Store, key: SigningKey, auth: &Auth, upstreams: Upstreams) -> Cx {
     Cx {
         store,
         key: Arc::new(key),
@@ -190,6 +208,7 @@ fn domain(config: &Config, store: Store, key: SigningKey, auth: &Auth) -> Cx {
         create_on_push: config.create_on_push,
         redirect: config.redirect,
         auth: auth.clone(),
+        upstreams,
         work: Arc::new(watch::Sender::new(())),
     }
 }

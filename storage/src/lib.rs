@@ -24,7 +24,7 @@ pub use collect::{Collected, Leases, Removal};
 pub use error::Error;
 pub use meta::{
     BlobRow, BlobState, Document, ImageRow, ImageStatus, ManifestRow, Meta, Mutability,
-    NewManifest, Owner, Read, ReferrerFilter, ReferrerRow, Repository, Stored, UploadParts,
+    NewManifest, Owner, Read, ReferrerFilter, ReferrerRow, Repository, Sparse, Stored, UploadParts,
     UploadRow, Write,
 };
 pub use open::{DataDir, Options, S3Settings};

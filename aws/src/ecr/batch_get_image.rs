@@ -3,7 +3,10 @@ use serde::{Deserialize, Serialize};
 use wharf_registry::{Error, pull_times, repositories};
 use wharf_storage::ImageStatus;
 
-use super::model::{Failure, Image, ImageId, image_ids};
+use super::{
+    model::{Failure, Image, ImageId, image_ids},
+    upstream,
+};
 use crate::{Cx, Exception, check, operation::Operation};
 
 /// The most bytes of manifests in one answer.
@@ -41,8 +44,14 @@ impl Operation for BatchGetImage {
         if let Some(types) = self.accepted_media_types {
             check::list("acceptedMediaTypes", Some(types), 1, 100)?;
         }
+        let (ids, failed) = upstream::fetch(&cx, &registry, &name, ids).await?;
+        let only_failed = ids.is_empty();
         let got = cx.domain.store.meta().read(move |tx| {
-            let repository = repositories::find(tx, &registry, &name)?;
+            let repository = match tx.repository(&registry, &name)? {
+                // None was made, because the upstream did not deliver.
+                None if only_failed => return Ok(None),
+                _ => repositories::find(tx, &registry, &name)?,
+            };
             let (mut found, mut failures, mut bytes) = (Vec::new(), Vec::new(), 0);
             for id in ids {
                 let wanted = match id.parse() {
@@ -74,9 +83,15 @@ impl Operation for BatchGetImage {
                     },
                 }
             }
-            Ok::<_, Error>((repository, found, failures))
+            Ok::<_, Error>(Some((repository, found, failures)))
         });
-        let (repository, found, failures) = got.await?;
+        let Some((repository, found, mut failures)) = got.await? else {
+            return Ok(Output {
+                images: Vec::new(),
+                failures: failed,
+            });
+        };
+        failures.extend(failed);
         let caller = cx.caller();
         let images = found.into_iter().map(|(image_id, row)| {
             pull_times::pulled(&cx.domain, &caller, &repository, &row);

@@ -5,9 +5,11 @@ mod batch_check_layer_availability;
 mod batch_delete_image;
 mod batch_get_image;
 mod complete_layer_upload;
+mod create_pull_through_cache_rule;
 mod create_repository;
 mod create_repository_creation_template;
 mod delete_lifecycle_policy;
+mod delete_pull_through_cache_rule;
 mod delete_registry_policy;
 mod delete_repository;
 mod delete_repository_creation_template;
@@ -17,6 +19,7 @@ mod deregister_pull_time_update_exclusion;
 mod describe_image_replication_status;
 mod describe_image_signing_status;
 mod describe_images;
+mod describe_pull_through_cache_rules;
 mod describe_registry;
 mod describe_replication_backfill_results;
 mod describe_repositories;
@@ -48,6 +51,7 @@ mod put_replication_configuration;
 mod put_signing_configuration;
 mod register_pull_time_update_exclusion;
 mod replication_model;
+mod rule_model;
 mod set_repository_policy;
 mod signing_model;
 mod start_lifecycle_policy_preview;
@@ -57,16 +61,21 @@ mod tag_resource;
 mod template_model;
 mod untag_resource;
 mod update_image_storage_class;
+mod update_pull_through_cache_rule;
 mod update_repository_creation_template;
 mod upload_layer_part;
+mod upstream;
+mod validate_pull_through_cache_rule;
 
 use batch_check_layer_availability::BatchCheckLayerAvailability;
 use batch_delete_image::BatchDeleteImage;
 use batch_get_image::BatchGetImage;
 use complete_layer_upload::CompleteLayerUpload;
+use create_pull_through_cache_rule::CreatePullThroughCacheRule;
 use create_repository::CreateRepository;
 use create_repository_creation_template::CreateRepositoryCreationTemplate;
 use delete_lifecycle_policy::DeleteLifecyclePolicy;
+use delete_pull_through_cache_rule::DeletePullThroughCacheRule;
 use delete_registry_policy::DeleteRegistryPolicy;
 use delete_repository::DeleteRepository;
 use delete_repository_creation_template::DeleteRepositoryCreationTemplate;
@@ -76,6 +85,7 @@ use deregister_pull_time_update_exclusion::DeregisterPullTimeUpdateExclusion;
 use describe_image_replication_status::DescribeImageReplicationStatus;
 use describe_image_signing_status::DescribeImageSigningStatus;
 use describe_images::DescribeImages;
+use describe_pull_through_cache_rules::DescribePullThroughCacheRules;
 use describe_registry::DescribeRegistry;
 use describe_replication_backfill_results::DescribeReplicationBackfillResults;
 use describe_repositories::DescribeRepositories;
@@ -109,8 +119,10 @@ use stop_replication_backfill::StopReplicationBackfill;
 use tag_resource::TagResource;
 use untag_resource::UntagResource;
 use update_image_storage_class::UpdateImageStorageClass;
+use update_pull_through_cache_rule::UpdatePullThroughCacheRule;
 use update_repository_creation_template::UpdateRepositoryCreationTemplate;
 use upload_layer_part::UploadLayerPart;
+use validate_pull_through_cache_rule::ValidatePullThroughCacheRule;
 
 pub(crate) const SERVICE: Service = Service {
     name: "ecr",
@@ -122,9 +134,11 @@ pub(crate) const SERVICE: Service = Service {
         Entry::of::<BatchDeleteImage>(),
         Entry::of::<BatchGetImage>(),
         Entry::of::<CompleteLayerUpload>(),
+        Entry::of::<CreatePullThroughCacheRule>(),
         Entry::of::<CreateRepository>(),
         Entry::of::<CreateRepositoryCreationTemplate>(),
         Entry::of::<DeleteLifecyclePolicy>(),
+        Entry::of::<DeletePullThroughCacheRule>(),
         Entry::of::<DeleteRegistryPolicy>(),
         Entry::of::<DeleteRepository>(),
         Entry::of::<DeleteRepositoryCreationTemplate>(),
@@ -134,6 +148,7 @@ pub(crate) const SERVICE: Service = Service {
         Entry::of::<DescribeImageReplicationStatus>(),
         Entry::of::<DescribeImageSigningStatus>(),
         Entry::of::<DescribeImages>(),
+        Entry::of::<DescribePullThroughCacheRules>(),
         Entry::of::<DescribeRegistry>(),
         Entry::of::<DescribeReplicationBackfillResults>(),
         Entry::of::<DescribeRepositories>(),
@@ -167,8 +182,10 @@ pub(crate) const SERVICE: Service = Service {
         Entry::of::<TagResource>(),
         Entry::of::<UntagResource>(),
         Entry::of::<UpdateImageStorageClass>(),
+        Entry::of::<UpdatePullThroughCacheRule>(),
         Entry::of::<UpdateRepositoryCreationTemplate>(),
         Entry::of::<UploadLayerPart>(),
+        Entry::of::<ValidatePullThroughCacheRule>(),
     ],
     known: &[
         "BatchCheckLayerAvailability",

@@ -291,6 +291,14 @@ pub(super) enum Unresolved {
     Differs,
 }
 
+impl Wanted {
+    /// What is asked of a registry for it.
+    pub(super) fn reference(&self) -> Option<ManifestRef> {
+        let tag = self.tag.clone().map(ManifestRef::Tag);
+        tag.or_else(|| self.digest.clone().map(ManifestRef::Digest))
+    }
+}
+
 impl Unresolved {
     pub(super) fn failure(self, id: &ImageId) -> Failure {
         match self {

@@ -15,7 +15,10 @@ use super::{
     Asked, Code, Refusal,
     reply::{BlobElsewhere, CONTENT_DIGEST, Deleted, value},
 };
-use crate::blobs;
+use crate::{
+    Error, blobs,
+    pull_through::{self, Layer},
+};
 
 /// How long a client has for following a redirect.
 const REDIRECTED: Duration = Duration::from_mins(20);
@@ -25,8 +28,40 @@ pub(super) async fn get(
     name: &RepoName,
     digest: &Digest,
 ) -> Result<Response, Refusal> {
-    let (_, row) = blobs::find(a.cx, a.caller, name, digest).await?;
+    let row = match blobs::find(a.cx, a.caller, name, digest).await {
+        Ok((_, row)) => row,
+        Err(unknown @ Error::BlobUnknown { .. }) => {
+            let found = pull_through::layer(a.cx, &a.caller.registry, name, digest).await?;
+            return coming(a, name, digest, found.ok_or(unknown)?).await;
+        }
+        Err(e) => return Err(e.into()),
+    };
     get_row(a, &row).await
+}
+
+/// Sends a blob while it comes from an upstream. Whoever asks for a part of it waits for the whole.
+async fn coming(
+    a: &Asked<'_>,
+    name: &RepoName,
+    digest: &Digest,
+    layer: Layer,
+) -> Result<Response, Refusal> {
+    let content = Content {
+        digest,
+        media_type: media::OCTET_STREAM,
+        size: layer.size(),
+    };
+    match content.negotiate(a, true) {
+        Served::Now(response) => Ok(harmless(response)),
+        Served::Body(head, _) if head.status() == StatusCode::OK => {
+            Ok(harmless(head.map(|()| Body::from_stream(layer.stream()))))
+        }
+        Served::Body(..) => {
+            layer.wait().await?;
+            let (_, row) = blobs::find(a.cx, a.caller, name, digest).await?;
+            get_row(a, &row).await
+        }
+    }
 }
 
 /// Serves a blob that was found, or says where in the bucket it is.
@@ -38,7 +73,7 @@ pub(super) async fn get_row(a: &Asked<'_>, row: &BlobRow) -> Result<Response, Re
     let store = &a.cx.store;
     if a.cx.redirect {
         let url = store.presign_blob(row, REDIRECTED).await;
-        if let Some(url) = url.map_err(crate::Error::from)? {
+        if let Some(url) = url.map_err(Error::from)? {
             return Ok(BlobElsewhere {
                 digest: row.digest.clone(),
                 url,
@@ -47,7 +82,7 @@ pub(super) async fn get_row(a: &Asked<'_>, row: &BlobRow) -> Result<Response, Re
         }
     }
     let reader = store.read_blob(row, segments).await;
-    let reader = reader.map_err(crate::Error::from)?;
+    let reader = reader.map_err(Error::from)?;
     Ok(harmless(head.map(|()| Body::from_stream(reader))))
 }
 
@@ -56,7 +91,13 @@ pub(super) async fn head(
     name: &RepoName,
     digest: &Digest,
 ) -> Result<Response, Refusal> {
-    let (repository, row) = blobs::find(a.cx, a.caller, name, digest).await?;
+    let mut found = blobs::find(a.cx, a.caller, name, digest).await;
+    if matches!(found, Err(Error::BlobUnknown { .. })) {
+        // What HEAD says is there, GET has, and a push need not send.
+        pull_through::fetch_layer(a.cx, &a.caller.registry, name, digest).await?;
+        found = blobs::find(a.cx, a.caller, name, digest).await;
+    }
+    let (repository, row) = found?;
     let response = head_row(a, &row).await?;
     blobs::keep(a.cx, &repository, &row).await?;
     Ok(response)
@@ -65,7 +106,7 @@ pub(super) async fn head(
 /// Says of a blob that was found how long it is, if it can be read.
 pub(super) async fn head_row(a: &Asked<'_>, row: &BlobRow) -> Result<Response, Refusal> {
     let probed = a.cx.store.probe_blob(row).await;
-    probed.map_err(crate::Error::from)?;
+    probed.map_err(Error::from)?;
     Ok(match Content::of(row).negotiate(a, false) {
         Served::Now(response) => harmless(response),
         Served::Body(head, _) => harmless(head.map(|()| Body::empty())),

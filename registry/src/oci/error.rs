@@ -9,7 +9,7 @@ use wharf_storage::Error as StoreError;
 use wharf_types::ManifestError;
 
 use super::reply::upload_range;
-use crate::Error;
+use crate::{Error, pull_through::UpstreamError};
 
 /// The codes of the distribution specification, some with the status of a special case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,7 @@ pub enum Code {
     TooManyTags,
     Unavailable,
     Unsupported,
+    UpstreamFailed,
     UriTooLong,
 }
 
@@ -135,6 +136,11 @@ impl Code {
                 S::BAD_REQUEST,
                 "the operation is unsupported",
             ),
+            Self::UpstreamFailed => (
+                "UNKNOWN",
+                S::BAD_GATEWAY,
+                "the upstream registry could not be reached, or its answer could not be trusted",
+            ),
             Self::UriTooLong => ("UNSUPPORTED", S::URI_TOO_LONG, "too many parameters"),
         }
     }
@@ -199,7 +205,16 @@ impl From<Error> for Refusal {
             | Error::TemplateNotFound { .. }
             | Error::TooMany { .. }
             | Error::Backfill(_)
-            | Error::NoSigningConfiguration => Code::Unsupported,
+            | Error::NoSigningConfiguration
+            | Error::RuleExists { .. }
+            | Error::RuleNotFound { .. }
+            | Error::CredentialsNeeded { .. } => Code::Unsupported,
+            Error::Upstream(UpstreamError::AccessDenied) | Error::Secret { .. } => Code::Denied,
+            Error::Upstream(UpstreamError::NotFound) => Code::ManifestUnknown,
+            Error::Upstream(UpstreamError::TooManyRequests) => Code::TooManyRequests,
+            // Why is in the log: addresses and names of networks are not for clients.
+            Error::Upstream(UpstreamError::Unavailable(_) | UpstreamError::Refused(_))
+            | Error::UnsupportedUpstream { .. } => return Self::from(Code::UpstreamFailed),
             Error::ManifestUnknown => Code::ManifestUnknown,
             Error::Manifest(ManifestError::TooLarge) => Code::ManifestTooLarge,
             Error::Manifest(ManifestError::Schema1) => Code::Unsupported,

@@ -7,7 +7,7 @@ use wharf_storage::{ImageStatus, ReferrerFilter, ReferrerRow};
 use wharf_types::{Digest, PageSize, RepoName, media};
 
 use super::{Asked, Code, Refusal, reply::Page};
-use crate::{Error, repositories};
+use crate::{Error, pull_through, repositories};
 
 /// How much of an index of referrers is filled.
 const MAX_INDEX: usize = 2 * 1024 * 1024;
@@ -88,6 +88,14 @@ pub(super) async fn referrers(
 ) -> Result<Page, Refusal> {
     let (size, last) = a.query.page()?;
     let filter = a.query.get("artifactType");
+    if let Err(e) = pull_through::fetch_referrers(a.cx, &a.caller.registry, name, subject).await {
+        // What is here is listed all the same.
+        let error: &dyn std::error::Error = &e;
+        tracing::warn!(
+            error,
+            "referrers could not be fetched from an upstream registry"
+        );
+    }
     let (registry, repo, digest) = (a.caller.registry.clone(), name.clone(), subject.clone());
     let last = last.to_owned();
     // What is archived cannot be pulled.

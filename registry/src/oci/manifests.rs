@@ -16,7 +16,7 @@ use crate::{
     Error,
     blobs::small_body,
     images::{self, Origin, Push},
-    pull_times, repositories,
+    pull_through, pull_times, repositories,
 };
 
 /// The most tags that one PUT sets. The specification asks for at least ten; each is a header of the
@@ -29,6 +29,7 @@ pub(super) async fn get(
     at: &ManifestRef,
     body: bool,
 ) -> Result<Response, Refusal> {
+    pull_through::fetch_image(a.cx, &a.caller.registry, name, at).await?;
     let (repository, row) = images::find(a.cx, a.caller, name, at).await?;
     if body {
         pull_times::pulled(a.cx, a.caller, &repository, &row);

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use wharf_registry::pull_through::Origin;
 use wharf_types::{AccountId, Region};
 
 use self::settings::Settings;
@@ -78,6 +79,12 @@ pub struct Config {
     pub allow_reset: bool,
     /// What running requests get to finish in after a signal to stop.
     pub drain: Duration,
+    /// Where pull-through cache rules may lead besides the registries that ECR has.
+    pub upstream_allow: Vec<Origin>,
+    /// How long fetching a layer from an upstream may take.
+    pub upstream_timeout: Duration,
+    /// The file of secrets with upstreams' credentials.
+    pub secrets: Option<PathBuf>,
     /// What is logged, and how.
     pub log: Log,
     /// Regions that are on other servers.

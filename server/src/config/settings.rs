@@ -3,6 +3,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use clap::{Args, ValueEnum, builder::BoolishValueParser};
 use serde::{Deserialize, Deserializer, de};
+use wharf_registry::pull_through::Origin;
 use wharf_types::{AccountId, Region};
 
 use super::{duration::Span, replication::ReplicationSettings};
@@ -135,6 +136,20 @@ pub(super) struct Settings {
     #[arg(long, value_name = "FORMAT", hide_possible_values = true, help_heading = LOGS)]
     pub log_format: Option<LogFormat>,
 
+    /// Let pull-through cache rules name this registry too, wherever it is; repeats
+    #[arg(long, value_name = "URL", value_delimiter = ',', help_heading = UPSTREAMS)]
+    #[serde(deserialize_with = "list")]
+    pub upstream_allow: Option<Vec<Origin>>,
+
+    /// Give an upstream this long for a layer [default: 1h]
+    #[arg(long, value_name = "DURATION", help_heading = UPSTREAMS)]
+    #[serde(deserialize_with = "text")]
+    pub upstream_timeout: Option<Span>,
+
+    /// Take the secrets with upstreams' credentials from this file
+    #[arg(long, value_name = "FILE", help_heading = UPSTREAMS)]
+    pub secrets: Option<PathBuf>,
+
     #[arg(skip)]
     pub s3: S3Settings,
 
@@ -147,6 +162,7 @@ const STORAGE: &str = "Storage";
 const REGISTRY: &str = "Registry";
 const ACCESS: &str = "Access";
 const LOGS: &str = "Logs";
+const UPSTREAMS: &str = "Pull-through cache";
 
 /// How to reach S3: the table `[s3]`, or `WHARF_S3_` variables. Not flags: all can read those.
 #[derive(Deserialize, Clone, Default)]
@@ -179,7 +195,8 @@ impl Settings {
             data_dir config listen public_host allow_insecure_listen drain store redirect durability
             verify_reads scrub_interval gc_interval gc_grace lifecycle_interval account region
             uri_style
-            create_on_push references allow_reset auth credentials log log_format s3 replication)
+            create_on_push references allow_reset auth credentials log log_format
+            upstream_allow upstream_timeout secrets s3 replication)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The type of a document is its kind, so a new kind needs no table and no migration.
 use rusqlite::{OptionalExtension as _, Row};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use wharf_types::{Digest, Registry, Timestamp};
 
 use super::{Read, Write, columns};
@@ -18,6 +18,14 @@ pub trait Document: Serialize + DeserializeOwned {
     fn is_open(&self) -> bool {
         false
     }
+}
+
+/// Marks a repository whose manifests may name what is not there yet.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Sparse {}
+
+impl Document for Sparse {
+    const KIND: &'static str = "sparse";
 }
 
 /// What a document is about. Documents go with their owner.
@@ -251,8 +259,6 @@ impl Write<'_> {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
     use crate::Meta;
 

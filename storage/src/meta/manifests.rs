@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use rusqlite::{OptionalExtension as _, Row};
 use wharf_types::{Digest, Manifest, ManifestRef, Role, Timestamp};
 
-use super::{Read, Write, columns};
+use super::{Document as _, Read, Sparse, Write, columns};
 use crate::Error;
 
 /// A stored manifest as `/v2/` serves it.
@@ -304,17 +304,20 @@ impl Read<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Configs and layers that a manifest names and its repository does not have: repository name,
-    /// manifest, missing digest.
+    /// Configs and layers that a manifest names and its repository does not have, though it should:
+    /// repository name, manifest, missing digest.
     pub fn dangling(&self, limit: usize) -> Result<Vec<(String, String, String)>, Error> {
         let mut stmt = self.0.prepare_cached(
             "SELECT p.name, r.manifest, r.digest FROM reference r JOIN repository p ON p.id = r.repository
              WHERE NOT EXISTS (SELECT 1 FROM repository_blob l JOIN blob b ON b.digest = l.digest AND b.state = 'live'
                                WHERE l.repository = r.repository AND l.digest = r.digest)
              AND NOT EXISTS (SELECT 1 FROM manifest m WHERE m.repository = r.repository AND m.digest = r.digest)
+             AND NOT EXISTS (SELECT 1 FROM document d WHERE d.owner = 'repository/' || r.repository AND d.kind = ?2)
              AND r.role <> 'optional' LIMIT ?1",
         )?;
-        let rows = stmt.query_map([limit], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let rows = stmt.query_map((limit, Sparse::KIND), |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 }

@@ -34,7 +34,7 @@ mod uploads;
 mod writer;
 
 pub use blobs::{BlobRow, BlobState};
-pub use documents::{Document, Owner, Stored};
+pub use documents::{Document, Owner, Sparse, Stored};
 pub use manifests::{ImageRow, ImageStatus, ManifestRow, NewManifest, ReferrerRow};
 pub use referrers::ReferrerFilter;
 pub use repositories::{Mutability, Repository};

@@ -2,7 +2,7 @@
 use super::*;
 
 /// Every setting, with four values of which the first is the default, and what it shows as.
-const SETTINGS: [(&str, [&str; 4]); 21] = [
+const SETTINGS: &[(&str, [&str; 4])] = &[
     (
         "listen",
         ["127.0.0.1:4566", "127.0.0.1:1", "127.0.0.1:2", "[::1]:3"],
@@ -42,6 +42,17 @@ const SETTINGS: [(&str, [&str; 4]); 21] = [
     ("references", ["strict", "sparse", "strict", "sparse"]),
     ("allow-reset", ["false", "true", "false", "true"]),
     ("credentials", ["", "/one", "/two", "/three"]),
+    (
+        "upstream-allow",
+        [
+            "",
+            "http://127.0.0.1:1",
+            "https://two.example",
+            "http://[::1]:3",
+        ],
+    ),
+    ("upstream-timeout", ["1h", "1s", "2s", "3s"]),
+    ("secrets", ["", "/one", "/two", "/three"]),
     ("log", ["info", "warn", "debug", "wharf=trace"]),
     ("log-format", ["text", "json", "text", "json"]),
 ];
@@ -69,7 +80,7 @@ fn toml(key: &str, value: &str) -> String {
 
 #[test]
 fn flags_win_over_the_environment_over_the_file_over_defaults() {
-    for (key, [default, in_file, in_env, flag]) in SETTINGS {
+    for (key, [default, in_file, in_env, flag]) in SETTINGS.iter().copied() {
         let name = format!("WHARF_{}", key.replace('-', "_").to_uppercase());
         let by_flag = |value: &str| prepared(key).config(&format!("--{key}={value}"));
         // Directories differ between the starts, and credentials have no default.

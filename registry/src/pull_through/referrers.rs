@@ -1,0 +1,91 @@
+//! Signatures and the like that upstreams have of an image.
+use wharf_storage::Owner;
+use wharf_types::{Digest, Manifest, ManifestRef, Registry, RepoName, media};
+use wharf_upstream::Error as UpstreamError;
+
+use super::{Rule, fetch_image, manifests::Asked, rules};
+use crate::{Cx, Error};
+
+/// How many referrers of an image are fetched.
+const MAX_REFERRERS: usize = 50;
+
+/// Sees to it that an image's referrers are here as its upstream lists them, if a rule is for its
+/// repository and the image is here. What is here can be listed whether or not this fails.
+pub async fn fetch_referrers(
+    cx: &Cx,
+    registry: &Registry,
+    name: &RepoName,
+    subject: &Digest,
+) -> Result<(), Error> {
+    let Some((repository, rule)) = need(cx, registry, name, subject).await? else {
+        return Ok(());
+    };
+    let listed = list(cx, registry, name, subject, &rule).await;
+    let now = cx.store.now();
+    let asked = match &listed {
+        Ok(_) => Asked::until_fresh(subject.clone(), now),
+        Err(_) => Asked::until_retry(subject.clone(), now),
+    };
+    for digest in listed.as_ref().map_or(&[][..], Vec::as_slice) {
+        fetch_image(cx, registry, name, &ManifestRef::Digest(digest.clone())).await?;
+    }
+    let noted = cx.store.meta().write_relaxed(move |tx| {
+        // The repository may have been deleted meanwhile.
+        if tx.repository_by_id(repository)?.is_some() {
+            tx.put_document(
+                &Owner::Repository(repository),
+                asked.digest.as_str(),
+                &asked,
+                now,
+            )?;
+        }
+        Ok::<_, Error>(())
+    });
+    noted.await?;
+    listed.map(drop)
+}
+
+async fn need(
+    cx: &Cx,
+    registry: &Registry,
+    name: &RepoName,
+    subject: &Digest,
+) -> Result<Option<(i64, Rule)>, Error> {
+    let now = cx.store.now();
+    let (registry, name, subject) = (registry.clone(), name.clone(), subject.clone());
+    let read = cx.store.meta().read(move |tx| {
+        let Some(rule) = rules::matching(tx, &registry, &name)? else {
+            return Ok(None);
+        };
+        let Some(repository) = tx.repository(&registry, &name)? else {
+            return Ok(None);
+        };
+        let id = repository.id;
+        let is_here = tx.manifest_size(id, &subject)?.is_some();
+        let asked = tx.document::<Asked>(&Owner::Repository(id), subject.as_str())?;
+        let is_due = asked.is_none_or(|asked| asked.body.due_ms <= now.as_ms());
+        Ok::<_, Error>((is_here && is_due).then_some((id, rule)))
+    });
+    read.await
+}
+
+async fn list(
+    cx: &Cx,
+    registry: &Registry,
+    name: &RepoName,
+    subject: &Digest,
+    rule: &Rule,
+) -> Result<Vec<Digest>, Error> {
+    let client = cx.upstreams.client(registry, rule).await?;
+    let upstream_name = rule.upstream_name(name).ok_or(UpstreamError::NotFound)?;
+    let index = match client.referrers(&upstream_name, subject).await {
+        Ok(index) => index.bytes,
+        // It has none, or does not know what that is.
+        Err(UpstreamError::NotFound) => return Ok(Vec::new()),
+        Err(e) => return Err(e.into()),
+    };
+    let index = Manifest::parse(Some(media::OCI_INDEX), index)
+        .map_err(|e| UpstreamError::Refused(e.to_string()))?;
+    let digests = index.references.into_iter().map(|r| r.digest);
+    Ok(digests.take(MAX_REFERRERS).collect())
+}
