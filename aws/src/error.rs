@@ -91,6 +91,11 @@ impl From<DomainError> for Exception {
             DomainError::TooManyTags { .. } | DomainError::TooManyUploads => {
                 "LimitExceededException"
             }
+            DomainError::ScanNotFound { .. } => "ScanNotFoundException",
+            DomainError::ScanUnsupported { .. } => "UnsupportedImageTypeException",
+            DomainError::ScanArchived { .. } => "ImageArchivedException",
+            DomainError::ScanQuota => "LimitExceededException",
+            DomainError::ScanDisabled => "ValidationException",
             DomainError::UploadUnknown => "UploadNotFoundException",
             DomainError::RangeInvalid { .. } => "InvalidLayerPartException",
             DomainError::Manifest(_)

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use wharf_storage::{ManifestRow, NewManifest, Read, Repository, Write};
 use wharf_types::{Digest, Manifest, ManifestRef, RepoName, Role, Tag};
 
-use crate::{Caller, Cx, Error, References, repositories};
+use crate::{Caller, Cx, Error, References, repositories, scanning};
 
 /// The most tags that an image may have.
 pub const MAX_TAGS: usize = 1000;
@@ -38,7 +38,8 @@ pub enum Pushed {
 /// meet here.
 pub async fn put(cx: &Cx, caller: &Caller, name: &RepoName, push: Push) -> Result<Pushed, Error> {
     let (registry, name, now) = (caller.registry.clone(), name.clone(), cx.store.now());
-    cx.store
+    let pushed = cx
+        .store
         .meta()
         .write(move |tx| {
             let repository = repositories::find(tx, &registry, &name)?;
@@ -53,13 +54,18 @@ pub async fn put(cx: &Cx, caller: &Caller, name: &RepoName, push: Push) -> Resul
             for tag in &push.tags {
                 changed |= move_tag(tx, &repository, tag, &push.digest)?;
             }
-            Ok(if changed {
+            if changed {
+                scanning::pushed(tx, &repository, &push.digest, now)?;
+            }
+            Ok::<_, Error>(if changed {
                 Pushed::Changed
             } else {
                 Pushed::Same
             })
         })
-        .await
+        .await?;
+    cx.work.send_replace(());
+    Ok(pushed)
 }
 
 /// Makes a tag name an image; whether it named another or none before.

@@ -10,6 +10,7 @@ pub mod lifecycle;
 pub mod oci;
 pub mod policies;
 pub mod repositories;
+pub mod scanning;
 
 use std::sync::Arc;
 

@@ -176,7 +176,7 @@ pub fn is_immutable(repository: &Repository, tag: &str) -> bool {
 
 /// Matches a filter in which `*` stands for any characters. Takes time in proportion to the product
 /// of both lengths at the most.
-fn wildcard(filter: &str, text: &str) -> bool {
+pub(crate) fn wildcard(filter: &str, text: &str) -> bool {
     let (filter, text) = (filter.as_bytes(), text.as_bytes());
     let (mut f, mut t) = (0, 0);
     let mut star = None;

@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use tokio::{task::JoinHandle, time::MissedTickBehavior};
-use wharf_registry::Cx;
+use wharf_registry::{Cx, scanning};
 use wharf_storage::{Leases, Store};
 
 use crate::{config::Config, telemetry::Metrics};
@@ -18,6 +18,7 @@ pub(crate) fn start(cx: &Cx, config: &Config, metrics: Metrics) -> Vec<JoinHandl
     vec![
         tokio::spawn(collect(cx.store.clone(), config.gc_interval)),
         tokio::spawn(scrub(cx.store.clone(), config.scrub_interval)),
+        tokio::spawn(scanning::run(cx.clone(), config.vulnerability_db.clone())),
         tokio::spawn(async move { metrics.upkeep().await }),
     ]
 }

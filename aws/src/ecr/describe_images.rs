@@ -4,6 +4,7 @@ use wharf_registry::{Error, repositories};
 use wharf_storage::{ImageRow, Read, Repository};
 
 use super::model::{ImageFilter, ImageId, Unresolved, Wanted, image_ids};
+use super::scanning::Scanned;
 use crate::{Cx, Exception, check, operation::Operation, page::Pages};
 
 #[derive(Debug, Deserialize)]
@@ -44,6 +45,8 @@ struct ImageDetail {
     #[serde(skip_serializing_if = "Option::is_none")]
     subject_manifest_digest: Option<String>,
     image_status: &'static str,
+    #[serde(flatten)]
+    scanned: Scanned,
 }
 
 /// Why a named image is not described.
@@ -187,6 +190,7 @@ fn detail(
     row: ImageRow,
 ) -> Result<ImageDetail, wharf_storage::Error> {
     let tags = tx.tags_of(repository.id, &row.digest)?;
+    let scanned = Scanned::find(tx, repository.id, &row.digest)?;
     Ok(ImageDetail {
         registry_id: repository.registry.account.to_string(),
         repository_name: repository.name.to_string(),
@@ -204,5 +208,6 @@ fn detail(
         last_recorded_pull_time: row.pulled.map(wharf_types::Timestamp::as_secs_f64),
         subject_manifest_digest: row.subject.map(String::from),
         image_status: "ACTIVE",
+        scanned,
     })
 }

@@ -205,6 +205,11 @@ impl From<Error> for Refusal {
                 let range = upload_range(*size);
                 return Self::new(Code::RangeInvalid, e).with(header::RANGE, range);
             }
+            Error::ScanNotFound { .. }
+            | Error::ScanUnsupported { .. }
+            | Error::ScanArchived { .. }
+            | Error::ScanQuota
+            | Error::ScanDisabled => Code::Unsupported,
             Error::SizeInvalid => Code::SizeInvalid,
             Error::TooLarge { .. } => Code::TooLarge,
             Error::BodyBroken => Code::BlobUploadInvalid,

@@ -2,7 +2,7 @@
 use super::*;
 
 /// Every setting, with four values of which the first is the default, and what it shows as.
-const SETTINGS: [(&str, [&str; 4]); 19] = [
+const SETTINGS: [(&str, [&str; 4]); 20] = [
     (
         "listen",
         ["127.0.0.1:4566", "127.0.0.1:1", "127.0.0.1:2", "[::1]:3"],
@@ -38,6 +38,7 @@ const SETTINGS: [(&str, [&str; 4]); 19] = [
     ("uri-style", ["localhost", "aws", "localhost", "aws"]),
     ("create-on-push", ["false", "true", "false", "true"]),
     ("references", ["strict", "sparse", "strict", "sparse"]),
+    ("vulnerability-db", ["", "/one", "/two", "/three"]),
     ("allow-reset", ["false", "true", "false", "true"]),
     ("credentials", ["", "/one", "/two", "/three"]),
     ("log", ["info", "warn", "debug", "wharf=trace"]),
