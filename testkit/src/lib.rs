@@ -12,6 +12,7 @@
 
 mod aws;
 mod image;
+pub mod layer;
 mod process;
 mod raw;
 mod registry;

@@ -15,4 +15,5 @@ mod protocol;
 mod putting;
 mod racing;
 mod repositories;
+mod scanning;
 mod tagging;
