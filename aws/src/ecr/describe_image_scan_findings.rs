@@ -104,7 +104,7 @@ fn shown(
     let (basic, enhanced) = match scan.scan_type {
         ScanType::Basic => (Some(findings.map(Basic::of).collect()), None),
         ScanType::Enhanced => {
-            let enhanced = findings.map(|finding| Enhanced::of(finding, about));
+            let enhanced = findings.map(|finding| Enhanced::of(&finding, about));
             (None, Some(enhanced.collect()))
         }
     };

@@ -112,7 +112,7 @@ impl About {
 pub(super) struct Enhanced(Value);
 
 impl Enhanced {
-    pub(super) fn of(finding: Finding, about: &About) -> Self {
+    pub(super) fn of(finding: &Finding, about: &About) -> Self {
         let title = format!("{} - {}", finding.name, finding.package);
         let fixed = finding.vulnerable.iter().filter(|v| v.fixed.is_some());
         let fix_available = match fixed.count() {
@@ -135,7 +135,7 @@ impl Enhanced {
             "referenceUrls": finding.references,
             "relatedVulnerabilities": finding.related,
             "source": "OSV",
-            "sourceUrl": source_url(&finding),
+            "sourceUrl": source_url(finding),
             "vendorSeverity": finding.severity,
             "vulnerabilityId": finding.name,
             "vulnerablePackages": packages,
@@ -149,7 +149,7 @@ impl Enhanced {
         let mut shown = json!({
             "awsAccountId": about.registry.account.to_string(),
             "description": finding.description,
-            "findingArn": arn(&finding, about),
+            "findingArn": arn(finding, about),
             "firstObservedAt": seconds(finding.first_ms),
             "lastObservedAt": seconds(finding.last_ms),
             "updatedAt": seconds(finding.last_ms),

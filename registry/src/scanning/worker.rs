@@ -261,7 +261,7 @@ async fn begin(cx: &Cx, stored: Stored<Scan>) -> Result<Option<Job>, Error> {
         };
         if let Err((status, description)) = layers {
             (scan.open, scan.status) = (false, status);
-            scan.description = description.to_owned();
+            description.clone_into(&mut scan.description);
         }
         tx.put_document(&scan::owner(repository, &digest), "", &scan, now)?;
         Ok::<_, Error>(layers.ok().map(|layers| Job {

@@ -20,7 +20,7 @@ use crate::Error;
 const MAX_DEPTH: usize = 4;
 
 /// How many files are read.
-const MAX_FILES: usize = 1_000_000;
+const MAX_FILES: usize = 2_000_000;
 
 /// The largest file that is read at once, and the longest line.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
@@ -90,8 +90,12 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<Found>) -> io::Result<()> {
         }
         let known = ["json", "jsonl", "zip"];
         let extension = path.extension().and_then(|e| e.to_str());
-        if !extension.is_some_and(|e| known.contains(&e)) || found.len() >= MAX_FILES {
+        if !extension.is_some_and(|e| known.contains(&e)) {
             continue;
+        }
+        if found.len() >= MAX_FILES {
+            let text = format!("there are more than {MAX_FILES} files");
+            return Err(io::Error::other(text));
         }
         let metadata = match fs::metadata(&path) {
             Ok(metadata) => metadata,
@@ -163,7 +167,10 @@ impl Database {
 
     fn read_archive(&mut self, path: &Path, file: File) -> Result<(), String> {
         let mut archive = zip::ZipArchive::new(file).map_err(|e| e.to_string())?;
-        for i in 0..archive.len().min(MAX_FILES) {
+        if archive.len() > MAX_FILES {
+            return Err(format!("it has more than {MAX_FILES} files"));
+        }
+        for i in 0..archive.len() {
             let entry = archive.by_index(i).map_err(|e| e.to_string())?;
             let name = entry.name().map_err(|e| e.to_string())?.into_owned();
             if name.rsplit('.').next() != Some("json") {
