@@ -145,6 +145,11 @@ impl From<DomainError> for Exception {
                     "The image could not be pulled using the pull through cache rule",
                 );
             }
+            DomainError::ScanNotFound { .. } => "ScanNotFoundException",
+            DomainError::ScanUnsupported { .. } => "UnsupportedImageTypeException",
+            DomainError::ScanArchived { .. } => "ImageArchivedException",
+            DomainError::ScanQuota => "LimitExceededException",
+            DomainError::ScanDisabled => "ValidationException",
             DomainError::UploadUnknown => "UploadNotFoundException",
             DomainError::RangeInvalid { .. } => "InvalidLayerPartException",
             DomainError::LifecyclePolicyNotFound { .. } => "LifecyclePolicyNotFoundException",

@@ -59,6 +59,20 @@ pub enum Error {
     BlobUnknown { digest: Digest },
     #[error("blob {digest} is named by a manifest of the repository: delete that first")]
     BlobReferenced { digest: Digest },
+    #[error("Image scan does not exist for the image with '{image}' in the repository with name '{name}' in the registry with id '{}'", .registry.account)]
+    ScanNotFound {
+        registry: Registry,
+        name: RepoName,
+        image: String,
+    },
+    #[error("The image with digest '{digest}' is of a type that cannot be scanned")]
+    ScanUnsupported { digest: Digest },
+    #[error("The image with digest '{digest}' is archived and cannot be scanned")]
+    ScanArchived { digest: Digest },
+    #[error("The scan quota per image has been exceeded. Wait and try again.")]
+    ScanQuota,
+    #[error("This feature is disabled")]
+    ScanDisabled,
     #[error("there is no such upload, or it has ended")]
     UploadUnknown,
     #[error("{reason}")]

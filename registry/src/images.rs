@@ -5,7 +5,7 @@ use bytes::Bytes;
 use wharf_storage::{ImageStatus, ManifestRow, NewManifest, Read, Repository, Write};
 use wharf_types::{Digest, Manifest, ManifestRef, RepoName, Role, Tag, Timestamp};
 
-use crate::{Caller, Cx, Error, References, replication, repositories, signing};
+use crate::{Caller, Cx, Error, References, replication, repositories, scanning, signing};
 
 /// The most tags that an image may have.
 pub const MAX_TAGS: usize = 1000;
@@ -83,6 +83,9 @@ pub(crate) fn store(
     }
     if push.origin == Origin::Client {
         replication::pushed(tx, repository, &push.digest, &push.tags, now)?;
+    }
+    if push.origin != Origin::Upstream {
+        scanning::pushed(tx, repository, &push.digest, now)?;
     }
     signing::pushed(tx, repository, &push.digest, now)?;
     Ok(Pushed::Changed)

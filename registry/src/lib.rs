@@ -16,6 +16,7 @@ pub mod pull_through;
 pub mod pull_times;
 pub mod replication;
 pub mod repositories;
+pub mod scanning;
 pub mod signing;
 pub mod templates;
 pub mod wildcard;

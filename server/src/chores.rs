@@ -4,8 +4,9 @@ use std::time::Duration;
 use tokio::{task::JoinHandle, time::MissedTickBehavior};
 use wharf_auth::Secret;
 use wharf_registry::{
-    Cx,
+    Cx, lifecycle,
     replication::{self, CrossAccount},
+    scanning,
 };
 use wharf_storage::{Leases, Store};
 
@@ -24,11 +25,9 @@ const SCRUB_TICK: Duration = Duration::from_mins(1);
 pub(crate) fn start(cx: &Cx, config: &Config, metrics: Metrics) -> Vec<JoinHandle<()>> {
     vec![
         tokio::spawn(collect(cx.store.clone(), config.gc_interval)),
-        tokio::spawn(wharf_registry::lifecycle::run(
-            cx.clone(),
-            config.lifecycle_interval,
-        )),
+        tokio::spawn(lifecycle::run(cx.clone(), config.lifecycle_interval)),
         tokio::spawn(scrub(cx.store.clone(), config.scrub_interval)),
+        tokio::spawn(scanning::run(cx.clone(), config.vulnerability_db.clone())),
         tokio::spawn(async move { metrics.upkeep().await }),
         tokio::spawn(replication::run(cx.clone(), replicating(config))),
     ]

@@ -13,6 +13,7 @@
 mod aws;
 mod eventually;
 mod image;
+pub mod layer;
 mod process;
 mod raw;
 mod registry;

@@ -4,6 +4,7 @@ use wharf_registry::{Error, repositories};
 use wharf_storage::{ImageRow, Read, Repository};
 
 use super::model::{ImageFilter, ImageId, Unresolved, Wanted, image_ids};
+use super::scanning::Scanned;
 use crate::{Cx, Exception, check, operation::Operation, page::Pages};
 
 #[derive(Debug, Deserialize)]
@@ -48,6 +49,8 @@ struct ImageDetail {
     last_archived_at: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_activated_at: Option<f64>,
+    #[serde(flatten)]
+    scanned: Scanned,
 }
 
 /// Why a named image is not described.
@@ -194,6 +197,7 @@ fn detail(
     row: ImageRow,
 ) -> Result<ImageDetail, wharf_storage::Error> {
     let tags = tx.tags_of(repository.id, &row.digest)?;
+    let scanned = Scanned::find(tx, repository.id, &row.digest)?;
     Ok(ImageDetail {
         registry_id: repository.registry.account.to_string(),
         repository_name: repository.name.to_string(),
@@ -208,6 +212,7 @@ fn detail(
         image_status: row.status.as_str(),
         last_archived_at: row.archived.map(wharf_types::Timestamp::as_secs_f64),
         last_activated_at: row.activated.map(wharf_types::Timestamp::as_secs_f64),
+        scanned,
     })
 }
 

@@ -4,6 +4,7 @@ use crate::operation::{Entry, Protocol, Service};
 mod batch_check_layer_availability;
 mod batch_delete_image;
 mod batch_get_image;
+mod batch_get_repository_scanning_configuration;
 mod complete_layer_upload;
 mod create_pull_through_cache_rule;
 mod create_repository;
@@ -17,6 +18,7 @@ mod delete_repository_policy;
 mod delete_signing_configuration;
 mod deregister_pull_time_update_exclusion;
 mod describe_image_replication_status;
+mod describe_image_scan_findings;
 mod describe_image_signing_status;
 mod describe_images;
 mod describe_pull_through_cache_rules;
@@ -24,12 +26,14 @@ mod describe_registry;
 mod describe_replication_backfill_results;
 mod describe_repositories;
 mod describe_repository_creation_templates;
+mod finding;
 mod get_account_setting;
 mod get_authorization_token;
 mod get_download_url_for_layer;
 mod get_lifecycle_policy;
 mod get_lifecycle_policy_preview;
 mod get_registry_policy;
+mod get_registry_scanning_configuration;
 mod get_repository_policy;
 mod get_signing_configuration;
 mod initiate_layer_upload;
@@ -44,16 +48,20 @@ mod one_image;
 mod policy_text;
 mod put_account_setting;
 mod put_image;
+mod put_image_scanning_configuration;
 mod put_image_tag_mutability;
 mod put_lifecycle_policy;
 mod put_registry_policy;
+mod put_registry_scanning_configuration;
 mod put_replication_configuration;
 mod put_signing_configuration;
 mod register_pull_time_update_exclusion;
 mod replication_model;
 mod rule_model;
+mod scanning;
 mod set_repository_policy;
 mod signing_model;
+mod start_image_scan;
 mod start_lifecycle_policy_preview;
 mod start_replication_backfill;
 mod stop_replication_backfill;
@@ -70,6 +78,7 @@ mod validate_pull_through_cache_rule;
 use batch_check_layer_availability::BatchCheckLayerAvailability;
 use batch_delete_image::BatchDeleteImage;
 use batch_get_image::BatchGetImage;
+use batch_get_repository_scanning_configuration::BatchGetRepositoryScanningConfiguration;
 use complete_layer_upload::CompleteLayerUpload;
 use create_pull_through_cache_rule::CreatePullThroughCacheRule;
 use create_repository::CreateRepository;
@@ -83,6 +92,7 @@ use delete_repository_policy::DeleteRepositoryPolicy;
 use delete_signing_configuration::DeleteSigningConfiguration;
 use deregister_pull_time_update_exclusion::DeregisterPullTimeUpdateExclusion;
 use describe_image_replication_status::DescribeImageReplicationStatus;
+use describe_image_scan_findings::DescribeImageScanFindings;
 use describe_image_signing_status::DescribeImageSigningStatus;
 use describe_images::DescribeImages;
 use describe_pull_through_cache_rules::DescribePullThroughCacheRules;
@@ -96,6 +106,7 @@ use get_download_url_for_layer::GetDownloadUrlForLayer;
 use get_lifecycle_policy::GetLifecyclePolicy;
 use get_lifecycle_policy_preview::GetLifecyclePolicyPreview;
 use get_registry_policy::GetRegistryPolicy;
+use get_registry_scanning_configuration::GetRegistryScanningConfiguration;
 use get_repository_policy::GetRepositoryPolicy;
 use get_signing_configuration::GetSigningConfiguration;
 use initiate_layer_upload::InitiateLayerUpload;
@@ -106,13 +117,16 @@ use list_replication_backfills::ListReplicationBackfills;
 use list_tags_for_resource::ListTagsForResource;
 use put_account_setting::PutAccountSetting;
 use put_image::PutImage;
+use put_image_scanning_configuration::PutImageScanningConfiguration;
 use put_image_tag_mutability::PutImageTagMutability;
 use put_lifecycle_policy::PutLifecyclePolicy;
 use put_registry_policy::PutRegistryPolicy;
+use put_registry_scanning_configuration::PutRegistryScanningConfiguration;
 use put_replication_configuration::PutReplicationConfiguration;
 use put_signing_configuration::PutSigningConfiguration;
 use register_pull_time_update_exclusion::RegisterPullTimeUpdateExclusion;
 use set_repository_policy::SetRepositoryPolicy;
+use start_image_scan::StartImageScan;
 use start_lifecycle_policy_preview::StartLifecyclePolicyPreview;
 use start_replication_backfill::StartReplicationBackfill;
 use stop_replication_backfill::StopReplicationBackfill;
@@ -133,6 +147,7 @@ pub(crate) const SERVICE: Service = Service {
         Entry::of::<BatchCheckLayerAvailability>(),
         Entry::of::<BatchDeleteImage>(),
         Entry::of::<BatchGetImage>(),
+        Entry::of::<BatchGetRepositoryScanningConfiguration>(),
         Entry::of::<CompleteLayerUpload>(),
         Entry::of::<CreatePullThroughCacheRule>(),
         Entry::of::<CreateRepository>(),
@@ -146,6 +161,7 @@ pub(crate) const SERVICE: Service = Service {
         Entry::of::<DeleteSigningConfiguration>(),
         Entry::of::<DeregisterPullTimeUpdateExclusion>(),
         Entry::of::<DescribeImageReplicationStatus>(),
+        Entry::of::<DescribeImageScanFindings>(),
         Entry::of::<DescribeImageSigningStatus>(),
         Entry::of::<DescribeImages>(),
         Entry::of::<DescribePullThroughCacheRules>(),
@@ -159,6 +175,7 @@ pub(crate) const SERVICE: Service = Service {
         Entry::of::<GetLifecyclePolicy>(),
         Entry::of::<GetLifecyclePolicyPreview>(),
         Entry::of::<GetRegistryPolicy>(),
+        Entry::of::<GetRegistryScanningConfiguration>(),
         Entry::of::<GetRepositoryPolicy>(),
         Entry::of::<GetSigningConfiguration>(),
         Entry::of::<InitiateLayerUpload>(),
@@ -169,13 +186,16 @@ pub(crate) const SERVICE: Service = Service {
         Entry::of::<ListTagsForResource>(),
         Entry::of::<PutAccountSetting>(),
         Entry::of::<PutImage>(),
+        Entry::of::<PutImageScanningConfiguration>(),
         Entry::of::<PutImageTagMutability>(),
         Entry::of::<PutLifecyclePolicy>(),
         Entry::of::<PutRegistryPolicy>(),
+        Entry::of::<PutRegistryScanningConfiguration>(),
         Entry::of::<PutReplicationConfiguration>(),
         Entry::of::<PutSigningConfiguration>(),
         Entry::of::<RegisterPullTimeUpdateExclusion>(),
         Entry::of::<SetRepositoryPolicy>(),
+        Entry::of::<StartImageScan>(),
         Entry::of::<StartLifecyclePolicyPreview>(),
         Entry::of::<StartReplicationBackfill>(),
         Entry::of::<StopReplicationBackfill>(),

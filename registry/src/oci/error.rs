@@ -239,6 +239,11 @@ impl From<Error> for Refusal {
                 let range = upload_range(*size);
                 return Self::new(Code::RangeInvalid, e).with(header::RANGE, range);
             }
+            Error::ScanNotFound { .. }
+            | Error::ScanUnsupported { .. }
+            | Error::ScanArchived { .. }
+            | Error::ScanQuota
+            | Error::ScanDisabled => Code::Unsupported,
             Error::SizeInvalid => Code::SizeInvalid,
             Error::Denied(_) => Code::Denied,
             Error::PolicyInvalid { .. } | Error::PolicyLocksOut => Code::Unsupported,

@@ -63,6 +63,8 @@ pub struct Config {
     pub create_on_push: bool,
     /// Whether a manifest may name what is not there.
     pub references: References,
+    /// Where the advisories are that images are scanned with.
+    pub vulnerability_db: Option<PathBuf>,
     /// Whether what is acknowledged survives a power cut.
     pub durability: Durability,
     /// Whether bytes are hashed again whenever they are read.

@@ -113,6 +113,10 @@ pub(super) struct Settings {
     #[arg(long, value_name = "HOW", hide_possible_values = true, help_heading = REGISTRY)]
     pub references: Option<References>,
 
+    /// Scan images with the advisories in this directory, which are in the OSV format
+    #[arg(long, value_name = "DIR", help_heading = REGISTRY)]
+    pub vulnerability_db: Option<PathBuf>,
+
     /// Clear all state at POST /_wharf/reset, for test suites
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
         default_missing_value = "true", hide_possible_values = true, value_parser = BoolishValueParser::new(),
@@ -195,7 +199,7 @@ impl Settings {
             data_dir config listen public_host allow_insecure_listen drain store redirect durability
             verify_reads scrub_interval gc_interval gc_grace lifecycle_interval account region
             uri_style
-            create_on_push references allow_reset auth credentials log log_format
+            create_on_push references vulnerability_db allow_reset auth credentials log log_format
             upstream_allow upstream_timeout secrets s3 replication)
     }
 }

@@ -121,8 +121,9 @@ impl Read<'_> {
         limit: usize,
     ) -> Result<Vec<Stored<D>>, Error> {
         // The name of one that has none is empty, and nothing is less than it.
+        let follows = if after.is_empty() { ">=" } else { ">" };
         let mut stmt = self.0.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM document WHERE owner = ?1 AND kind = ?2 AND (name > ?3 OR ?3 = '') ORDER BY name LIMIT ?4"
+            "SELECT {COLUMNS} FROM document WHERE owner = ?1 AND kind = ?2 AND name {follows} ?3 ORDER BY name LIMIT ?4"
         ))?;
         let rows = stmt.query_map((owner.key(), D::KIND, after, limit), stored)?;
         Ok(rows.collect::<Result<_, _>>()?)

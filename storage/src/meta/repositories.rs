@@ -161,6 +161,16 @@ impl Write<'_> {
         Ok(())
     }
 
+    /// Changes whether a repository's images are scanned when they are pushed.
+    pub fn set_scan_on_push(&self, repository: i64, scan_on_push: bool) -> Result<(), Error> {
+        let mut stmt = self
+            .0
+            .0
+            .prepare_cached("UPDATE repository SET scan_on_push = ?2 WHERE id = ?1")?;
+        stmt.execute((repository, scan_on_push))?;
+        Ok(())
+    }
+
     /// Removes a repository with all that is in it. The uploads that were under way are returned:
     /// their bytes are the caller's to remove.
     pub fn delete_repository(&self, repository: i64) -> Result<Vec<super::UploadRow>, Error> {

@@ -105,3 +105,16 @@ async fn policies() {
     run("test_policies.py", &s, &[]).await;
     s.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scanning() {
+    if tool("aws").is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_owned();
+    let s = TestServer::with(|config| config.vulnerability_db = Some(path)).await;
+    let path = folder.path().to_str().unwrap();
+    run("test_scanning.py", &s, &[("WHARF_VULNERABILITY_DB", path)]).await;
+    s.assert_tidy().await;
+}

@@ -22,5 +22,6 @@ mod replicating;
 mod replicating_afar;
 mod repositories;
 mod resolver;
+mod scanning;
 mod tagging;
 mod templates;

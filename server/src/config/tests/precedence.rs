@@ -40,6 +40,7 @@ const SETTINGS: &[(&str, [&str; 4])] = &[
     ("uri-style", ["localhost", "aws", "localhost", "aws"]),
     ("create-on-push", ["false", "true", "false", "true"]),
     ("references", ["strict", "sparse", "strict", "sparse"]),
+    ("vulnerability-db", ["", "/one", "/two", "/three"]),
     ("allow-reset", ["false", "true", "false", "true"]),
     ("credentials", ["", "/one", "/two", "/three"]),
     (

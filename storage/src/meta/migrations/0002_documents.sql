@@ -2,6 +2,8 @@
 ALTER TABLE manifest ADD COLUMN status TEXT NOT NULL DEFAULT 'ACTIVE';
 ALTER TABLE manifest ADD COLUMN archived_ms INTEGER;
 ALTER TABLE manifest ADD COLUMN activated_ms INTEGER;
+-- Pages of images are in the order of their ids, which every index ends with.
+CREATE INDEX manifest_by_repository ON manifest (repository);
 
 -- What is configured for a registry, a repository or an image, or known of it: one JSON document of
 -- a kind, by name where there are several. `owner` is registry/<account>/<region>, repository/<id>
