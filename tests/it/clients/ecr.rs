@@ -37,3 +37,17 @@ async fn repositories() {
     run("test_repositories.py", &s, &[]).await;
     s.assert_tidy().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replication() {
+    let s = TestServer::new().await;
+    run("test_replication.py", &s, &[]).await;
+    s.assert_tidy().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing() {
+    let s = TestServer::new().await;
+    run("test_signing.py", &s, &[]).await;
+    s.assert_tidy().await;
+}
