@@ -48,7 +48,7 @@ def test_put_signing_configuration(ecr):
     for each in wrong:
         fails(invalid, put, signingConfiguration={"rules": [each]})
     fails(invalid, put, signingConfiguration={"rules": [rule()] * 11})
-    fails("SerializationException", put, signingConfiguration=[])
+    fails("SerializationException", put, signingConfiguration={"rules": [rule(5)]})
 
 
 def test_get_signing_configuration(ecr):
