@@ -18,7 +18,7 @@ pub const REPLICA: http::HeaderName = http::HeaderName::from_static("wharf-repli
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// How long a request without much of a body may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a body gets in addition, by its size: slower than this is as good as broken.
 const BYTES_PER_SEC: u64 = 64 * 1024;
@@ -235,7 +235,7 @@ impl Client {
             .header(header::CONTENT_LENGTH, size)
             .body(Body::wrap_stream(bytes))
             .timeout(patience);
-        created(read(request).await?)
+        created(&read(request).await?)
     }
 
     /// Puts a manifest, as a replica, under a tag or its digest.
@@ -255,7 +255,7 @@ impl Client {
             .header(REPLICA, "1")
             .body(bytes)
             .timeout(PATIENCE);
-        created(read(request).await?)
+        created(&read(request).await?)
     }
 
     async fn ask(&self, to: Target<'_>, method: Method, path: &str) -> Result<Answer, Error> {
@@ -270,7 +270,7 @@ impl Client {
     }
 }
 
-fn created(answer: Answer) -> Result<(), Error> {
+fn created(answer: &Answer) -> Result<(), Error> {
     if answer.status == StatusCode::CREATED {
         Ok(())
     } else {

@@ -2,7 +2,7 @@
 use std::collections::BTreeSet;
 
 use wharf_storage::{NewManifest, Repository, Write};
-use wharf_types::{Digest, Registry, Role, Tag, Timestamp};
+use wharf_types::{Digest, Role, Tag, Timestamp};
 
 use super::{
     CrossAccount, Failed, Failure, Job, Outcome, may_replicate,
@@ -138,13 +138,11 @@ impl Copy<'_> {
         source: &Repository,
     ) -> Result<Repository, Error> {
         let Self { tx, job, now, .. } = *self;
-        match there {
-            Some(there) => Ok(there),
-            None => {
-                let registry: &Registry = &job.destination;
-                repositories::for_purpose(tx, registry, &source.name, Purpose::Replication, now)
-            }
+        if let Some(there) = there {
+            return Ok(there);
         }
+        let registry = &job.destination;
+        repositories::for_purpose(tx, registry, &source.name, Purpose::Replication, now)
     }
 
     /// The tags that name the image and may name it at the destination; and why others may not.

@@ -207,17 +207,14 @@ pub(super) fn backfilled(
     if replica.pushes > 0 && replica.is_open() {
         return Ok(()); // A push of it is under way.
     }
-    match failure {
-        Some(failure) => {
-            replica.tags.extend(tag.cloned());
-            replica.status = Status::Failed(failure);
-        }
-        None => {
-            replica.tags.retain(|kept| Some(kept) != tag);
-            // Other tags may have failed before.
-            if replica.tags.is_empty() {
-                replica.status = Status::Complete;
-            }
+    if let Some(failure) = failure {
+        replica.tags.extend(tag.cloned());
+        replica.status = Status::Failed(failure);
+    } else {
+        replica.tags.retain(|kept| Some(kept) != tag);
+        // Other tags may have failed before.
+        if replica.tags.is_empty() {
+            replica.status = Status::Complete;
         }
     }
     Ok(tx.put_document(owner, &name, &replica, now)?)

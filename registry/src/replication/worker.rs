@@ -26,7 +26,6 @@ const MAX_LANES: usize = 32;
 const REMOTE_WIDTH: usize = 4;
 
 /// Replicates what is due, until its task ends.
-#[expect(clippy::infinite_loop, reason = "ends with its task")]
 pub async fn run(cx: Cx, settings: Settings) {
     let settings = Arc::new(settings);
     let mut work = cx.work.subscribe();

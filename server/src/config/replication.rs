@@ -1,6 +1,6 @@
 //! The table `[[replication.endpoint]]`: regions that are on other servers. Only in the file.
 use std::{
-    fmt, fs, io,
+    fmt, fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
@@ -137,13 +137,10 @@ fn read_secret(path: &Path) -> Result<String, Error> {
 
 /// Refuses a file that others can read.
 pub(super) fn check_private(path: &Path) -> Result<(), Error> {
-    let mode = |path: &Path| -> io::Result<u32> { Ok(fs::metadata(path)?.permissions().mode()) };
-    match mode(path) {
-        Ok(mode) if mode & 0o077 == 0 => Ok(()),
-        Ok(_) => Err(Error::file(
-            path,
-            "there is a secret in it, and others can read it: chmod 600 it",
-        )),
-        Err(error) => Err(Error::file(path, error)),
+    let metadata = fs::metadata(path).map_err(|error| Error::file(path, error))?;
+    if metadata.permissions().mode() & 0o077 != 0 {
+        let problem = "there is a secret in it, and others can read it: chmod 600 it";
+        return Err(Error::file(path, problem));
     }
+    Ok(())
 }

@@ -118,3 +118,17 @@ async fn scanning() {
     run("test_scanning.py", &s, &[("WHARF_VULNERABILITY_DB", path)]).await;
     s.assert_tidy().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replication() {
+    let s = TestServer::new().await;
+    run("test_replication.py", &s, &[]).await;
+    s.assert_tidy().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing() {
+    let s = TestServer::new().await;
+    run("test_signing.py", &s, &[]).await;
+    s.assert_tidy().await;
+}

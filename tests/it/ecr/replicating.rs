@@ -99,7 +99,7 @@ async fn pushes_by_both_doors_come_to_another_region_and_another_account() {
     let s = TestServer::new().await;
     let old = s.push("app", "old").await;
     HOME.replicates(&s, &[&EU, &OTHER], &[]).await;
-    s.advance(Duration::from_secs(60));
+    s.advance(Duration::from_mins(1));
     let one = s.push("app", "one").await;
     let two = Image::of("two", vec![vec![7; 100_000], b"small".to_vec()]);
     put_image(&s, "app", "two", &two).await;

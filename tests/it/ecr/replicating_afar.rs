@@ -228,6 +228,59 @@ async fn a_stopped_backfill_ends_once_what_is_under_way_has_ended() {
     assert!(EU.names(&there, "app", "v39").await.is_some());
 }
 
+#[tokio::test]
+async fn ten_backfills_of_a_registry_may_be_in_progress() {
+    let mut there = TestServer::new().await;
+    let url = there.url();
+    there.stop().await;
+    let regions: Vec<String> = (0..11).map(|i| format!("eu-west-{i}")).collect();
+    let s = TestServer::with(|config| {
+        let of = |region: &String| Endpoint {
+            region: region.parse().unwrap(),
+            ..endpoint(&url, EU.0)
+        };
+        config.replication = regions.iter().map(of).collect();
+    })
+    .await;
+    s.push("app", "v1").await;
+    let to = |region: &String| json!({ "region": region, "registryId": EU.0 });
+    let rule = json!({ "destinations": regions.iter().map(to).collect::<Vec<_>>() });
+    let rules = json!({ "replicationConfiguration": { "rules": [rule] } });
+    HOME.aws(&s, "PutReplicationConfiguration", rules).await;
+    let mut ids = Vec::new();
+    for region in &regions[..10] {
+        let input = json!({ "destination": to(region) });
+        let started = HOME.aws(&s, "StartReplicationBackfill", input).await;
+        ids.push(started["replicationBackfillId"].clone());
+    }
+    let eleventh = json!({ "destination": to(&regions[10]) });
+    s.aws("StartReplicationBackfill", eleventh.clone())
+        .await
+        .fails("LimitExceededException");
+    let listed = HOME.aws(&s, "ListReplicationBackfills", json!({})).await;
+    let listed = listed["backfills"].as_array().unwrap();
+    let mut found: Vec<&Value> = listed.iter().map(|b| &b["replicationBackfillId"]).collect();
+    let mut ids: Vec<&Value> = ids.iter().collect();
+    found.sort_by_key(ToString::to_string);
+    ids.sort_by_key(ToString::to_string);
+    assert_eq!(found, ids);
+    let done = eventually("they have their outcomes", async || {
+        s.advance(Duration::from_mins(10));
+        let listed = HOME.aws(&s, "ListReplicationBackfills", json!({})).await;
+        let all = listed["backfills"].as_array().unwrap().clone();
+        all.iter()
+            .all(|backfill| backfill["status"] == "COMPLETE")
+            .then_some(all)
+    })
+    .await;
+    for backfill in done {
+        let codes = json!(["DestinationUnavailable"]);
+        assert_eq!(backfill["progress"]["failureCodes"], codes);
+        assert_eq!(backfill["progress"]["failedReplicationCount"], 1);
+    }
+    HOME.aws(&s, "StartReplicationBackfill", eleventh).await;
+}
+
 fn write_private(path: &std::path::Path, text: &str) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::write(path, text).unwrap();

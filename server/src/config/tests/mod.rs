@@ -5,6 +5,7 @@ use tempfile::TempDir;
 use super::*;
 
 mod precedence;
+mod replication;
 
 /// A command line, an environment and a file.
 struct Start {
