@@ -5,6 +5,7 @@
 
 mod check;
 mod ecr;
+mod ecr_public;
 mod error;
 mod names;
 mod operation;

@@ -4,6 +4,7 @@
 //! [`blobs`], so what is pushed through one is there for the other in the same transaction.
 
 pub mod blobs;
+pub mod catalog;
 mod error;
 pub mod images;
 pub mod lifecycle;

@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::{sync::watch, time::Instant};
 use tracing::Instrument as _;
 use wharf_aws::{Gate, Named};
-use wharf_registry::oci::{self, HostRegistry, Route};
+use wharf_registry::oci::{self, HostRegistry, PublicHost, Route};
 
 use crate::{
     guard::{Guard, HostKind},
@@ -71,10 +71,15 @@ async fn observe(app: Arc<App>, inner: Router, request: Request) -> Response {
     );
     let method = parts.method.clone();
     let path = parts.uri.path().to_owned();
-    let guarded = app.guard.check(&parts).inspect(|kind| {
-        if let HostKind::EcrRegistry(registry) = kind {
+    let guarded = app.guard.check(&parts).inspect(|kind| match kind {
+        HostKind::EcrRegistry(registry) => {
             parts.extensions.insert(HostRegistry(registry.clone()));
         }
+        HostKind::EcrPublic => {
+            let tls = is_tls(&parts);
+            parts.extensions.insert(PublicHost { tls });
+        }
+        _ => {}
     });
     let mut response = if let Err(rejection) = guarded {
         rejection.into_response()
@@ -116,6 +121,11 @@ const fn status_label(status: u16) -> &'static str {
     }
 }
 
+fn is_tls(parts: &http::request::Parts) -> bool {
+    let connection = parts.extensions.get::<Connection>();
+    connection.is_some_and(|connection| connection.tls)
+}
+
 /// The doors that cannot be told apart by a fixed path.
 async fn door(State(app): State<Arc<App>>, request: Request) -> Response {
     let path = request.uri().path();
@@ -133,11 +143,14 @@ async fn door(State(app): State<Arc<App>>, request: Request) -> Response {
         return response;
     }
     let (parts, body) = request.into_parts();
+    if let Some(host) = parts.extensions.get::<PublicHost>()
+        && parts.uri.path().trim_end_matches('/') == "/token"
+        && parts.method == http::Method::GET
+    {
+        return oci::token(&app.gate.domain, &parts, *host);
+    }
     if wharf_aws::is_aws(&parts) {
-        let tls = parts
-            .extensions
-            .get::<Connection>()
-            .is_some_and(|connection| connection.tls);
+        let tls = is_tls(&parts);
         let mut response = wharf_aws::serve(&app.gate, tls, Request::from_parts(parts, body)).await;
         let op = response
             .extensions()

@@ -16,19 +16,20 @@ mod put_image_tag_mutability;
 mod tag_resource;
 mod untag_resource;
 
-use batch_delete_image::BatchDeleteImage;
+pub(crate) use batch_delete_image::BatchDeleteImage;
 use batch_get_image::BatchGetImage;
-use create_repository::CreateRepository;
-use delete_repository::DeleteRepository;
-use describe_images::DescribeImages;
-use describe_repositories::DescribeRepositories;
+pub(crate) use create_repository::CreateRepository;
+pub(crate) use delete_repository::DeleteRepository;
+pub(crate) use describe_images::DescribeImages;
+pub(crate) use describe_repositories::DescribeRepositories;
 use get_authorization_token::GetAuthorizationToken;
-use list_images::ListImages;
-use list_tags_for_resource::ListTagsForResource;
-use put_image::PutImage;
+pub(crate) use list_images::ListImages;
+pub(crate) use list_tags_for_resource::ListTagsForResource;
+pub(crate) use model::{ImageId, Tag};
+pub(crate) use put_image::PutImage;
 use put_image_tag_mutability::PutImageTagMutability;
-use tag_resource::TagResource;
-use untag_resource::UntagResource;
+pub(crate) use tag_resource::TagResource;
+pub(crate) use untag_resource::UntagResource;
 
 pub(crate) const SERVICE: Service = Service {
     name: "ecr",

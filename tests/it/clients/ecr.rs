@@ -51,3 +51,10 @@ async fn authorization() {
     run("test_authorization.py", &s, &[]).await;
     s.assert_tidy().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn public() {
+    let s = TestServer::new().await;
+    run("../ecr_public/test_public.py", &s, &[]).await;
+    s.assert_tidy().await;
+}
