@@ -32,6 +32,14 @@ impl Credentials {
         }
     }
 
+    /// A password that came as a Bearer token, as docker sends those of ECR Public.
+    pub fn bearer(password: &str) -> Self {
+        Self {
+            user: USER.to_owned(),
+            password: Secret::new(password),
+        }
+    }
+
     /// Reads one header value: `Basic` in any case, then padded base64 of `user:password`.
     pub fn parse(value: &HeaderValue) -> Result<Self, Error> {
         if value.len() > MAX_BYTES {

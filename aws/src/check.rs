@@ -109,6 +109,10 @@ pub(crate) fn registry(cx: &Cx, id: Option<&str>) -> Result<Registry, Exception>
     let Some(id) = id else {
         return Ok(cx.registry.clone());
     };
+    // In ECR Public the alias of a registry will do.
+    if cx.registry.region.is_public() && id == cx.registry.alias() {
+        return Ok(cx.registry.clone());
+    }
     let account: AccountId = id.parse().map_err(|_malformed| {
         unsatisfied("registryId", "must satisfy regular expression '[0-9]{12}'")
     })?;

@@ -101,6 +101,7 @@ impl From<wharf_types::Invalid> for Exception {
 }
 
 impl From<DomainError> for Exception {
+    #[expect(clippy::too_many_lines, reason = "one row an error")]
     fn from(e: DomainError) -> Self {
         let kind = match &e {
             DomainError::RepositoryNotFound { .. } => "RepositoryNotFoundException",

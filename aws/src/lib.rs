@@ -6,6 +6,7 @@
 mod access;
 mod check;
 mod ecr;
+mod ecr_public;
 mod error;
 mod names;
 mod operation;

@@ -1,6 +1,9 @@
 //! By which name a registry is reached.
 use wharf_types::{Registry, RepoName};
 
+/// The host of all public registries.
+const PUBLIC: &str = "public.ecr.aws";
+
 /// What `repositoryUri` and `proxyEndpoint` look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum UriStyle {
@@ -44,7 +47,22 @@ impl Names {
 
     /// The reference of a repository without a tag.
     pub fn repository_uri(&self, registry: &Registry, name: &RepoName, asked: &str) -> String {
+        if registry.region.is_public() {
+            return format!("{}/{name}", self.public_uri(registry, asked));
+        }
         format!("{}/{name}", self.host(registry, asked))
+    }
+
+    /// What references of a public registry begin with. There the name of the host is in the path,
+    /// because few systems know the addresses of names below `localhost`.
+    pub fn public_uri(&self, registry: &Registry, asked: &str) -> String {
+        let alias = registry.alias();
+        match self.style {
+            UriStyle::Aws => format!("{PUBLIC}/{alias}"),
+            UriStyle::Localhost => {
+                format!("{}/{PUBLIC}/{alias}", self.host(&self.default, asked))
+            }
+        }
     }
 
     /// The URL of a registry.
@@ -92,7 +110,16 @@ mod tests {
             names.repository_uri(&other, &name, "localhost:4566"),
             "111122223333.dkr.ecr.eu-west-1.localhost:4566/shop"
         );
+        let public = Registry::public(other.account.clone());
+        assert_eq!(
+            names.repository_uri(&public, &name, "localhost:4566"),
+            "localhost:4566/public.ecr.aws/w111122223333/shop"
+        );
         names.style = UriStyle::Aws;
+        assert_eq!(
+            names.repository_uri(&public, &name, "localhost:4566"),
+            "public.ecr.aws/w111122223333/shop"
+        );
         assert_eq!(
             names.proxy_endpoint(&default, "localhost:4566", false),
             "https://000000000000.dkr.ecr.us-east-1.amazonaws.com"

@@ -4,17 +4,17 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use wharf_auth::{Payload, Principal, Signed, sigv4};
 use wharf_registry::{Error as DomainError, blobs::small_body, policies::Origin};
-use wharf_types::Registry;
+use wharf_types::{Region, Registry};
 
 use crate::{
-    Auth, Cx, Exception, Names, ecr,
+    Auth, Cx, Exception, Names, ecr, ecr_public,
     operation::{Protocol, Service},
     protocol::{json11, query},
     sts,
 };
 
 /// Every service, by the name in the signature's scope.
-pub(crate) const SERVICES: &[Service] = &[ecr::SERVICE, sts::SERVICE];
+pub(crate) const SERVICES: &[Service] = &[ecr::SERVICE, ecr_public::SERVICE, sts::SERVICE];
 
 /// The largest body of a call whose operation is in the body, or unknown.
 const MAX_BODY: usize = 64 * 1024;
@@ -131,6 +131,10 @@ async fn run(
             )
         }
     };
+    let registry = match registry(service, &principal, signed.scope.region) {
+        Ok(registry) => registry,
+        Err(e) => return (name, Err(e)),
+    };
     let host = parts
         .headers
         .get(header::HOST)
@@ -138,10 +142,7 @@ async fn run(
         .unwrap_or_default();
     let cx = Cx {
         domain: gate.domain.clone(),
-        registry: Registry {
-            account: principal.account.clone(),
-            region: signed.scope.region,
-        },
+        registry,
         principal,
         names: gate.names.clone(),
         host: host.to_owned(),
@@ -150,6 +151,25 @@ async fn run(
     };
     let outcome = service.dispatch(cx, &name, input).await;
     (name, outcome)
+}
+
+/// The registry of a caller: in the region of the signature, or the public one.
+fn registry(
+    service: &Service,
+    principal: &Principal,
+    region: Region,
+) -> Result<Registry, Exception> {
+    let account = principal.account.clone();
+    if service.name != ecr_public::SERVICE.name {
+        return Ok(Registry { account, region });
+    }
+    if region.as_str() == ecr_public::REGION {
+        return Ok(Registry::public(account));
+    }
+    Err(Exception::client(
+        "InvalidSignatureException",
+        format!("Credential should be scoped to a valid region, not '{region}'."),
+    ))
 }
 
 fn json_operation(parts: &Parts, target: &str) -> String {

@@ -14,7 +14,7 @@ use tokio::{sync::watch, time::Instant};
 use tracing::Instrument as _;
 use wharf_aws::{Gate, Named};
 use wharf_registry::{
-    oci::{self, HostRegistry, Route},
+    oci::{self, HostRegistry, PublicHost, Route},
     policies::Origin,
 };
 
@@ -74,10 +74,15 @@ async fn observe(app: Arc<App>, inner: Router, request: Request) -> Response {
     );
     let method = parts.method.clone();
     let path = parts.uri.path().to_owned();
-    let guarded = app.guard.check(&parts).inspect(|kind| {
-        if let HostKind::EcrRegistry(registry) = kind {
+    let guarded = app.guard.check(&parts).inspect(|kind| match kind {
+        HostKind::EcrRegistry(registry) => {
             parts.extensions.insert(HostRegistry(registry.clone()));
         }
+        HostKind::EcrPublic => {
+            let tls = is_tls(&parts);
+            parts.extensions.insert(PublicHost { tls });
+        }
+        _ => {}
     });
     if let Some(connection) = parts.extensions.get::<Connection>() {
         let origin = Origin {
@@ -126,6 +131,11 @@ const fn status_label(status: u16) -> &'static str {
     }
 }
 
+fn is_tls(parts: &http::request::Parts) -> bool {
+    let connection = parts.extensions.get::<Connection>();
+    connection.is_some_and(|connection| connection.tls)
+}
+
 /// The doors that cannot be told apart by a fixed path.
 async fn door(State(app): State<Arc<App>>, request: Request) -> Response {
     let path = request.uri().path();
@@ -143,11 +153,14 @@ async fn door(State(app): State<Arc<App>>, request: Request) -> Response {
         return response;
     }
     let (parts, body) = request.into_parts();
+    if let Some(host) = parts.extensions.get::<PublicHost>()
+        && parts.uri.path().trim_end_matches('/') == "/token"
+        && parts.method == http::Method::GET
+    {
+        return oci::token(&app.gate.domain, &parts, *host);
+    }
     if wharf_aws::is_aws(&parts) {
-        let tls = parts
-            .extensions
-            .get::<Connection>()
-            .is_some_and(|connection| connection.tls);
+        let tls = is_tls(&parts);
         let mut response = wharf_aws::serve(&app.gate, tls, Request::from_parts(parts, body)).await;
         let op = response
             .extensions()

@@ -27,7 +27,7 @@ import uuid
 import botocore.session
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "ecr"))
-from conftest import ACCOUNT, ENDPOINT, REGION, compare, digest  # noqa: E402
+from conftest import ACCOUNT, ENDPOINT, REGION, Docker, client, compare, digest  # noqa: E402
 from fuzz_text import ODD, matching  # noqa: E402
 
 JSON = "application/x-amz-json-1.1"
@@ -80,7 +80,7 @@ class World:
         for name, values in {
             "repositoryName": REPOSITORIES,
             "registryId": [ACCOUNT, ACCOUNT, ACCOUNT, "111122223333"],
-            "resourceArn": [arn + "app", arn + "fuzz/a"],
+            "resourceArn": [arn + "app", arn + "fuzz/a", f"arn:aws:ecr-public::{ACCOUNT}:repository/app"],
             "imageTag": ["v1", "v2", "latest"],
             "imageDigest": [digest(b"{}"), digest(b"nothing")],
             "layerDigest": [digest(content) for content in CONTENTS],
@@ -377,14 +377,10 @@ class Fuzzer:
         """Makes what is to be found, some of which may be there or be deleted again."""
         for name in REPOSITORIES:
             self.send(self.request("CreateRepository", json.dumps({"repositoryName": name}).encode()))
-        if self.service != "ecr":
-            return
-        import boto3
-        from conftest import SETTINGS, Docker
-
-        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": REGION}
-        docker = Docker(boto3.client("ecr", endpoint_url=ENDPOINT, config=SETTINGS, **keys))
-        for repository in REPOSITORIES:
+        docker = Docker(client("ecr"))
+        # A public repository is reached by its registry's alias.
+        prefix = "" if self.service == "ecr" else f"public.ecr.aws/w{ACCOUNT}/"
+        for repository in (prefix + name for name in REPOSITORIES):
             try:
                 for content in CONTENTS[:2]:
                     docker.push_blob(repository, content)

@@ -29,9 +29,17 @@ impl FromStr for AccountId {
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Region(Box<str>);
 
+/// Where public registries are: no region, and no text that a signature's scope or a host can have.
+const PUBLIC: &str = "us-east-1/public";
+
 impl Region {
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether this stands for ECR Public rather than a region.
+    pub fn is_public(&self) -> bool {
+        &*self.0 == PUBLIC
     }
 }
 
@@ -44,7 +52,7 @@ impl FromStr for Region {
                 && p.bytes()
                     .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
         };
-        if s.len() <= 32 && s.contains('-') && s.split('-').all(part) {
+        if s == PUBLIC || s.len() <= 32 && s.contains('-') && s.split('-').all(part) {
             Ok(Self(s.into()))
         } else {
             Err(Invalid::new("region", s))
@@ -68,11 +76,36 @@ macro_rules! text {
 }
 text!(AccountId, Region);
 
-/// One private registry: repositories of two registries never see each other.
+/// One registry, an account's in a region or its public one: repositories of two registries never
+/// see each other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Registry {
     pub account: AccountId,
     pub region: Region,
+}
+
+/// What comes before the account in the alias of a public registry.
+const ALIAS: &str = "w";
+
+impl Registry {
+    /// The public registry of an account.
+    pub fn public(account: AccountId) -> Self {
+        Self {
+            account,
+            region: Region(PUBLIC.into()),
+        }
+    }
+
+    /// The public registry with an alias.
+    pub fn by_alias(alias: &str) -> Option<Self> {
+        let account = alias.strip_prefix(ALIAS)?.parse().ok()?;
+        Some(Self::public(account))
+    }
+
+    /// The alias that an account's public registry has from the beginning.
+    pub fn alias(&self) -> String {
+        format!("{ALIAS}{}", self.account)
+    }
 }
 
 /// `arn:aws:<service>:<region>:<account>:<resource>`.
@@ -86,12 +119,17 @@ pub struct Arn {
 }
 
 impl Arn {
-    /// The ARN of a repository.
+    /// The ARN of a repository. That of a public one has no region.
     pub fn repository(registry: &Registry, name: &RepoName) -> Self {
+        let (service, region) = if registry.region.is_public() {
+            ("ecr-public", String::new())
+        } else {
+            ("ecr", registry.region.to_string())
+        };
         Self {
             partition: "aws".into(),
-            service: "ecr".into(),
-            region: registry.region.to_string(),
+            service: service.into(),
+            region,
             account: registry.account.to_string(),
             resource: format!("repository/{name}"),
         }
@@ -116,11 +154,16 @@ impl Arn {
     /// The registry and name, if this is a repository's ARN.
     pub fn as_repository(&self) -> Option<(Registry, RepoName)> {
         let name = self.resource.strip_prefix("repository/")?.parse().ok()?;
-        let registry = Registry {
-            account: self.account.parse().ok()?,
-            region: self.region.parse().ok()?,
+        let account = self.account.parse().ok()?;
+        let registry = match (self.service.as_str(), self.region.as_str()) {
+            ("ecr-public", "") => Registry::public(account),
+            ("ecr", region) => Registry {
+                account,
+                region: region.parse().ok().filter(|r: &Region| !r.is_public())?,
+            },
+            _ => return None,
         };
-        (self.service == "ecr").then_some((registry, name))
+        Some((registry, name))
     }
 }
 
@@ -185,6 +228,36 @@ mod tests {
             "urn:aws:ecr:r:a:x",
         ] {
             bad.parse::<Arn>().unwrap_err();
+        }
+    }
+
+    #[test]
+    fn a_public_repository_has_neither_a_region_nor_an_alias_of_choice() {
+        let text = "arn:aws:ecr-public::000000000000:repository/shop/web";
+        let arn: Arn = text.parse().unwrap();
+        let (registry, name) = arn.as_repository().unwrap();
+        assert!(registry.region.is_public());
+        assert_eq!(Arn::repository(&registry, &name), arn);
+        assert_eq!(registry.alias(), "w000000000000");
+        assert_eq!(Registry::by_alias("w000000000000"), Some(registry.clone()));
+        assert_eq!(
+            registry.region.as_str().parse(),
+            Ok(registry.region.clone())
+        );
+        for bad in [
+            "w",
+            "000000000000",
+            "w00000000000",
+            "w0000000000000",
+            "x000000000000",
+        ] {
+            assert_eq!(Registry::by_alias(bad), None);
+        }
+        for bad in [
+            "arn:aws:ecr:us-east-1/public:000000000000:repository/app",
+            "arn:aws:ecr-public:us-east-1:000000000000:repository/app",
+        ] {
+            assert_eq!(bad.parse::<Arn>().unwrap().as_repository(), None);
         }
     }
 

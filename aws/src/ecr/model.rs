@@ -127,7 +127,7 @@ pub(super) fn mutability(
 /// A tag of a resource; its members are capitalised, unlike all others.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Tag {
+pub(crate) struct Tag {
     pub(super) key: Option<String>,
     pub(super) value: Option<String>,
 }
@@ -202,11 +202,11 @@ const INVALID_TAG: &str = "Invalid request parameters: image tag should satisfy 
 /// An image by tag, digest, or both.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ImageId {
+pub(crate) struct ImageId {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) image_digest: Option<String>,
+    pub(crate) image_digest: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) image_tag: Option<String>,
+    pub(crate) image_tag: Option<String>,
 }
 
 impl ImageId {

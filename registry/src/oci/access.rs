@@ -30,6 +30,14 @@ pub(super) async fn admit(
     {
         acts.push(Act::create_on_push(name));
     }
+    let public = caller.registry.region.is_public();
+    if public && matches!(parts.method, Method::GET | Method::HEAD) {
+        // Anyone may pull: who must not read something was refused with its route.
+        return Ok(None);
+    }
+    if public {
+        acts = acts.into_iter().map(of_public).collect();
+    }
     policies::require(cx, caller, wish(acts)).await?;
     if query.get("mount").is_none() {
         return Ok(None);
@@ -39,11 +47,23 @@ pub(super) async fn admit(
         return Ok(None);
     };
     // One that must not be read is not told apart from one that is not there: the blob is uploaded.
+    if public {
+        return Ok(Some(from));
+    }
     let read = wish(vec![Act::on(&from, "ecr:GetDownloadUrlForLayer")]);
     match policies::require(cx, caller, read).await {
         Ok(()) => Ok(Some(from)),
         Err(Error::Denied(_)) => Ok(None),
         Err(e) => Err(e.into()),
+    }
+}
+
+/// The same in the words of the public service.
+fn of_public(act: Act) -> Act {
+    let action = act.action.replacen("ecr:", "ecr-public:", 1);
+    Act {
+        action: action.into(),
+        ..act
     }
 }
 

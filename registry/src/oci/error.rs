@@ -188,6 +188,7 @@ impl From<Code> for Refusal {
 }
 
 impl From<Error> for Refusal {
+    #[expect(clippy::too_many_lines, reason = "one row an error")]
     fn from(e: Error) -> Self {
         let code = match &e {
             Error::RepositoryNotFound { .. } => Code::NameUnknown,

@@ -19,12 +19,15 @@ mod download;
 mod error;
 mod lists;
 mod manifests;
+mod public;
 mod query;
 mod reply;
 mod route;
 mod uploads;
 
 pub use error::{Code, Refusal};
+use public::Public;
+pub use public::{PublicHost, token};
 use query::Query;
 pub use route::Route;
 
@@ -61,9 +64,9 @@ impl Asked<'_> {
 
 /// Answers a request to `/v2/`.
 pub async fn serve(cx: &Cx, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let linked = download::serve(cx, &parts).await;
-    let mut response = match linked.map_or_else(|| authenticate(cx, &parts).map_err(|r| *r), Err) {
+    let (mut parts, body) = request.into_parts();
+    let public = Public::take(&mut parts);
+    let mut response = match admitted(cx, &parts, public.as_ref()).await {
         Err(answered) => answered,
         Ok(caller) => match answer(cx, &caller, &parts, body).await {
             Ok(response) => response,
@@ -71,6 +74,9 @@ pub async fn serve(cx: &Cx, request: Request) -> Response {
         },
     };
     let headers = response.headers_mut();
+    if let Some(public) = public {
+        public.give_back(headers);
+    }
     headers.insert(
         "docker-distribution-api-version",
         HeaderValue::from_static("registry/2.0"),
@@ -82,11 +88,29 @@ pub async fn serve(cx: &Cx, request: Request) -> Response {
     response
 }
 
-/// Who asks and which registry is meant: that of an ECR host name, else that of the password.
-fn authenticate(cx: &Cx, parts: &Parts) -> Result<Caller, Box<Response>> {
-    let unauthorized = || Box::new(reply::unauthorized(host(parts)));
-    let Ok(Some(credentials)) = Credentials::from_headers(&parts.headers) else {
-        return Err(unauthorized());
+/// Who asks; or the answer to one who need not say so, or who is refused.
+async fn admitted(cx: &Cx, parts: &Parts, public: Option<&Public>) -> Result<Caller, Response> {
+    match download::serve(cx, parts).await {
+        Some(answered) => Err(answered),
+        None => authenticate(cx, parts, public).map_err(|refused| *refused),
+    }
+}
+
+/// Who asks and which registry is meant: that of an ECR host name or a public one, else that of the
+/// password. Who has none may still read what is public.
+fn authenticate(cx: &Cx, parts: &Parts, public: Option<&Public>) -> Result<Caller, Box<Response>> {
+    let unauthorized = || Box::new(public::challenge(parts));
+    let at_public = public.is_some() || parts.extensions.get::<PublicHost>().is_some();
+    let found = if at_public {
+        public::credentials(&parts.headers)
+    } else {
+        Credentials::from_headers(&parts.headers)
+    };
+    let stranger = public.and_then(|public| public.stranger(parts));
+    let credentials = match (found, stranger) {
+        (Ok(Some(credentials)), _) => credentials,
+        (Ok(None), Some(stranger)) => return Ok(stranger),
+        _ => return Err(unauthorized()),
     };
     let session = match credentials.verify(&cx.key, cx.store.now()) {
         Ok(session) => session,
@@ -97,13 +121,28 @@ fn authenticate(cx: &Cx, parts: &Parts) -> Result<Caller, Box<Response>> {
         }
         Err(TokenError::Invalid) => return Err(unauthorized()),
     };
-    let registry = match parts.extensions.get::<HostRegistry>() {
-        Some(HostRegistry(registry)) => registry.clone(),
-        None => session.registry,
+    let registry = match (public, parts.extensions.get::<HostRegistry>()) {
+        (Some(public), _) => public.registry.clone(),
+        (None, Some(HostRegistry(registry))) => registry.clone(),
+        (None, None) if at_public && parts.uri.path().len() > "/v2/".len() => {
+            let text = "the name of a public repository begins with the alias of its registry";
+            return Err(Box::new(
+                Refusal::new(Code::NameUnknown, text).into_response(),
+            ));
+        }
+        (None, None) => session.registry,
     };
     let principal = session.principal;
-    // Where policies are enforced, they say who may use the registry of another account.
-    let foreign = principal.account != registry.account && !cx.auth.is_strict();
+    // Others read what is public as strangers do.
+    if principal.account != registry.account
+        && let Some(stranger) = public.and_then(|public| public.stranger(parts))
+    {
+        return Ok(stranger);
+    }
+    // Where policies are enforced, they say who may use the registry of another account. A public
+    // one has none.
+    let ruled = cx.auth.is_strict() && public.is_none();
+    let foreign = principal.account != registry.account && !ruled;
     if foreign || cx.auth.identity(&principal).is_none() {
         let arn = &principal.arn;
         let text = format!(

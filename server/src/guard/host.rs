@@ -29,6 +29,8 @@ pub enum HostKind {
     Ip(IpAddr),
     /// `<account>.dkr.ecr.<region>.amazonaws.com`, or a name of that form that is loopback.
     EcrRegistry(Registry),
+    /// The host of all public registries, or that name as one that is loopback.
+    EcrPublic,
     /// An endpoint of AWS, in the region that its name has.
     Service { region: Option<Region> },
     /// A name that the operator listed.
@@ -111,6 +113,9 @@ fn local(name: &str) -> Option<HostKind> {
 
 /// Names that only AWS gives addresses to, and the same below `localhost`.
 fn aws(name: &str) -> Option<HostKind> {
+    if name == "public.ecr.aws" || name == "public.ecr.localhost" {
+        return Some(HostKind::EcrPublic);
+    }
     let labels: Vec<&str> = name.split('.').collect();
     let (labels, local) = match labels.as_slice() {
         [labels @ .., "localhost"] => (labels, true),

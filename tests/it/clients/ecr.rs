@@ -132,3 +132,10 @@ async fn signing() {
     run("test_signing.py", &s, &[]).await;
     s.assert_tidy().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn public() {
+    let s = TestServer::new().await;
+    run("../ecr_public/test_public.py", &s, &[]).await;
+    s.assert_tidy().await;
+}

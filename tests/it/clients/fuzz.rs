@@ -30,3 +30,8 @@ async fn fuzz(service: &'static str) {
 async fn whatever_ecr_is_asked_it_answers_with_its_shapes_and_errors() {
     fuzz("ecr").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_ecr_public_is_asked_it_answers_with_its_shapes_and_errors() {
+    fuzz("ecr-public").await;
+}

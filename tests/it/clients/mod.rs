@@ -70,6 +70,13 @@ async fn docker_builds_pushes_pulls_by_tag_and_digest_and_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn docker_pushes_to_ecr_public_and_pulls_from_it() {
+    if has_engine() {
+        drive("bash", "docker_public.sh", &["docker", "aws"]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn skopeo_copies_a_multi_arch_index_there_and_back() {
     drive("bash", "skopeo.sh", &["skopeo", "aws", "python3"]).await;
 }

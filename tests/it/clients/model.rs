@@ -27,7 +27,7 @@ fn tests_in(folder: &str) -> BTreeMap<String, Vec<String>> {
     for entry in std::fs::read_dir(path).unwrap() {
         let entry = entry.unwrap();
         let file = entry.file_name().into_string().unwrap();
-        if !file.starts_with("test_") || !file.ends_with(".py") {
+        if !file.starts_with("test_") {
             continue;
         }
         let text = std::fs::read_to_string(entry.path()).unwrap();
@@ -62,4 +62,9 @@ fn assert_tested(service: &str, folder: &str) {
 #[test]
 fn every_operation_of_ecr_that_works_is_tested_with_boto3() {
     assert_tested("ecr", "ecr");
+}
+
+#[test]
+fn every_operation_of_ecr_public_that_works_is_tested_with_boto3() {
+    assert_tested("ecr-public", "ecr_public");
 }

@@ -34,12 +34,13 @@ const CA_LIFE: Duration = Duration::from_hours(3652 * 24);
 const LEAF_LIFE: Duration = Duration::from_hours(90 * 24);
 
 /// Names that a certificate may be for, with all below them.
-const DNS: [&str; 6] = [
+const DNS: [&str; 7] = [
     "localhost",
     "amazonaws.com",
     "amazonaws.com.cn",
     "on.aws",
     "api.aws",
+    "public.ecr.aws",
     "host.docker.internal",
 ];
 /// Addresses that a certificate may be for: loopback, private, link-local, carrier-grade NAT.

@@ -76,6 +76,7 @@ async fn every_name_of_ours_has_a_certificate() {
         "000000000000.dkr.ecr.us-east-1.amazonaws.com.localhost",
         "000000000000.dkr-ecr.us-east-1.on.aws",
         "ecr.us-east-1.api.aws",
+        "public.ecr.aws",
         "registry.example",
     ] {
         let mut stream = secure
