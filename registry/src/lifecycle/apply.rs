@@ -26,8 +26,9 @@ pub(super) const CHUNK: usize = 500;
 /// The most comparisons of a tag with a filter that are made on the writer.
 const COMPARISONS: usize = 100_000;
 
-/// How many images are read at once.
-const PAGE: usize = 1000;
+/// How many images are read at once: all that ECR lets a repository have, for each page costs as
+/// much as the first.
+const PAGE: usize = 100_000;
 
 /// The most indexes of one image that are looked at.
 const INDEXES: usize = 1000;

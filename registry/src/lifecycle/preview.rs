@@ -19,6 +19,9 @@ const LIFE: Duration = Duration::from_hours(24);
 /// How many results one transaction writes or removes.
 const CHUNK: usize = 500;
 
+/// The most results that are read at once.
+const PAGE: usize = 10_000;
+
 /// How many previews are looked up at once.
 const OPEN: usize = 100;
 
@@ -167,8 +170,9 @@ pub fn results(
 ) -> Result<Vec<(String, PreviewResult)>, Error> {
     let owner = Owner::Repository(repository.id);
     let (mut after, mut found) = (after.to_owned(), Vec::new());
+    let page = limit.clamp(CHUNK, PAGE);
     while found.len() < limit {
-        let page = tx.documents::<PreviewResult>(&owner, &after, CHUNK)?;
+        let page = tx.documents::<PreviewResult>(&owner, &after, page)?;
         let Some(last) = page.last() else { break };
         after.clone_from(&last.name);
         let page = page.into_iter().filter(|stored| wanted(&stored.body));

@@ -394,8 +394,11 @@ impl Write<'_> {
         let key = (repository, digest.as_str());
         conn.prepare_cached("DELETE FROM tag WHERE repository = ?1 AND digest = ?2")?
             .execute(key)?;
-        conn.prepare_cached("DELETE FROM reference WHERE repository = ?1 AND manifest = ?2")?
-            .execute(key)?;
+        // Left alone, SQLite looks through all references of the repository.
+        conn.prepare_cached(
+            "DELETE FROM reference INDEXED BY reference_by_manifest WHERE repository = ?1 AND manifest = ?2",
+        )?
+        .execute(key)?;
         self.forget_image(repository, digest)?;
         Ok(conn
             .prepare_cached("DELETE FROM manifest WHERE repository = ?1 AND digest = ?2")?
