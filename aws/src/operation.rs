@@ -88,11 +88,23 @@ async fn call<O: Operation>(cx: Cx, body: Bytes) -> Result<serde_json::Value, Ex
     } else {
         body
     };
-    let operation: O = strict::from_slice(&body)?;
-    // The input has what it keeps of a body, which may be large.
-    drop(body);
+    let operation: O = parse(body).await?;
     let output = operation.run(cx).await?;
     serde_json::to_value(output).map_err(Exception::internal)
+}
+
+/// Bodies of more than this are read on a thread of their own.
+const LARGE: usize = 1024 * 1024;
+
+/// Reads a request, whose body is let go: it may be as large as what was read from it.
+async fn parse<O: Operation>(body: Bytes) -> Result<O, Exception> {
+    let large = body.len() > LARGE;
+    let read = move || strict::from_slice(&body);
+    if !large {
+        return read();
+    }
+    let read = tokio::task::spawn_blocking(read).await;
+    read.map_err(Exception::internal)?
 }
 
 /// The protocols of AWS that services speak.

@@ -114,22 +114,22 @@ pub fn pulled(cx: &Cx, caller: &Caller, repository: &Repository, row: &ManifestR
     if !is_due(row.pulled, now) {
         return;
     }
-    let (meta, repository, digest) = (
-        cx.store.meta().clone(),
-        repository.clone(),
-        row.digest.clone(),
-    );
-    let principal = caller.principal.clone();
+    let (meta, id, digest) = (cx.store.meta().clone(), repository.id, row.digest.clone());
+    let (registry, principal) = (repository.registry.clone(), caller.principal.clone());
     tokio::spawn(async move {
-        let noted = meta.write_relaxed(move |tx| {
-            // Another pull may have been noted meanwhile.
-            let image = tx.image(repository.id, &digest)?;
-            let due = image.is_some_and(|image| is_due(image.pulled, now));
-            if due && !is_excluded(tx, &repository.registry, &principal)? {
-                tx.pulled(repository.id, &digest, now)?;
+        let noted = async {
+            // Not on the writer: it is asked on every pull of one who is excluded.
+            let excluded = meta.read(move |tx| is_excluded(tx, &registry, &principal));
+            if excluded.await? {
+                return Ok(());
             }
-            Ok(())
-        });
+            let note = meta.write_relaxed(move |tx| match tx.image(id, &digest)? {
+                // Another pull may have been noted meanwhile.
+                Some(image) if is_due(image.pulled, now) => tx.pulled(id, &digest, now),
+                _ => Ok(()),
+            });
+            note.await
+        };
         if let Err::<(), wharf_storage::Error>(error) = noted.await {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, "a pull could not be noted");

@@ -12,6 +12,9 @@ use crate::{
 
 /// Answers a request whose URL is a link. `None` if it is not.
 pub(super) async fn serve(cx: &Cx, parts: &Parts) -> Option<Response> {
+    if !parts.uri.query()?.contains("signature=") {
+        return None;
+    }
     let Ok(Route::Blob(name, digest)) = Route::parse(parts.uri.path()) else {
         return None;
     };

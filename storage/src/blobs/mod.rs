@@ -22,6 +22,7 @@ mod multipart;
 mod read;
 mod staging;
 mod upload;
+mod verify;
 
 pub(crate) use backend::Stored;
 use backend::{Backend, Kind};

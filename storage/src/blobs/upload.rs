@@ -8,20 +8,18 @@
 //!   goes on to the end even if nobody waits for it any more.
 use std::{
     fs::File,
-    io::{self, Seek as _, SeekFrom, Write as _},
+    io::{self, Write as _},
     sync::Arc,
 };
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
-use object_store::ObjectStoreExt as _;
 use tokio::task::JoinHandle;
 use wharf_types::{Algorithm, Digest, Hasher, Timestamp, UploadId};
 
 use super::{
     Blobs, Busy, INLINE_MAX, Kind, backend,
-    hash::{hash, hash_and_write, hash_file, hash_on_thread},
-    key,
+    hash::{hash, hash_and_write},
     multipart::Parts,
 };
 use crate::{Error, Meta, Owner, UploadParts, UploadRow};
@@ -35,19 +33,19 @@ const BATCH_CHUNKS: usize = 1024;
 /// An upload that this request alone works on.
 #[derive(Debug)]
 pub struct Upload {
-    row: UploadRow,
+    pub(super) row: UploadRow,
     /// What is to be saved of its parts when it is suspended.
     parts: Option<UploadParts>,
-    hasher: Hasher,
-    sink: Sink,
-    blobs: Blobs,
+    pub(super) hasher: Hasher,
+    pub(super) sink: Sink,
+    pub(super) blobs: Blobs,
     meta: Meta,
     /// Also held by a batch that is being written after its request has gone.
     busy: Arc<Busy>,
 }
 
 #[derive(Debug)]
-enum Sink {
+pub(super) enum Sink {
     /// Few bytes, which may end up in the database.
     Head(Vec<u8>),
     /// A staging file; taken while a batch is being written to it.
@@ -409,64 +407,8 @@ impl Upload {
         }
     }
 
-    /// A digest of what came that is not the stated one of its algorithm. What came is read again at
-    /// the most once an algorithm.
-    async fn mismatch(
-        &mut self,
-        digest: &Digest,
-        others: &[Digest],
-    ) -> Result<Option<Digest>, Error> {
-        let mut known: Vec<Digest> = Vec::new();
-        for stated in std::iter::once(digest).chain(others) {
-            let algorithm = stated.algorithm();
-            let actual = match known.iter().find(|known| known.algorithm() == algorithm) {
-                Some(actual) => actual.clone(),
-                None => self.actual(algorithm).await?,
-            };
-            if actual != *stated {
-                return Ok(Some(actual));
-            }
-            known.push(actual);
-        }
-        Ok(None)
-    }
-
-    /// The digest of what came.
-    async fn actual(&mut self, algorithm: Algorithm) -> Result<Digest, Error> {
-        if algorithm == self.row.algorithm {
-            return Ok(self.hasher.clone().finish());
-        }
-        match &mut self.sink {
-            Sink::Head(head) => Ok(Digest::of(algorithm, head)),
-            Sink::File(file) => {
-                let mut read = file.take().ok_or(Error::Unavailable)?;
-                let hashed = tokio::task::spawn_blocking(move || {
-                    read.seek(SeekFrom::Start(0))?;
-                    let digest = hash_file(&mut read, algorithm)?;
-                    Ok::<_, io::Error>((read, digest))
-                });
-                let (read, digest) = hashed.await.map_err(|_panicked| Error::Unavailable)??;
-                *file = Some(read);
-                Ok(digest)
-            }
-            Sink::S3(_) => self.actual_s3(algorithm).await,
-        }
-    }
-
-    /// Completes the object and reads it back.
-    async fn actual_s3(&mut self, algorithm: Algorithm) -> Result<Digest, Error> {
-        let path = key::object(&self.row.id);
-        self.publish().await?;
-        let mut hasher = Hasher::new(algorithm);
-        let mut bytes = self.blobs.backend.objects.get(&path).await?.into_stream();
-        while let Some(chunk) = bytes.next().await {
-            hasher = hash_on_thread(hasher, chunk?).await?;
-        }
-        Ok(hasher.finish())
-    }
-
     /// Brings the bytes to their final place, durably. Returns them if they belong into the row.
-    async fn publish(&mut self) -> Result<Option<Vec<u8>>, Error> {
+    pub(super) async fn publish(&mut self) -> Result<Option<Vec<u8>>, Error> {
         // A second call finds nothing left to do.
         match std::mem::replace(&mut self.sink, Sink::File(None)) {
             Sink::Head(head) => Ok(Some(head)),
