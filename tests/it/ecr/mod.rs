@@ -12,6 +12,7 @@ mod immutability;
 mod limits;
 mod paging;
 mod protocol;
+mod pull_through;
 mod putting;
 mod racing;
 mod repositories;
