@@ -1,4 +1,4 @@
-use std::error::Error as StdError;
+use std::error::Error as _;
 
 use crate::address::Private;
 
