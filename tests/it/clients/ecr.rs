@@ -52,8 +52,9 @@ async fn pull_through() {
     let upstream = TestServer::new().await;
     upstream.push("app", "v1").await;
     // Nobody listens on a port that was just free.
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let closed = format!("http://{}", closed.local_addr().unwrap());
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
     let secrets = serde_json::json!({
         "ecr-pullthroughcache/good": { "username": "AWS", "accessToken": upstream.password() },
         "ecr-pullthroughcache/wrong": { "username": "AWS", "accessToken": "wrong" },
