@@ -75,11 +75,11 @@ fn value(text: &str) -> Option<(String, &str)> {
 mod tests {
     use super::*;
 
-    fn bearer(realm: &str, service: Option<&str>) -> Option<Challenge> {
-        Some(Challenge::Bearer {
+    fn bearer(realm: &str, service: Option<&str>) -> Challenge {
+        Challenge::Bearer {
             realm: realm.into(),
             service: service.map(Into::into),
-        })
+        }
     }
 
     #[test]
@@ -87,11 +87,14 @@ mod tests {
         for (text, expected) in [
             (
                 r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="a:b,c""#,
-                bearer("https://auth.docker.io/token", Some("registry.docker.io")),
+                Some(bearer(
+                    "https://auth.docker.io/token",
+                    Some("registry.docker.io"),
+                )),
             ),
             (
                 r#"bearer Realm=https://x/t , service="a\"b""#,
-                bearer("https://x/t", Some("a\"b")),
+                Some(bearer("https://x/t", Some("a\"b"))),
             ),
             (
                 r#"Basic realm="https://x/",service="ecr.amazonaws.com""#,
@@ -119,7 +122,7 @@ mod tests {
             header::WWW_AUTHENTICATE,
             "Bearer realm=\"https://x\"".parse().unwrap(),
         );
-        assert_eq!(read(&headers), bearer("https://x", None));
+        assert_eq!(read(&headers), Some(bearer("https://x", None)));
         let long = format!("Bearer realm=\"{}\"", "x".repeat(MAX_HEADER));
         headers.clear();
         headers.append(header::WWW_AUTHENTICATE, long.parse().unwrap());

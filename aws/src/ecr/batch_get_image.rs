@@ -1,7 +1,7 @@
 //! Manifests of images by tag or digest.
 use serde::{Deserialize, Serialize};
 use wharf_registry::{Error, pull_times, repositories};
-use wharf_storage::ImageStatus;
+use wharf_storage::{ImageStatus, ManifestRow, Read, Repository};
 
 use super::{
     model::{Failure, Image, ImageId, image_ids},
@@ -52,37 +52,7 @@ impl Operation for BatchGetImage {
                 None if only_failed => return Ok(None),
                 _ => repositories::find(tx, &registry, &name)?,
             };
-            let (mut found, mut failures, mut bytes) = (Vec::new(), Vec::new(), 0);
-            for id in ids {
-                let wanted = match id.parse() {
-                    Ok(wanted) => wanted,
-                    Err(failure) => {
-                        failures.push(failure);
-                        continue;
-                    }
-                };
-                match wanted.resolve(tx, repository.id)? {
-                    Err(unresolved) => failures.push(unresolved.failure(&id)),
-                    Ok(digest) => match tx.manifest(repository.id, &digest)? {
-                        Some(row) if row.status != ImageStatus::Active => {
-                            let reason = "Requested image is archived: restore it first";
-                            failures.push(id.failed("ImageInaccessible", reason));
-                        }
-                        Some(row) => {
-                            bytes += row.bytes.len();
-                            if bytes > MAX_BYTES {
-                                return Err(Error::TooLarge {
-                                    limit: MAX_BYTES as u64,
-                                });
-                            }
-                            found.push((ImageId::of(&digest, wanted.tag.as_ref()), row));
-                        }
-                        None => {
-                            failures.push(id.failed("ImageNotFound", "Requested image not found"));
-                        }
-                    },
-                }
-            }
+            let (found, failures) = find(tx, &repository, ids)?;
             Ok::<_, Error>(Some((repository, found, failures)))
         });
         let Some((repository, found, mut failures)) = got.await? else {
@@ -109,3 +79,41 @@ impl Operation for BatchGetImage {
         })
     }
 }
+
+/// The manifests that are there, each under the id that names it, and why the others are not.
+fn find(tx: &Read<'_>, repository: &Repository, ids: Vec<ImageId>) -> Result<Found, Error> {
+    let (mut found, mut failures, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for id in ids {
+        let wanted = match id.parse() {
+            Ok(wanted) => wanted,
+            Err(failure) => {
+                failures.push(failure);
+                continue;
+            }
+        };
+        match wanted.resolve(tx, repository.id)? {
+            Err(unresolved) => failures.push(unresolved.failure(&id)),
+            Ok(digest) => match tx.manifest(repository.id, &digest)? {
+                Some(row) if row.status != ImageStatus::Active => {
+                    let reason = "Requested image is archived: restore it first";
+                    failures.push(id.failed("ImageInaccessible", reason));
+                }
+                Some(row) => {
+                    bytes += row.bytes.len();
+                    if bytes > MAX_BYTES {
+                        return Err(Error::TooLarge {
+                            limit: MAX_BYTES as u64,
+                        });
+                    }
+                    found.push((ImageId::of(&digest, wanted.tag.as_ref()), row));
+                }
+                None => {
+                    failures.push(id.failed("ImageNotFound", "Requested image not found"));
+                }
+            },
+        }
+    }
+    Ok((found, failures))
+}
+
+type Found = (Vec<(ImageId, ManifestRow)>, Vec<Failure>);

@@ -1,4 +1,6 @@
 //! ECR's operations as boto3 calls them: one test here for each file of `tests/clients/ecr/`.
+use std::os::unix::fs::PermissionsExt as _;
+
 use wharf_testkit::{Process, TestServer, tool};
 
 use super::has_python_module;
@@ -121,21 +123,45 @@ async fn scanning() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replication() {
-    let s = TestServer::new().await;
-    run("test_replication.py", &s, &[]).await;
-    s.assert_tidy().await;
+    drive("test_replication.py").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn signing() {
-    let s = TestServer::new().await;
-    run("test_signing.py", &s, &[]).await;
-    s.assert_tidy().await;
+    drive("test_signing.py").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn public() {
-    let s = TestServer::new().await;
-    run("../ecr_public/test_public.py", &s, &[]).await;
+    drive("../ecr_public/test_public.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pull_through() {
+    let upstream = TestServer::new().await;
+    upstream.push("app", "v1").await;
+    // Nobody listens on a port that was just free.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let secrets = serde_json::json!({
+        "ecr-pullthroughcache/good": { "username": "AWS", "accessToken": upstream.password() },
+        "ecr-pullthroughcache/wrong": { "username": "AWS", "accessToken": "wrong" },
+        "ecr-pullthroughcache/broken": { "username": "AWS" },
+    });
+    let path = upstream.scratch().join("secrets.json");
+    std::fs::write(&path, secrets.to_string()).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let s = TestServer::with(|config| {
+        config.upstream_allow = vec![upstream.url().parse().unwrap(), closed.parse().unwrap()];
+        config.secrets = Some(path);
+    })
+    .await;
+    let env = [
+        ("WHARF_UPSTREAM", upstream.url()),
+        ("WHARF_CLOSED", closed.clone()),
+    ];
+    let env = env.each_ref().map(|(name, value)| (*name, value.as_str()));
+    run("test_pull_through.py", &s, &env).await;
     s.assert_tidy().await;
 }

@@ -16,6 +16,7 @@ mod limits;
 mod linear;
 mod paging;
 mod protocol;
+mod pull_through;
 mod putting;
 mod racing;
 mod replicating;
