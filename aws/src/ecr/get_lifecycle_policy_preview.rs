@@ -10,7 +10,7 @@ use wharf_registry::{
 };
 use wharf_types::{Registry, RepoName, Timestamp};
 
-use super::model::{Failure, ImageFilter, ImageId, Wanted, Wants, image_ids};
+use super::model::{Failure, ImageId, PreviewFilter, Wanted, Wants, image_ids};
 use crate::{Cx, Exception, check, operation::Operation, page::Pages};
 
 /// The most results of a page.
@@ -24,7 +24,7 @@ pub(crate) struct GetLifecyclePolicyPreview {
     image_ids: Option<Vec<ImageId>>,
     next_token: Option<String>,
     max_results: Option<i64>,
-    filter: Option<ImageFilter>,
+    filter: Option<PreviewFilter>,
 }
 
 #[derive(Debug, Serialize)]

@@ -341,20 +341,43 @@ pub(super) struct ImageFilter {
     image_status: Option<String>,
 }
 
+/// `filter.tagStatus`: whether images with, and those without tags are listed.
+fn tag_status(text: Option<&str>) -> Result<(bool, bool), Exception> {
+    match text {
+        None | Some("ANY") => Ok((true, true)),
+        Some("TAGGED") => Ok((true, false)),
+        Some("UNTAGGED") => Ok((false, true)),
+        Some(_) => Err(check::unsatisfied(
+            "filter.tagStatus",
+            "Member must satisfy enum value set: [TAGGED, UNTAGGED, ANY]",
+        )),
+    }
+}
+
+/// `filter` of previews, which show images of every status.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PreviewFilter {
+    #[serde(default)]
+    tag_status: Option<String>,
+}
+
+impl PreviewFilter {
+    /// Which images are shown.
+    pub(super) fn wants(self) -> Result<Wants, Exception> {
+        let (tagged, untagged) = tag_status(self.tag_status.as_deref())?;
+        Ok(Wants {
+            tagged,
+            untagged,
+            status: None,
+        })
+    }
+}
+
 impl ImageFilter {
     /// Which images are listed.
     pub(super) fn wants(self) -> Result<Wants, Exception> {
-        let (tagged, untagged) = match self.tag_status.as_deref() {
-            None | Some("ANY") => (true, true),
-            Some("TAGGED") => (true, false),
-            Some("UNTAGGED") => (false, true),
-            Some(_) => {
-                return Err(check::unsatisfied(
-                    "filter.tagStatus",
-                    "Member must satisfy enum value set: [TAGGED, UNTAGGED, ANY]",
-                ));
-            }
-        };
+        let (tagged, untagged) = tag_status(self.tag_status.as_deref())?;
         Ok(Wants {
             tagged,
             untagged,

@@ -64,7 +64,8 @@ async fn put(s: &TestServer, repo: &str, rules: &[Value]) {
 async fn images(s: &TestServer, repo: &str) -> BTreeSet<String> {
     let (mut found, mut token) = (BTreeSet::new(), Value::Null);
     loop {
-        let input = json!({ "repositoryName": repo, "maxResults": 1000, "nextToken": token });
+        let all = json!({ "imageStatus": "ANY" });
+        let input = json!({ "repositoryName": repo, "filter": all, "maxResults": 1000, "nextToken": token });
         let page = s.aws("DescribeImages", input).await.ok();
         let details = page["imageDetails"].as_array().unwrap();
         found.extend(
