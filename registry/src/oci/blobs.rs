@@ -30,9 +30,13 @@ pub(super) async fn get(
 ) -> Result<Response, Refusal> {
     let row = match blobs::find(a.cx, a.caller, name, digest).await {
         Ok((_, row)) => row,
-        Err(unknown @ Error::BlobUnknown { .. }) => {
+        Err(Error::BlobUnknown { .. }) => {
             let found = pull_through::layer(a.cx, &a.caller.registry, name, digest).await?;
-            return coming(a, name, digest, found.ok_or(unknown)?).await;
+            if let Some(layer) = found {
+                return coming(a, name, digest, layer).await;
+            }
+            // Nothing is to be had, or it has just come.
+            blobs::find(a.cx, a.caller, name, digest).await?.1
         }
         Err(e) => return Err(e.into()),
     };

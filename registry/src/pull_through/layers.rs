@@ -92,9 +92,15 @@ pub async fn layer(
     if let Some(pilot) = pilot {
         let (sender, live) = mpsc::channel(AHEAD);
         layer.live = Some(live);
-        let (cx, name) = (cx.clone(), name.clone());
+        let (cx, registry) = (cx.clone(), registry.clone());
+        let (name, digest) = (name.clone(), digest.clone());
         tokio::spawn(async move {
-            let outcome = download(&cx, need, sender, &pilot).await;
+            // Another download may have ended since the need was seen.
+            let outcome = match self::need(&cx, &registry, &name, &digest).await {
+                Ok(Some(need)) => download(&cx, need, sender, &pilot).await,
+                Ok(None) => Ok(()),
+                Err(e) => Err(e),
+            };
             pilot.tell(Stage::Done(outcome.map_err(|e| Failed::of(e, &name))));
         });
     }

@@ -3,11 +3,11 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use wharf_testkit::{Process, TestServer, tool};
 
-use super::has_python_module;
+use super::{has_aws_models, has_python_module};
 
 /// Runs a file's tests against a server.
 async fn run(file: &str, s: &TestServer, env: &[(&str, &str)]) {
-    if !has_python_module("boto3") || !has_python_module("pytest") {
+    if !has_aws_models() || !has_python_module("boto3") || !has_python_module("pytest") {
         return;
     }
     let Some(python) = tool("python3") else {

@@ -31,18 +31,26 @@ async fn drive(interpreter: &str, script: &str, needs: &[&str]) {
 
 /// Whether Python has a module; where clients are demanded it must.
 fn has_python_module(module: &str) -> bool {
+    python_has(module, &format!("import {module}"))
+}
+
+/// Whether Python has AWS's models with all the operations that we know.
+fn has_aws_models() -> bool {
+    let version = "tuple(map(int, botocore.__version__.split('.')[:2]))";
+    let program = format!("import botocore; assert {version} >= (1, 44)");
+    python_has("botocore 1.44 or newer", &program)
+}
+
+/// Whether a program runs, which shows that Python has something.
+fn python_has(what: &str, program: &str) -> bool {
     let Some(python) = tool("python3") else {
         return false;
     };
-    if python
-        .output(&["-c", &format!("import {module}")])
-        .status
-        .success()
-    {
+    if python.output(&["-c", program]).status.success() {
         return true;
     }
-    assert!(!wharf_testkit::clients_required(), "python has no {module}");
-    println!("skipped: python has no {module}");
+    assert!(!wharf_testkit::clients_required(), "python has no {what}");
+    println!("skipped: python has no {what}");
     false
 }
 

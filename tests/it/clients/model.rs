@@ -3,11 +3,11 @@ use std::collections::BTreeMap;
 
 use wharf_testkit::tool;
 
-use super::has_python_module;
+use super::has_aws_models;
 
 #[test]
 fn operations_and_inputs_are_those_of_aws_model() {
-    if !has_python_module("botocore") {
+    if !has_aws_models() {
         return;
     }
     let Some(python) = tool("python3") else {
