@@ -16,5 +16,6 @@ mod passwords;
 mod permissions;
 mod policies;
 mod requests;
+mod rows;
 mod secrets;
 mod signatures;
