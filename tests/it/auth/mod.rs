@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod across;
 mod browsers;
 mod forged;
 mod keys;
