@@ -68,7 +68,7 @@ impl Prepared {
             }
             let reply = p.s.aws(operation, input).await.ok();
             if let Some(id) = reply["replicationBackfillId"].as_str() {
-                p.backfill = id.to_owned();
+                id.clone_into(&mut p.backfill);
             }
         }
         p.settle().await;
