@@ -3,24 +3,19 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use wharf_auth::policy::Kind;
 use wharf_storage::{Document, Mutability, Owner, Read, Stored};
 use wharf_types::{Prefix, Registry, RepoName};
 
 use crate::{
     Cx, Error,
-    lifecycle::LifecyclePolicy,
-    policies::RepositoryPolicy,
+    lifecycle::{self, InvalidPolicy, LifecyclePolicy, MAX_TEXT, MIN_TEXT},
+    policies::{NewPolicy, RepositoryPolicy},
     repositories::{NewRepository, Purpose},
 };
 
 /// The most templates of a registry.
 pub const MAX_TEMPLATES: usize = 1000;
-
-/// The longest repository policy.
-pub const MAX_POLICY: usize = 10_240;
-
-/// The longest lifecycle policy.
-pub const MAX_LIFECYCLE: usize = 30_720;
 
 /// A template: a document of its registry, named by its prefix's key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -115,28 +110,32 @@ impl Changes {
 }
 
 /// Which of a template's texts is no policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BadText {
     Policy,
-    Lifecycle,
+    /// With what is wrong.
+    Lifecycle(String),
 }
 
-/// Checks the texts of a template: the one place where they meet what repository policies and
-/// lifecycle policies must be. Empty text is none.
+/// Checks the texts of a template: they must be what repositories can be given, so that none is made
+/// with a policy that cannot be read. Empty text is none.
 pub fn check_texts(policy: Option<&str>, lifecycle: Option<&str>) -> Result<(), BadText> {
-    if policy.is_some_and(|text| !is_document(text, MAX_POLICY)) {
-        return Err(BadText::Policy);
+    let given = |text: &&str| !text.is_empty();
+    if let Some(text) = policy.filter(given) {
+        let read = NewPolicy::parse(text.to_owned(), Kind::Repository);
+        read.map_err(|_malformed| BadText::Policy)?;
     }
-    if lifecycle.is_some_and(|text| !is_document(text, MAX_LIFECYCLE)) {
-        return Err(BadText::Lifecycle);
+    let Some(text) = lifecycle.filter(given) else {
+        return Ok(());
+    };
+    let bad = |e: InvalidPolicy| BadText::Lifecycle(e.reason().to_owned());
+    lifecycle::Policy::parse(text).map_err(bad)?;
+    let length = text.chars().count();
+    if (MIN_TEXT..=MAX_TEXT).contains(&length) {
+        return Ok(());
     }
-    Ok(())
-}
-
-fn is_document(text: &str, most: usize) -> bool {
-    text.is_empty()
-        || text.len() <= most
-            && serde_json::from_str::<serde_json::Map<String, Value>>(text).is_ok()
+    let text = format!("it has {length} characters, not {MIN_TEXT} to {MAX_TEXT}");
+    Err(BadText::Lifecycle(text))
 }
 
 /// The template that a new repository follows: that of the longest prefix which is for the purpose.
@@ -244,17 +243,39 @@ pub async fn delete(
 mod tests {
     use super::*;
 
+    const POLICY: &str =
+        r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"ecr:BatchGetImage"}}"#;
+    const LIFECYCLE: &str = r#"{"rules":[{"rulePriority":1,"selection":{"tagStatus":"any",
+        "countType":"imageCountMoreThan","countNumber":1},"action":{"type":"expire"}}]}"#;
+
     #[test]
-    fn texts_are_json_objects_within_limits() {
-        assert_eq!(check_texts(None, None), Ok(()));
-        assert_eq!(check_texts(Some(""), Some("")), Ok(()));
-        assert_eq!(check_texts(Some("{}"), Some("{\"rules\":[]}")), Ok(()));
-        for wrong in ["[]", "x", "{} {}", "1"] {
-            assert_eq!(check_texts(Some(wrong), None), Err(BadText::Policy));
-            assert_eq!(check_texts(None, Some(wrong)), Err(BadText::Lifecycle));
+    fn texts_are_policies_that_repositories_can_be_given() {
+        for (policy, lifecycle) in [
+            (None, None),
+            (Some(""), Some("")),
+            (Some(POLICY), None),
+            (None, Some(LIFECYCLE)),
+        ] {
+            assert_eq!(check_texts(policy, lifecycle), Ok(()));
         }
-        let long = format!("{{\"a\":\"{}\"}}", "a".repeat(MAX_POLICY));
-        assert_eq!(check_texts(Some(&long), Some(&long)), Err(BadText::Policy));
-        assert_eq!(check_texts(None, Some(&long)), Ok(()));
+        let of_registry = POLICY.replace("\"Action\"", "\"Resource\":\"*\",\"Action\"");
+        let long = format!("{POLICY}{}", " ".repeat(10_240));
+        for wrong in [
+            "[]",
+            "x",
+            "{} {}",
+            "1",
+            "{}",
+            LIFECYCLE,
+            &of_registry,
+            &long,
+        ] {
+            assert_eq!(check_texts(Some(wrong), None), Err(BadText::Policy));
+        }
+        let long = format!("{LIFECYCLE}{}", " ".repeat(MAX_TEXT));
+        for wrong in ["[]", "x", "{\"rules\":[]}", POLICY, &long] {
+            let bad = check_texts(None, Some(wrong));
+            assert!(matches!(bad, Err(BadText::Lifecycle(why)) if !why.is_empty()));
+        }
     }
 }

@@ -164,8 +164,12 @@ impl Server {
         if serving.await.is_err() {
             tracing::error!("the listener panicked");
         }
-        for chore in chores {
+        for chore in &chores {
             chore.abort();
+        }
+        // What they hold of the store is let go of before the next server can have the directory.
+        for chore in chores {
+            drop(chore.await);
         }
         store.close().await;
     }

@@ -44,7 +44,7 @@ impl Operation for BatchGetImage {
         if let Some(types) = self.accepted_media_types {
             check::list("acceptedMediaTypes", Some(types), 1, 100)?;
         }
-        let (ids, failed) = upstream::fetch(&cx, &registry, &name, ids).await?;
+        let (ids, failed) = upstream::fetch(&cx, &name, ids).await?;
         let only_failed = ids.is_empty();
         let got = cx.domain.store.meta().read(move |tx| {
             let repository = match tx.repository(&registry, &name)? {

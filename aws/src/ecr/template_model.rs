@@ -3,9 +3,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use wharf_auth::policy::MAX_CHARS;
 use wharf_registry::{
+    lifecycle::MAX_TEXT,
     repositories::Purpose,
-    templates::{self, BadText, MAX_LIFECYCLE, MAX_POLICY, Template},
+    templates::{self, BadText, Template},
 };
 use wharf_storage::Stored;
 use wharf_types::{Arn, Prefix};
@@ -156,24 +158,17 @@ pub(super) fn texts(
     lifecycle: Option<&str>,
 ) -> Result<(), Exception> {
     check::text("description", description.unwrap_or_default(), 0, 256)?;
-    check::text(
-        "repositoryPolicy",
-        policy.unwrap_or_default(),
-        0,
-        MAX_POLICY,
-    )?;
-    check::text(
-        "lifecyclePolicy",
-        lifecycle.unwrap_or_default(),
-        0,
-        MAX_LIFECYCLE,
-    )?;
+    let written = policy.unwrap_or_default();
+    check::text("repositoryPolicy", written, 0, MAX_CHARS)?;
+    let written = lifecycle.unwrap_or_default();
+    check::text("lifecyclePolicy", written, 0, MAX_TEXT)?;
     templates::check_texts(policy, lifecycle).map_err(|bad| match bad {
         BadText::Policy => {
             check::unsatisfied("repositoryPolicy", "Invalid repository policy provided")
         }
-        BadText::Lifecycle => {
-            check::unsatisfied("lifecyclePolicy", "Lifecycle policy validation failure")
+        BadText::Lifecycle(why) => {
+            let text = format!("Lifecycle policy validation failure: {why}");
+            check::unsatisfied("lifecyclePolicy", &text)
         }
     })
 }

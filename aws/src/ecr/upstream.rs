@@ -1,9 +1,9 @@
 //! Images that may have to be fetched from the upstream of a pull through cache rule first.
 use wharf_registry::{
     Error,
-    pull_through::{self, UpstreamError},
+    pull_through::{self, Puller, UpstreamError},
 };
-use wharf_types::{Registry, RepoName};
+use wharf_types::RepoName;
 
 use super::model::{Failure, ImageId};
 use crate::{Cx, Exception};
@@ -12,17 +12,18 @@ use crate::{Cx, Exception};
 /// that the upstream failed on.
 pub(super) async fn fetch(
     cx: &Cx,
-    registry: &Registry,
     name: &RepoName,
     ids: Vec<ImageId>,
 ) -> Result<(Vec<ImageId>, Vec<Failure>), Exception> {
+    let puller = Puller {
+        caller: &cx.caller(),
+        origin: cx.origin,
+    };
     let (mut left, mut failures) = (Vec::new(), Vec::new());
     for id in ids {
         let reference = id.parse().ok().and_then(|wanted| wanted.reference());
         let fetched = match &reference {
-            Some(reference) => {
-                pull_through::fetch_image(&cx.domain, registry, name, reference).await
-            }
+            Some(reference) => pull_through::fetch_image(&cx.domain, puller, name, reference).await,
             None => Ok(()),
         };
         match fetched {

@@ -28,7 +28,7 @@ pub(super) async fn admit(
         && let (&Method::POST, Route::Uploads(name)) | (&Method::PUT, Route::Manifest(name, _)) =
             (&parts.method, route)
     {
-        acts.push(Act::create_on_push(name));
+        acts.push(Act::create_if_missing(name));
     }
     let public = caller.registry.region.is_public();
     if public && matches!(parts.method, Method::GET | Method::HEAD) {

@@ -61,6 +61,7 @@ async fn answer(
         registry: repository.registry,
     };
     let asked = Asked {
+        origin: None,
         cx,
         caller: &caller,
         headers: &parts.headers,

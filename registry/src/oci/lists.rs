@@ -88,7 +88,7 @@ pub(super) async fn referrers(
 ) -> Result<Page, Refusal> {
     let (size, last) = a.query.page()?;
     let filter = a.query.get("artifactType");
-    if let Err(e) = pull_through::fetch_referrers(a.cx, &a.caller.registry, name, subject).await {
+    if let Err(e) = pull_through::fetch_referrers(a.cx, a.puller(), name, subject).await {
         // What is here is listed all the same.
         let error: &dyn std::error::Error = &e;
         tracing::warn!(

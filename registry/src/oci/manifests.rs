@@ -29,7 +29,7 @@ pub(super) async fn get(
     at: &ManifestRef,
     body: bool,
 ) -> Result<Response, Refusal> {
-    pull_through::fetch_image(a.cx, &a.caller.registry, name, at).await?;
+    pull_through::fetch_image(a.cx, a.puller(), name, at).await?;
     let (repository, row) = images::find(a.cx, a.caller, name, at).await?;
     if body {
         pull_times::pulled(a.cx, a.caller, &repository, &row);

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
 use wharf_auth::{Credentials, TokenError, challenge};
 use wharf_types::{Registry, RepoName};
 
-use crate::{Caller, Cx};
+use crate::{Caller, Cx, policies::Origin, pull_through::Puller};
 
 mod access;
 mod blobs;
@@ -40,6 +40,7 @@ pub struct HostRegistry(pub Registry);
 struct Asked<'a> {
     cx: &'a Cx,
     caller: &'a Caller,
+    origin: Option<Origin>,
     headers: &'a HeaderMap,
     query: &'a Query,
     /// The repository that a blob may be mounted from.
@@ -55,6 +56,13 @@ impl Asked<'_> {
             .ok()?
             .parse()
             .ok()
+    }
+
+    fn puller(&self) -> Puller<'_> {
+        Puller {
+            caller: self.caller,
+            origin: self.origin,
+        }
     }
 
     fn header(&self, name: header::HeaderName) -> Option<&str> {
@@ -173,6 +181,7 @@ async fn answer(cx: &Cx, caller: &Caller, parts: &Parts, body: Body) -> Result<R
     let asked = Asked {
         cx,
         caller,
+        origin: parts.extensions.get::<Origin>().copied(),
         headers: &parts.headers,
         query: &query,
         mount_from: access::admit(cx, caller, parts, &route, &query).await?,

@@ -13,12 +13,19 @@ use wharf_storage::{Owner, Read};
 use wharf_types::{AccountId, Arn, Registry, RepoName, Timestamp};
 
 use super::{RegistryPolicy, RepositoryPolicy};
-use crate::{Caller, Cx, Error};
+use crate::{Caller, Cx, Error, account_settings::AccountSetting};
 
 /// What stands for a stored policy that cannot be read: nothing goes but to replace it.
 const UNREADABLE: &str = r#"{"Statement":{"Effect":"Deny","Principal":"*","NotAction":[
     "ecr:GetRepositoryPolicy","ecr:SetRepositoryPolicy","ecr:DeleteRepositoryPolicy",
     "ecr:GetRegistryPolicy","ecr:PutRegistryPolicy","ecr:DeleteRegistryPolicy"]}}"#;
+
+/// What a registry's policy decides on if its scope is the first one.
+const OF_SCOPE_V1: [&str; 3] = [
+    "ecr:ReplicateImage",
+    "ecr:CreateRepository",
+    "ecr:BatchImportUpstreamImage",
+];
 
 /// Where a request came from: an extension of it.
 #[derive(Clone, Copy, Debug)]
@@ -67,8 +74,8 @@ impl Act {
         }
     }
 
-    /// What a push does if the repository is not there.
-    pub fn create_on_push(name: &RepoName) -> Self {
+    /// What is done before something else if the repository is not there.
+    pub fn create_if_missing(name: &RepoName) -> Self {
         Self {
             if_missing: true,
             ..Self::on(name, "ecr:CreateRepository")
@@ -163,12 +170,11 @@ pub(super) struct Asked<'a> {
 
 impl Asked<'_> {
     pub(super) fn decide(&self, tx: &Read<'_>, wish: &Wish) -> Result<(), Error> {
-        let owner = Owner::Registry(self.caller.registry.clone());
-        let stored = tx.document::<RegistryPolicy>(&owner, "")?;
-        let of_registry = stored.map(|stored| read(&stored.body.text, Kind::Registry));
+        let of_registry = OfRegistry::find(tx, &self.caller.registry)?;
         let context = context(self.caller, wish, self.now);
         for act in &wish.acts {
-            self.decide_one(tx, act, of_registry.clone(), context.clone())?;
+            let of_registry = of_registry.as_ref().and_then(|of| of.about(&act.action));
+            self.decide_one(tx, act, of_registry, context.clone())?;
         }
         Ok(())
     }
@@ -177,14 +183,14 @@ impl Asked<'_> {
         &self,
         tx: &Read<'_>,
         act: &Act,
-        of_registry: Option<Policy>,
+        of_registry: Option<&Policy>,
         mut context: Context,
     ) -> Result<(), Error> {
         let Caller {
             principal,
             registry,
         } = self.caller;
-        let mut policies: Vec<Policy> = of_registry.into_iter().collect();
+        let mut policies: Vec<Policy> = of_registry.cloned().into_iter().collect();
         let resource = resource(registry, &act.on);
         if let Target::Repository(name) = &act.on
             && let Some(repository) = tx.repository(registry, name)?
@@ -209,6 +215,30 @@ impl Asked<'_> {
         };
         policy::decide(self.identity, &policies, &registry.account, &ask)
             .map_err(|why| Error::Denied(challenge::denied(principal, &act.action, &resource, why)))
+    }
+}
+
+/// A registry's policy, and whether it decides on [`OF_SCOPE_V1`] only.
+struct OfRegistry {
+    policy: Policy,
+    narrow: bool,
+}
+
+impl OfRegistry {
+    fn find(tx: &Read<'_>, registry: &Registry) -> Result<Option<Self>, Error> {
+        let owner = Owner::Registry(registry.clone());
+        let Some(stored) = tx.document::<RegistryPolicy>(&owner, "")? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            policy: read(&stored.body.text, Kind::Registry),
+            narrow: AccountSetting::RegistryPolicyScope.of(tx, registry)? == "V1",
+        }))
+    }
+
+    /// The policy, if it decides on an action.
+    fn about(&self, action: &str) -> Option<&Policy> {
+        (!self.narrow || OF_SCOPE_V1.contains(&action)).then_some(&self.policy)
     }
 }
 

@@ -7,7 +7,7 @@ use wharf_storage::{Document, Owner, Read, Sparse, Write};
 use wharf_types::{Digest, Manifest, ManifestRef, Registry, RepoName, Tag, Timestamp};
 use wharf_upstream::{Error as UpstreamError, Fetched};
 
-use super::{Rule, failed::Failed, rules};
+use super::{Puller, Rule, failed::Failed, rules};
 use crate::{
     Cx, Error, References,
     images::{self, Origin, Push},
@@ -63,14 +63,20 @@ struct Need {
 /// there is nothing to serve instead; an image that the upstream does not have is no failure.
 pub async fn fetch_image(
     cx: &Cx,
-    registry: &Registry,
+    puller: Puller<'_>,
     name: &RepoName,
     at: &ManifestRef,
 ) -> Result<(), Error> {
+    let registry = &puller.caller.registry;
     let Some(need) = need(cx, registry, name, at).await? else {
         return Ok(());
     };
     let is_cached = need.cached.is_some();
+    match puller.may_import(cx, name).await {
+        // What is here may be pulled.
+        Err(Error::Denied(_)) if is_cached => return Ok(()),
+        permitted => permitted?,
+    }
     let key = (registry.clone(), name.clone(), at.to_string());
     let (mut state, pilot) = cx.upstreams.images().join(&key, None);
     if let Some(pilot) = pilot {

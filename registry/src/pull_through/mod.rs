@@ -9,6 +9,8 @@
 //!   gets the last byte of a layer that is not what it should be.
 //! * One download of a layer at a time. Clients that hang up do not end it.
 //! * What was pushed here is never overwritten by what an upstream has.
+//! * A manifest is fetched only for who may import it (`ecr:BatchImportUpstreamImage`); its layers
+//!   belong to it, and come for everyone who may pull them.
 //! * What an upstream does not answer is served from here as long as it is here.
 //!
 //! Stopped halfway, an upload is left that nobody goes on with; the collector removes it.
@@ -17,6 +19,7 @@ mod failed;
 mod flights;
 mod layers;
 mod manifests;
+mod puller;
 mod referrers;
 mod registries;
 mod rules;
@@ -25,6 +28,7 @@ mod upstreams;
 
 pub use layers::{Layer, fetch_layer, layer};
 pub use manifests::fetch_image;
+pub use puller::Puller;
 pub use referrers::fetch_referrers;
 pub use registries::UpstreamRegistry;
 pub use rules::{MAX_RULES, NewRule, Rule, create, delete, get, update, validate};

@@ -3,23 +3,29 @@ use wharf_storage::Owner;
 use wharf_types::{Digest, Manifest, ManifestRef, Registry, RepoName, media};
 use wharf_upstream::Error as UpstreamError;
 
-use super::{Rule, fetch_image, manifests::Asked, rules};
+use super::{Puller, Rule, fetch_image, manifests::Asked, rules};
 use crate::{Cx, Error};
 
 /// How many referrers of an image are fetched.
 const MAX_REFERRERS: usize = 50;
 
 /// Sees to it that an image's referrers are here as its upstream lists them, if a rule is for its
-/// repository and the image is here. What is here can be listed whether or not this fails.
+/// repository, the image is here and the caller may import images. What is here can be listed whether
+/// or not this fails.
 pub async fn fetch_referrers(
     cx: &Cx,
-    registry: &Registry,
+    puller: Puller<'_>,
     name: &RepoName,
     subject: &Digest,
 ) -> Result<(), Error> {
+    let registry = &puller.caller.registry;
     let Some((repository, rule)) = need(cx, registry, name, subject).await? else {
         return Ok(());
     };
+    match puller.may_import(cx, name).await {
+        Err(Error::Denied(_)) => return Ok(()),
+        permitted => permitted?,
+    }
     let listed = list(cx, registry, name, subject, &rule).await;
     let now = cx.store.now();
     let asked = match &listed {
@@ -27,7 +33,7 @@ pub async fn fetch_referrers(
         Err(_) => Asked::until_retry(subject.clone(), now),
     };
     for digest in listed.as_ref().map_or(&[][..], Vec::as_slice) {
-        fetch_image(cx, registry, name, &ManifestRef::Digest(digest.clone())).await?;
+        fetch_image(cx, puller, name, &ManifestRef::Digest(digest.clone())).await?;
     }
     let noted = cx.store.meta().write_relaxed(move |tx| {
         // The repository may have been deleted meanwhile.

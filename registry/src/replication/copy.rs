@@ -12,6 +12,7 @@ use crate::{
     Cx, Error, References,
     images::MAX_TAGS,
     repositories::{self, Purpose},
+    scanning,
 };
 
 /// Brings an image to a registry on this server.
@@ -20,13 +21,12 @@ pub(super) async fn deliver(
     cross_account: CrossAccount,
     job: &Job,
 ) -> Result<Outcome, Error> {
-    let (wanted, destination) = (job.clone(), job.destination.clone());
+    let (asking, wanted) = (cx.clone(), job.clone());
     let looked = cx.store.meta().read(move |tx| {
         let parcel = parcel::parcel(tx, &wanted)?;
+        // Asked at once, so that an index fails for this and not for its children.
         if let Ok(Parcel { source, .. }) = &parcel
-            && source.registry.account != destination.account
-            && cross_account == CrossAccount::ByPolicy
-            && !may_replicate(tx, &source.registry, &destination)?
+            && !may_replicate(tx, &asking, cross_account, source, &wanted.destination)?
         {
             return Ok::<_, Error>(Err(Failure::Denied));
         }
@@ -43,14 +43,14 @@ pub(super) async fn deliver(
             tags: Vec::new(),
             ..job.clone()
         };
-        match copy(cx, child).await? {
+        match copy(cx, cross_account, child).await? {
             Outcome::Complete => {}
             Outcome::Failed(failed) => failures.extend([failed.failure]),
             later @ Outcome::Later(_) => return Ok(later),
         }
     }
     if failures.is_empty() {
-        return copy(cx, job.clone()).await;
+        return copy(cx, cross_account, job.clone()).await;
     }
     Ok(Outcome::Failed(Failed {
         failure: Failure::Child,
@@ -59,38 +59,56 @@ pub(super) async fn deliver(
 }
 
 /// Copies one manifest whose children are there.
-async fn copy(cx: &Cx, job: Job) -> Result<Outcome, Error> {
-    let references = cx.references;
-    let (now, lease) = (cx.store.now(), cx.store.lease());
+async fn copy(cx: &Cx, cross_account: CrossAccount, job: Job) -> Result<Outcome, Error> {
+    let (context, now, lease) = (cx.clone(), cx.store.now(), cx.store.lease());
     let copied = cx.store.meta().write(move |tx| {
-        let outcome = Copy {
+        let copy = Copy {
             tx,
+            cx: &context,
+            cross_account,
             job: &job,
-            references,
             now,
             lease,
-        }
-        .run()?;
-        Ok(outcome.err().unwrap_or(Outcome::Complete))
+        };
+        copy.run()
     });
-    copied.await
+    let Copied { refused, scan } = match copied.await? {
+        Ok(copied) => copied,
+        Err(outcome) => return Ok(outcome),
+    };
+    if scan {
+        cx.work.send_replace(());
+    }
+    Ok(refused.map_or(Outcome::Complete, Outcome::from))
+}
+
+/// What became of a manifest that is there now.
+struct Copied {
+    /// Why not all of its tags are.
+    refused: Option<Failure>,
+    /// Whether it is to be scanned.
+    scan: bool,
 }
 
 struct Copy<'a> {
     tx: &'a Write<'a>,
+    cx: &'a Cx,
+    cross_account: CrossAccount,
     job: &'a Job,
-    references: References,
     now: Timestamp,
     lease: Timestamp,
 }
 
 impl Copy<'_> {
     /// What fails is found before anything is changed, except for a tag among others.
-    fn run(&self) -> Result<Result<(), Outcome>, Error> {
-        let Self { tx, job, .. } = *self;
+    fn run(&self) -> Result<Result<Copied, Outcome>, Error> {
+        let Self { tx, cx, job, .. } = *self;
         let Some(source) = tx.repository_by_id(job.repository)? else {
             return Ok(Err(Failure::Gone.into()));
         };
+        if !may_replicate(tx, cx, self.cross_account, &source, &job.destination)? {
+            return Ok(Err(Failure::Denied.into()));
+        }
         let manifest = match manifest(tx, source.id, &job.digest)? {
             Ok(manifest) => manifest,
             Err(failure) => return Ok(Err(failure.into())),
@@ -104,7 +122,7 @@ impl Copy<'_> {
             }
             if tx.blob_size(source.id, &reference.digest)?.is_some() {
                 blobs.push(&reference.digest);
-            } else if reference.required && self.references == References::Strict {
+            } else if reference.required && cx.references == References::Strict {
                 // A damaged layer is healed by a push.
                 return Ok(Err(Outcome::Later(Failure::LayersMissing)));
             }
@@ -120,16 +138,19 @@ impl Copy<'_> {
         for digest in blobs {
             tx.link_blob(there.id, digest, self.lease)?;
         }
-        tx.put_manifest(&NewManifest {
+        let mut changed = tx.put_manifest(&NewManifest {
             repository: there.id,
             digest: &job.digest,
             manifest: &manifest,
             now: self.now,
         })?;
         for tag in &free {
+            changed |= tx.tag(there.id, tag)?.as_ref() != Some(&job.digest);
             tx.put_tag(there.id, tag, &job.digest)?;
         }
-        Ok(refused.map_or(Ok(()), |failure| Err(failure.into())))
+        // What the destination does with what is pushed to it.
+        let scan = changed && scanning::pushed(tx, &there, &job.digest, self.now)?;
+        Ok(Ok(Copied { refused, scan }))
     }
 
     fn repository(

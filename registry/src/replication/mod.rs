@@ -12,11 +12,14 @@
 use std::collections::BTreeSet;
 
 use wharf_auth::Secret;
-use wharf_storage::Read;
+use wharf_storage::{Read, Repository};
 use wharf_types::{AccountId, Digest, Region, Registry, Tag};
 use wharf_upstream::push::Origin;
 
-use crate::Error;
+use crate::{
+    Cx, Error,
+    policies::{self, Act},
+};
 
 pub mod backfill;
 mod configuration;
@@ -46,7 +49,7 @@ pub struct Settings {
 pub enum CrossAccount {
     /// Everybody may be everybody.
     Allowed,
-    /// If the registry policy of the other one permits it.
+    /// If the policies of the other one permit it.
     ByPolicy,
 }
 
@@ -112,15 +115,29 @@ impl From<Failure> for Outcome {
     }
 }
 
-/// Whether the registry policy of `destination` lets the account of `source` make repositories and
-/// replicate images into it: `ecr:CreateRepository` and `ecr:ReplicateImage`.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "a policy is read and may be damaged, once there are registry policies"
-)]
-fn may_replicate(_tx: &Read<'_>, source: &Registry, destination: &Registry) -> Result<bool, Error> {
-    // Without a policy nobody else may.
-    Ok(source.account == destination.account)
+/// Whether the registry of `destination` lets the account of a repository replicate images to it, and
+/// make the repository there if it is missing.
+fn may_replicate(
+    tx: &Read<'_>,
+    cx: &Cx,
+    cross_account: CrossAccount,
+    source: &Repository,
+    destination: &Registry,
+) -> Result<bool, Error> {
+    let account = &source.registry.account;
+    if cross_account == CrossAccount::Allowed || *account == destination.account {
+        return Ok(true);
+    }
+    let acts = [
+        Act::on(&source.name, "ecr:ReplicateImage"),
+        Act::create_if_missing(&source.name),
+    ];
+    for act in acts {
+        if !policies::account_may(tx, cx, account, destination, act)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 #[cfg(test)]

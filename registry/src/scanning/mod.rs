@@ -44,25 +44,26 @@ fn is_scannable(image: &ImageRow) -> bool {
             .is_some_and(|kind| config.contains(&kind))
 }
 
-/// Asks for a scan of a pushed image if its repository is scanned on push.
+/// Asks for a scan of a pushed image if its repository is scanned on push; whether it did.
 pub fn pushed(
     tx: &Write<'_>,
     repository: &Repository,
     digest: &Digest,
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let applied = configuration(tx, &repository.registry)?.applied(repository);
     if applied.frequency == Frequency::Manual {
-        return Ok(());
+        return Ok(false);
     }
     let image = tx.image(repository.id, digest)?;
     let scannable = image.is_some_and(|i| i.status == ImageStatus::Active && is_scannable(&i));
     let before = find(tx, repository.id, digest)?;
     if !scannable || before.as_ref().is_some_and(|scan| scan.is_recent(now)) {
-        return Ok(());
+        return Ok(false);
     }
     let scan = Scan::asked(&applied, before, now);
-    Ok(tx.put_document(&scan::owner(repository.id, digest), "", &scan, now)?)
+    tx.put_document(&scan::owner(repository.id, digest), "", &scan, now)?;
+    Ok(true)
 }
 
 /// Asks for a scan of an image, as `StartImageScan` does.

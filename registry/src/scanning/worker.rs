@@ -2,7 +2,7 @@
 use std::{collections::HashMap, path::PathBuf, time::Duration};
 
 use tokio::time::MissedTickBehavior;
-use wharf_storage::{ImageRow, ImageStatus, Repository, Stored, Write};
+use wharf_storage::{ImageRow, ImageStatus, Owner, Repository, Sparse, Stored, Write};
 use wharf_types::{Digest, Manifest, Role, Timestamp};
 
 use super::{
@@ -27,6 +27,10 @@ const MAX_REGISTRIES: usize = 1000;
 
 const NO_DATABASE: &str =
     "no vulnerability database is configured: start wharf with --vulnerability-db DIR";
+
+/// Scans ask no upstream for anything.
+const NOT_CACHED: &str =
+    "some layers of the image are not in the cache yet: pull the image, then scan it again";
 
 /// Scans what is to be scanned, for as long as the task lives.
 pub async fn run(cx: Cx, database: Option<PathBuf>) {
@@ -153,7 +157,7 @@ impl Worker {
             return Ok(());
         }
         for stored in all.iter().filter(|stored| continuous(stored)) {
-            let wharf_storage::Owner::Registry(registry) = &stored.owner else {
+            let Owner::Registry(registry) = &stored.owner else {
                 continue;
             };
             let mut after = String::new();
@@ -234,7 +238,7 @@ fn renew(
 
 /// Notes that a scan begins, and collects what it needs. `None` if there is nothing to do.
 async fn begin(cx: &Cx, stored: Stored<Scan>) -> Result<Option<Job>, Error> {
-    let wharf_storage::Owner::Image(repository, digest) = stored.owner else {
+    let Owner::Image(repository, digest) = stored.owner else {
         return Ok(None);
     };
     let now = cx.store.now();
@@ -254,7 +258,10 @@ async fn begin(cx: &Cx, stored: Stored<Scan>) -> Result<Option<Job>, Error> {
                 "the scan was begun several times and never came to an end",
             )),
             Some(row) => match Manifest::parse(Some(&row.media_type), row.bytes.as_slice()) {
-                Ok(manifest) => Ok(layers(tx, repository, &manifest)?),
+                Ok(manifest) => match layers(tx, repository, &manifest)? {
+                    layers if lacks(tx, repository, &layers)? => Err((Status::Failed, NOT_CACHED)),
+                    layers => Ok(layers),
+                },
                 Err(_malformed) => Err((Status::Failed, "the manifest cannot be read")),
             },
             None => Err((Status::Failed, "the image is gone")),
@@ -288,6 +295,12 @@ fn layers(
         })
     };
     layers.map(layer).collect()
+}
+
+/// Whether some layers are still to come from an upstream.
+fn lacks(tx: &Write<'_>, repository: i64, layers: &[Layer]) -> Result<bool, Error> {
+    let cached = tx.document::<Sparse>(&Owner::Repository(repository), "")?;
+    Ok(cached.is_some() && layers.iter().any(|layer| layer.row.is_none()))
 }
 
 /// What is told of the database beside the findings.

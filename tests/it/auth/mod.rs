@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod across;
 mod browsers;
 mod forged;
 mod keys;
@@ -16,5 +17,6 @@ mod passwords;
 mod permissions;
 mod policies;
 mod requests;
+mod rows;
 mod secrets;
 mod signatures;

@@ -24,5 +24,6 @@ mod replicating_afar;
 mod repositories;
 mod resolver;
 mod scanning;
+mod store_gone;
 mod tagging;
 mod templates;

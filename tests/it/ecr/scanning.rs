@@ -1,10 +1,10 @@
 //! Scans: what is found, what is not, and what is said when nothing can be known.
-use std::{path::Path, time::Duration};
+use std::{os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use wharf_testkit::{
-    Image, TestServer,
+    Image, TestServer, eventually,
     layer::{gzip, tar, zstd},
 };
 use wharf_types::Digest;
@@ -440,4 +440,94 @@ async fn filters_decide_which_repositories_are_scanned_on_push() {
         !left.iter().any(|row| row.contains("CVE-2024-1")),
         "{left:#?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_is_scanned_on_push_as_its_own_registry_says() {
+    let (s, _folder) = server().await;
+    let (eu, repository) = ("eu-west-1", json!({ "repositoryName": "app" }));
+    let scanned_there = async |digest: &Digest| {
+        eventually("the replica's scan ends", async || {
+            let reply = s.aws_as("test", eu, "DescribeImageScanFindings", image_id(digest));
+            let told = reply.await.body;
+            (told["imageScanStatus"]["status"] == "COMPLETE").then_some(told)
+        })
+        .await
+    };
+    let settled = async |digest: &Digest| {
+        eventually("the image is replicated", async || {
+            let told = s.aws("DescribeImageReplicationStatus", image_id(digest));
+            let told = told.await.ok();
+            (told["replicationStatuses"][0]["status"] == "COMPLETE").then_some(())
+        })
+        .await;
+    };
+    let to_eu = json!([{ "destinations": [{ "region": eu, "registryId": "000000000000" }] }]);
+    let input = json!({ "replicationConfiguration": { "rules": to_eu } });
+    s.aws("PutReplicationConfiguration", input).await.ok();
+    // Here it is scanned on push, there it is not.
+    scan_on_push(&s).await;
+    let first = Image::of("first", vec![gzip(&debian(&[("bash", "5.2-1")]))]);
+    first.push(&s, "app", "v1").await;
+    assert_eq!(names(&scanned(&s, &first.digest).await), ["CVE-2024-1"]);
+    settled(&first.digest).await;
+    s.aws_as(
+        "test",
+        eu,
+        "DescribeImageScanFindings",
+        image_id(&first.digest),
+    )
+    .await
+    .fails("ScanNotFoundException");
+    // And the other way round.
+    for (region, on) in [("us-east-1", false), (eu, true)] {
+        let mut input = repository.clone();
+        input["imageScanningConfiguration"] = json!({ "scanOnPush": on });
+        s.aws_as("test", region, "PutImageScanningConfiguration", input)
+            .await
+            .ok();
+    }
+    let second = Image::of("second", vec![gzip(&debian(&[("bash", "5.2-0")]))]);
+    second.push(&s, "app", "v2").await;
+    let told = scanned_there(&second.digest).await;
+    assert_eq!(names(&told), ["CVE-2024-1"]);
+    settled(&second.digest).await;
+    s.aws("DescribeImageScanFindings", image_id(&second.digest))
+        .await
+        .fails("ScanNotFoundException");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cached_image_fails_until_its_layers_are_here() {
+    let upstream = TestServer::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    advise(folder.path(), "CVE-2024-1", "Debian:12", "bash", "5.2-2");
+    let secret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:ecr-pullthroughcache/up";
+    let s = TestServer::with(|config| {
+        config.vulnerability_db = Some(folder.path().to_owned());
+        config.upstream_allow = vec![upstream.url().parse().unwrap()];
+        let path = config.data_dir.parent().unwrap().join("secrets.toml");
+        let password = upstream.password();
+        let text =
+            format!("[\"ecr-pullthroughcache/up\"]\nusername='AWS'\naccessToken='{password}'\n");
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        config.secrets = Some(path);
+    })
+    .await;
+    let rule = json!({ "ecrRepositoryPrefix": "ROOT", "upstreamRegistryUrl": upstream.url(),
+        "credentialArn": secret });
+    s.aws("CreatePullThroughCacheRule", rule).await.ok();
+    let image = Image::of("up", vec![gzip(&debian(&[("bash", "5.2-1")]))]);
+    image.push(&upstream, "app", "v1").await;
+    let head = s.call("HEAD", "/v2/app/manifests/v1").send().await;
+    head.expect(200);
+    // It says so, and asks the upstream for nothing.
+    start(&s, &image.digest).await;
+    let told = scanned(&s, &image.digest).await;
+    ended(&told, "FAILED", "not in the cache yet: pull the image");
+    image.assert_pulls(&s, "app", "v1").await;
+    start(&s, &image.digest).await;
+    let told = scanned(&s, &image.digest).await;
+    assert_eq!(names(&told), ["CVE-2024-1"]);
 }

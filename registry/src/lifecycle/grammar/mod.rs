@@ -21,6 +21,13 @@ const MIN_ARCHIVED_DAYS: i64 = 90;
 )]
 pub struct InvalidPolicy(String);
 
+impl InvalidPolicy {
+    /// What is wrong, without the member that it is wrong with.
+    pub fn reason(&self) -> &str {
+        &self.0
+    }
+}
+
 type Parsed<T> = Result<T, InvalidPolicy>;
 
 fn invalid<T>(reason: impl Into<String>) -> Parsed<T> {
