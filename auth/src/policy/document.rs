@@ -175,6 +175,10 @@ impl Written {
             (Kind::Identity, None, None) => None,
             (Kind::Identity, ..) => return Err("a policy of a user has no Principal"),
             (_, Some(element), None) => Some((element, false)),
+            // IAM: elsewhere it would let in whoever is not thought of.
+            (_, None, Some(_)) if self.effect == Effect::Allow => {
+                return Err("NotPrincipal is for statements that deny");
+            }
             (_, None, Some(element)) => Some((element, true)),
             _ => return Err("there must be either Principal or NotPrincipal"),
         };

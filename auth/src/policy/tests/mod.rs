@@ -325,6 +325,8 @@ fn what_iam_or_ecr_refuses_is_malformed() {
         one(&json!({ "Effect": "Allow", "Principal": "*" })).to_string(),
         with("Effect", json!("allow")),
         with("NotPrincipal", json!("*")),
+        one(&json!({ "Effect": "Allow", "NotPrincipal": { "AWS": OWNER }, "Action": "ecr:*" }))
+            .to_string(),
         with("NotAction", json!("ecr:*")),
         with("Resource", json!("*")),
         with("Extra", json!(1)),
