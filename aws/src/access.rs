@@ -1,18 +1,18 @@
 //! What a call does in the words of policies: its operation, on the resources that it names.
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use serde::{
     Deserialize, Deserializer,
     de::{Error as _, Visitor},
 };
-use serde_json::Value;
 use wharf_registry::policies::{self, Act, Target, Wish};
 use wharf_types::{AccountId, Arn, RepoName};
 
 use crate::{
     Cx, Exception,
-    operation::{Entry, Operation},
-    strict,
+    kept::{Tags, Text, Texts},
+    operation::{self, Entry, Operation},
 };
 
 /// What everyone who is known may do.
@@ -21,19 +21,16 @@ const FREE: &[&str] = &["sts:GetCallerIdentity"];
 /// What is done to the repositories of a registry if the call names none.
 const OF_REPOSITORIES: &[&str] = &["ecr:DescribeRepositories"];
 
-/// How many repositories or tags of a call are looked at: more than any operation takes.
-const MAX: usize = 400;
-
 /// The members that say what a call is about.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Named {
-    registry_id: Value,
-    repository_name: Value,
-    repository_names: Value,
-    resource_arn: Value,
-    tags: Value,
-    tag_keys: Value,
+    registry_id: Text,
+    repository_name: Text,
+    repository_names: Texts,
+    resource_arn: Text,
+    tags: Tags,
+    tag_keys: Texts,
 }
 
 /// Demands that the caller may do what a call does. The registry that is meant becomes that of the
@@ -42,16 +39,17 @@ pub(crate) async fn admit(
     mut cx: Cx,
     service: &str,
     entry: &Entry,
-    body: &[u8],
+    body: &Bytes,
 ) -> Result<Cx, Exception> {
     let action = format!("{service}:{}", entry.name);
     if !cx.domain.auth.is_strict() || FREE.contains(&action.as_str()) {
         return Ok(cx);
     }
-    let named = Named::read(body, (entry.members)())?;
+    let named = Named::read(body, (entry.members)()).await?;
     let arn = named
         .resource_arn
-        .as_str()
+        .0
+        .as_deref()
         .and_then(|arn| arn.parse::<Arn>().ok());
     let arn = arn.as_ref().and_then(Arn::as_repository);
     let account = match &arn {
@@ -65,7 +63,7 @@ pub(crate) async fn admit(
     let mut acts: Vec<Act> = names.map(|name| Act::on(&name, action.clone())).collect();
     if acts.is_empty() {
         let whole =
-            if OF_REPOSITORIES.contains(&action.as_str()) || named.repository_name.is_string() {
+            if OF_REPOSITORIES.contains(&action.as_str()) || named.repository_name.0.is_some() {
                 Target::Repositories
             } else {
                 Target::Registry
@@ -88,49 +86,46 @@ pub(crate) async fn admit(
 impl Named {
     /// Reads those that the operation has: others would say that a call is about something that it
     /// is not about.
-    fn read(body: &[u8], members: &[&str]) -> Result<Self, Exception> {
-        let body: &[u8] = if body.is_empty() { b"{}" } else { body };
-        let all: Self = strict::from_slice(body)?;
-        let keep = |name, value| {
-            if members.contains(&name) {
-                value
-            } else {
-                Value::Null
-            }
+    async fn read(body: &Bytes, members: &[&str]) -> Result<Self, Exception> {
+        let all: Self = if body.is_empty() {
+            Self::default()
+        } else {
+            operation::parse(body.clone()).await?
         };
+        let has = |name| members.contains(&name);
         Ok(Self {
-            registry_id: keep("registryId", all.registry_id),
-            repository_name: keep("repositoryName", all.repository_name),
-            repository_names: keep("repositoryNames", all.repository_names),
-            resource_arn: keep("resourceArn", all.resource_arn),
-            tags: keep("tags", all.tags),
-            tag_keys: keep("tagKeys", all.tag_keys),
+            registry_id: if_so(has("registryId"), all.registry_id),
+            repository_name: if_so(has("repositoryName"), all.repository_name),
+            repository_names: if_so(has("repositoryNames"), all.repository_names),
+            resource_arn: if_so(has("resourceArn"), all.resource_arn),
+            tags: if_so(has("tags"), all.tags),
+            tag_keys: if_so(has("tagKeys"), all.tag_keys),
         })
     }
 
     fn account(&self) -> Option<AccountId> {
-        self.registry_id.as_str()?.parse().ok()
+        self.registry_id.0.as_deref()?.parse().ok()
     }
 
     /// The repositories that are named. What cannot be a name is one of no repository: the operation
     /// says so, to those who may call it at all.
     fn names(&self) -> impl Iterator<Item = RepoName> {
-        let many = self.repository_names.as_array().into_iter().flatten();
-        many.take(MAX)
-            .chain([&self.repository_name])
-            .filter_map(|name| name.as_str()?.parse().ok())
+        let many = self.repository_names.0.iter();
+        many.chain(&self.repository_name.0)
+            .filter_map(|name| name.parse().ok())
     }
 
     /// The tags that the call sets or takes away.
     fn tags(&self) -> BTreeMap<String, Option<String>> {
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let set = self.tags.as_array().into_iter().flatten().take(MAX);
-        let set =
-            set.filter_map(|tag| Some((text(tag.get("Key")?)?, tag.get("Value").and_then(text))));
-        let gone = self.tag_keys.as_array().into_iter().flatten().take(MAX);
-        set.chain(gone.filter_map(|key| Some((text(key)?, None))))
-            .collect()
+        let set = self.tags.0.iter();
+        let set = set.filter_map(|tag| Some((tag.key.0.clone()?, tag.value.0.clone())));
+        let gone = self.tag_keys.0.iter().map(|key| (key.clone(), None));
+        set.chain(gone).collect()
     }
+}
+
+fn if_so<T: Default>(condition: bool, value: T) -> T {
+    if condition { value } else { T::default() }
 }
 
 /// The names of the members of a request, as its type tells them to whoever deserializes it.

@@ -8,6 +8,7 @@ mod check;
 mod ecr;
 mod ecr_public;
 mod error;
+mod kept;
 mod names;
 mod operation;
 mod page;

@@ -97,7 +97,10 @@ async fn call<O: Operation>(cx: Cx, body: Bytes) -> Result<serde_json::Value, Ex
 const LARGE: usize = 1024 * 1024;
 
 /// Reads a request, whose body is let go: it may be as large as what was read from it.
-async fn parse<O: Operation>(body: Bytes) -> Result<O, Exception> {
+pub(crate) async fn parse<O>(body: Bytes) -> Result<O, Exception>
+where
+    O: DeserializeOwned + Send + 'static,
+{
     let large = body.len() > LARGE;
     let read = move || strict::from_slice(&body);
     if !large {
