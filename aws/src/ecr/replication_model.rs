@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use wharf_registry::replication::{self, Failure, backfill::Backfill};
-use wharf_types::Registry;
+use wharf_types::{Region, Registry};
 
 use crate::{Cx, Exception, check};
 
@@ -163,9 +163,12 @@ impl Destination {
             account: account
                 .parse()
                 .map_err(|_malformed| pattern(&account_at, ACCOUNT))?,
+            // Where public repositories are is no region: whoever could name it would publish.
             region: region
                 .parse()
-                .map_err(|_malformed| pattern(&region_at, REGION))?,
+                .ok()
+                .filter(|region: &Region| !region.is_public())
+                .ok_or_else(|| pattern(&region_at, REGION))?,
         }))
     }
 }

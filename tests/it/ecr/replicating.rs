@@ -130,6 +130,21 @@ async fn pushes_by_both_doors_come_to_another_region_and_another_account() {
 }
 
 #[tokio::test]
+async fn nothing_is_published_by_replicating_it_to_where_public_repositories_are() {
+    let s = TestServer::new().await;
+    let rule = json!({ "destinations": [{ "registryId": HOME.0, "region": "us-east-1/public" }] });
+    let configuration = json!({ "replicationConfiguration": { "rules": [rule] } });
+    s.aws("PutReplicationConfiguration", configuration)
+        .await
+        .fails("InvalidParameterException");
+    s.create("secret").await;
+    s.push("secret", "v1").await;
+    let path = format!("/v2/public.ecr.aws/w{}/secret/manifests/v1", HOME.0);
+    let stranger = s.call("GET", &path).anonymous().send().await;
+    stranger.fails(404, "NAME_UNKNOWN");
+}
+
+#[tokio::test]
 async fn a_moved_tag_moves_there_too_and_filters_are_prefixes() {
     let s = TestServer::new().await;
     for repo in ["prod/web", "dev/prod"] {
