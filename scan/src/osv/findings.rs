@@ -9,6 +9,10 @@ use crate::{Error, Inventory, Manager, Package, Scheme};
 /// The most findings of an image.
 const MAX_FINDINGS: usize = 20_000;
 
+/// How often a package is compared with an advisory: more than the whole archive of a distribution
+/// takes. An image made for the purpose would keep a thread busy for hours.
+const MAX_COMPARED: usize = 10_000_000;
+
 /// How many packages of a finding are named.
 const MAX_VULNERABLE: usize = 50;
 
@@ -57,14 +61,30 @@ impl Database {
     /// All that is known to be wrong with the packages of an image: the worst first. If nothing is
     /// known of its distribution at all, that is an error and not an empty list.
     pub fn findings(&self, inventory: &Inventory) -> Result<Vec<Finding>, Error> {
+        self.findings_within(MAX_COMPARED, inventory)
+    }
+
+    pub(super) fn findings_within(
+        &self,
+        limit: usize,
+        inventory: &Inventory,
+    ) -> Result<Vec<Finding>, Error> {
         let distribution = &inventory.distribution;
         let known = self.ecosystems.get(&distribution.ecosystem);
         let known = known.ok_or_else(|| Error::NoAdvisories(distribution.ecosystem.clone()))?;
         let scheme = distribution.manager.scheme();
         let mut findings = Findings::new();
+        let mut compared = 0;
         for package in &inventory.packages {
             for (name, version) in names(package, distribution.manager) {
                 for affected in known.get(name).into_iter().flatten() {
+                    compared += 1;
+                    if compared > limit {
+                        return Err(Error::Limit {
+                            what: "more advisories on its packages",
+                            limit: limit as u64,
+                        });
+                    }
                     let Some(hit) = affected.by(scheme, version, package.modular) else {
                         continue;
                     };

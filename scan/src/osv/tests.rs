@@ -118,6 +118,17 @@ fn debian_is_matched_by_source_package_and_its_version() {
 }
 
 #[test]
+fn an_image_that_takes_too_many_comparisons_is_refused() {
+    let events = json!([{ "introduced": "0" }, { "fixed": "1" }]);
+    let advisory = |n: usize| advisory(&format!("CVE-{n}"), "Debian:12", "a", &events);
+    let db = of((0..10).map(advisory).collect());
+    let image = debian(vec![package("a", "2", "a", "2"); 10]);
+    assert_eq!(db.findings_within(100, &image).unwrap(), []);
+    let refused = db.findings_within(99, &image).unwrap_err();
+    assert!(matches!(refused, Error::Limit { .. }), "{refused:?}");
+}
+
+#[test]
 fn no_advisories_for_a_distribution_are_not_no_findings() {
     let db = of(vec![advisory(
         "CVE-1",

@@ -11,6 +11,9 @@ pub use release::Distribution;
 /// How many packages an image may have.
 const MAX_PACKAGES: usize = 100_000;
 
+/// The longest name or version of a package: they are compared with what is known again and again.
+const MAX_TEXT: usize = 1024;
+
 /// What reads and writes the list of installed packages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manager {
@@ -54,6 +57,21 @@ pub struct Package {
     pub modular: bool,
 }
 
+impl Package {
+    fn longest(&self) -> usize {
+        let Self {
+            name,
+            version,
+            arch,
+            source,
+            source_version,
+            modular: _,
+        } = self;
+        let texts = [name, version, arch, source, source_version];
+        texts.map(String::len).into_iter().max().unwrap_or_default()
+    }
+}
+
 /// The distribution of an image and its packages.
 #[derive(Clone, Debug)]
 pub struct Inventory {
@@ -81,6 +99,12 @@ impl Inventory {
             return Err(Error::Limit {
                 what: "more packages",
                 limit: MAX_PACKAGES as u64,
+            });
+        }
+        if packages.iter().any(|package| package.longest() > MAX_TEXT) {
+            return Err(Error::Limit {
+                what: "a package with a name or version of more bytes",
+                limit: MAX_TEXT as u64,
             });
         }
         Ok(Self {

@@ -124,6 +124,16 @@ fn an_image_without_packages_is_not_supported_and_not_empty() {
     }
 }
 
+#[test]
+fn a_version_without_end_is_refused() {
+    let package =
+        |version: &str| format!("Package: a\nStatus: x y installed\nVersion: {version}\n");
+    let read = |text: &str| inventory(&[DEBIAN, ("var/lib/dpkg/status", text)]);
+    read(&package(&"1".repeat(1024))).unwrap();
+    let refused = read(&package(&"0".repeat(1025))).unwrap_err();
+    assert!(matches!(refused, Error::Limit { .. }), "{refused:?}");
+}
+
 proptest! {
     #[test]
     fn no_text_makes_it_panic(
