@@ -63,7 +63,9 @@ impl Public {
     pub(super) fn give_back(&self, headers: &mut HeaderMap) {
         for name in [header::LOCATION, header::LINK] {
             let text = headers.get(&name).and_then(|value| value.to_str().ok());
-            if let Some(text) = text {
+            // A bucket's URL is none of ours, whatever its path.
+            let ours = |text: &&str| text.starts_with("/v2/") || text.starts_with("</v2/");
+            if let Some(text) = text.filter(ours) {
                 let whole = text.replacen("/v2/", &format!("/v2/{}", self.prefix), 1);
                 headers.insert(name, reply::value(whole));
             }
@@ -135,4 +137,29 @@ pub fn token(cx: &Cx, parts: &Parts, host: PublicHost) -> Response {
     };
     let no_store = [(header::CACHE_CONTROL, "no-store")];
     (no_store, Json(json!({ "token": token, "expires_in": 300 }))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_links_of_ours_are_changed() {
+        let public = Public {
+            registry: Registry::public("000000000000".parse().unwrap()),
+            prefix: "public.ecr.aws/w000000000000/".into(),
+        };
+        let ours = "/v2/public.ecr.aws/w000000000000/app/tags/list?n=1";
+        for (link, expected) in [
+            ("/v2/app/tags/list?n=1", ours),
+            (
+                "https://bucket.example/v2/x?signature=1",
+                "https://bucket.example/v2/x?signature=1",
+            ),
+        ] {
+            let mut headers = HeaderMap::from_iter([(header::LOCATION, reply::value(link))]);
+            public.give_back(&mut headers);
+            assert_eq!(headers[header::LOCATION], expected);
+        }
+    }
 }
