@@ -4,6 +4,11 @@
 //! comes, except for the end: that, and everything to everyone else, is read from the store once the
 //! bytes have the right digest and are on the disk. A client that is slower than the upstream is
 //! also served from the store then, so that nobody waits for it.
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, stream};
 use tokio::sync::{mpsc, watch};
@@ -19,6 +24,9 @@ const OWNER: &str = "pull-through-cache";
 
 /// How many pieces a client may be behind a download.
 const AHEAD: usize = 32;
+
+/// How many bytes a client may be behind a download: pieces are as large as a read was.
+const AHEAD_BYTES: usize = 1024 * 1024;
 
 /// How many manifests are looked through for a layer's size.
 const NAMING: usize = 10;
@@ -41,7 +49,52 @@ pub struct Layer {
     digest: Digest,
     size: u64,
     stage: watch::Receiver<Stage>,
-    live: Option<mpsc::Receiver<Bytes>>,
+    live: Option<Live>,
+}
+
+/// What comes, for the client that began the download.
+#[derive(Debug)]
+struct Live {
+    pieces: mpsc::Receiver<Bytes>,
+    behind: Arc<AtomicUsize>,
+}
+
+/// The other end of it.
+#[derive(Debug)]
+struct Feed {
+    pieces: mpsc::Sender<Bytes>,
+    behind: Arc<AtomicUsize>,
+}
+
+fn live() -> (Feed, Live) {
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    let behind = Arc::default();
+    let feed = Feed {
+        pieces: sender,
+        behind: Arc::clone(&behind),
+    };
+    let live = Live {
+        pieces: receiver,
+        behind,
+    };
+    (feed, live)
+}
+
+impl Feed {
+    /// Passes a piece on; whether the client keeps up.
+    fn pass(&self, piece: &Bytes) -> bool {
+        let behind = self.behind.fetch_add(piece.len(), Ordering::Relaxed);
+        behind.saturating_add(piece.len()) <= AHEAD_BYTES
+            && self.pieces.try_send(piece.clone()).is_ok()
+    }
+}
+
+impl Live {
+    async fn next(&mut self) -> Option<Bytes> {
+        let piece = self.pieces.recv().await?;
+        self.behind.fetch_sub(piece.len(), Ordering::Relaxed);
+        Some(piece)
+    }
 }
 
 /// A layer that a cached manifest names and its repository lacks.
@@ -90,14 +143,14 @@ pub async fn layer(
         live: None,
     };
     if let Some(pilot) = pilot {
-        let (sender, live) = mpsc::channel(AHEAD);
+        let (feed, live) = live();
         layer.live = Some(live);
         let (cx, registry) = (cx.clone(), registry.clone());
         let (name, digest) = (name.clone(), digest.clone());
         tokio::spawn(async move {
             // Another download may have ended since the need was seen.
             let outcome = match self::need(&cx, &registry, &name, &digest).await {
-                Ok(Some(need)) => download(&cx, need, sender, &pilot).await,
+                Ok(Some(need)) => download(&cx, need, feed, &pilot).await,
                 Ok(None) => Ok(()),
                 Err(e) => Err(e),
             };
@@ -159,7 +212,7 @@ async fn need(
 async fn download(
     cx: &Cx,
     need: Need,
-    live: mpsc::Sender<Bytes>,
+    live: Feed,
     pilot: &Pilot<(i64, Digest), Stage>,
 ) -> Result<(), Error> {
     let unavailable = |_closed| Error::Store(wharf_storage::Error::Unavailable);
@@ -219,7 +272,7 @@ async fn finish(cx: &Cx, upload: Upload, need: Need) -> Result<(), Error> {
 /// What comes, for the store; and to a client too, all but the end of it.
 fn passing_on(
     body: Body,
-    live: mpsc::Sender<Bytes>,
+    live: Feed,
     size: u64,
 ) -> impl Stream<Item = Result<Bytes, UpstreamError>> + Send {
     let start = (body, Some(live), 0);
@@ -229,10 +282,7 @@ fn passing_on(
         };
         passed += chunk.len() as u64;
         // Whoever is too slow, has gone, or has all but the end goes on from the store.
-        let goes_on = passed < size
-            && live
-                .as_ref()
-                .is_some_and(|live| live.try_send(chunk.clone()).is_ok());
+        let goes_on = passed < size && live.as_ref().is_some_and(|live| live.pass(&chunk));
         if !goes_on {
             live = None;
         }
@@ -307,7 +357,7 @@ impl Tail {
             return Ok(stored.next().await.transpose()?);
         }
         if let Some(live) = &mut self.layer.live {
-            if let Some(chunk) = live.recv().await {
+            if let Some(chunk) = live.next().await {
                 self.sent += chunk.len() as u64;
                 return Ok(Some(chunk));
             }
@@ -318,5 +368,20 @@ impl Tail {
         let first = stored.next().await.transpose()?;
         self.stored = Some(stored);
         Ok(first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_may_be_so_many_bytes_behind_however_large_the_pieces() {
+        let (feed, mut live) = live();
+        let half = Bytes::from(vec![0; AHEAD_BYTES / 2]);
+        assert!(feed.pass(&half) && feed.pass(&half));
+        assert_eq!(live.next().await.unwrap().len(), half.len());
+        assert!(feed.pass(&half), "there is room again");
+        assert!(!feed.pass(&half), "there is none");
     }
 }
