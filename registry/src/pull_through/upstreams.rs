@@ -151,7 +151,8 @@ impl Upstreams {
             if clients.len() >= MAX_CLIENTS {
                 clients.clear();
             }
-            clients.insert(key, made.clone());
+            // Of two that were made at once, one is used: it knows how much is asked for.
+            return Ok(clients.entry(key).or_insert(made).clone());
         }
         Ok(made)
     }

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use reqwest::{Client, Response, Url, redirect::Policy};
-use tokio::time::Instant;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 use wharf_types::{Digest, Manifest, ManifestRef, media};
 
 use crate::{
@@ -26,6 +29,9 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 /// How long everything but a layer may take.
 const SMALL: Duration = Duration::from_mins(1);
+
+/// How many small documents are asked for at once; further ones wait, and their time passes.
+const MAX_ASKED: usize = 32;
 
 /// How many idle connections are kept to a host.
 const IDLE: usize = 4;
@@ -50,6 +56,7 @@ struct Inner {
     settings: Settings,
     client: Client,
     accepted: Accepted,
+    turns: Semaphore,
 }
 
 /// A small document.
@@ -84,6 +91,7 @@ impl Upstream {
             settings,
             client,
             accepted: Accepted::default(),
+            turns: Semaphore::new(MAX_ASKED),
         })))
     }
 
@@ -96,6 +104,7 @@ impl Upstream {
     pub async fn manifest(&self, repository: &str, at: &ManifestRef) -> Result<Fetched, Error> {
         let path = format!("/v2/{repository}/manifests/{at}");
         let accept = MANIFESTS.join(", ");
+        let _turn = self.turn().await?;
         let response = self.get(&path, &accept, Some(repository), SMALL).await?;
         fetched(response, Manifest::<Bytes>::MAX_BYTES).await
     }
@@ -111,8 +120,19 @@ impl Upstream {
     /// The first page of a manifest's referrers: an index.
     pub async fn referrers(&self, repository: &str, subject: &Digest) -> Result<Fetched, Error> {
         let path = format!("/v2/{repository}/referrers/{subject}");
+        let _turn = self.turn().await?;
         let response = self.get(&path, media::OCI_INDEX, Some(repository), SMALL);
         fetched(response.await?, MAX_REFERRERS).await
+    }
+
+    /// Waits for a turn. Who asks goes on when its client has hung up: without a bound, clients that
+    /// come and go would use up the connections of this machine.
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, Error> {
+        let wait = SMALL.min(self.0.settings.timeout);
+        match tokio::time::timeout(wait, self.0.turns.acquire()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            _ => Err(Error::Unavailable("too much is asked of it at once".into())),
+        }
     }
 
     async fn get(
@@ -194,6 +214,7 @@ impl Upstream {
             settings,
             client,
             accepted,
+            ..
         } = &*self.0;
         let password = settings
             .credentials

@@ -47,6 +47,32 @@ fn layer() -> Vec<u8> {
         .collect()
 }
 
+#[tokio::test]
+async fn a_silent_upstream_is_asked_for_so_many_manifests_at_once() {
+    let image = Image::new("x");
+    let served = Image::new("x");
+    let upstream = Fake::new(move |path, _| match honest(&served, path) {
+        Answer::Bytes(all) => Answer::Gated(Vec::new(), all),
+        gated => gated,
+    })
+    .await;
+    let s = Arc::new(caching(&upstream).await);
+    let mut pulls = JoinSet::new();
+    for n in 0..48 {
+        let s = Arc::clone(&s);
+        pulls.spawn(async move { digest(&s, "up/app", &format!("v{n}")).await });
+    }
+    while upstream.asked("/manifests/").len() < 32 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(upstream.asked("/manifests/").len(), 32, "the others wait");
+    upstream.open();
+    while let Some(pulled) = pulls.join_next().await {
+        assert_eq!(pulled.unwrap(), image.digest.as_str());
+    }
+}
+
 async fn refused(script: impl Fn(&str, &str) -> Answer + Send + Sync + 'static) {
     let upstream = Fake::new(script).await;
     let s = caching(&upstream).await;
