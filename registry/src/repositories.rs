@@ -9,7 +9,7 @@ use wharf_types::{Arn, Registry, RepoName};
 use crate::{
     Caller, Cx, Error,
     lifecycle::LifecyclePolicy,
-    policies::RepositoryPolicy,
+    policies::{self, Act, RepositoryPolicy, Wish},
     templates::{self, Template},
     wildcard::wildcard,
 };
@@ -149,13 +149,21 @@ pub async fn for_push(cx: &Cx, caller: &Caller, name: &RepoName) -> Result<Repos
         Err(Error::RepositoryNotFound { .. }) => {}
         found => return found,
     }
-    let (registry, now, always) = (caller.registry.clone(), cx.store.now(), cx.create_on_push);
-    let name = name.clone();
-    let made = cx.store.meta().write(move |tx| {
-        if always || templates::matching(tx, &registry, &name, Purpose::Push)?.is_some() {
-            return for_purpose(tx, &registry, &name, Purpose::Push, now);
+    let (cx, caller, name) = (cx.clone(), caller.clone(), name.clone());
+    let (now, meta) = (cx.store.now(), cx.store.meta().clone());
+    let made = meta.write(move |tx| {
+        let registry = &caller.registry;
+        // Where the server was told to make them, the caller was asked at the door.
+        if !cx.create_on_push {
+            if templates::matching(tx, registry, &name, Purpose::Push)?.is_none() {
+                return find(tx, registry, &name);
+            }
+            if cx.auth.is_strict() {
+                let wish = Wish::new(Act::create_if_missing(&name));
+                policies::decide(tx, &cx, &caller, &wish)?;
+            }
         }
-        find(tx, &registry, &name)
+        for_purpose(tx, registry, &name, Purpose::Push, now)
     });
     made.await
 }

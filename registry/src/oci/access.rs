@@ -31,7 +31,8 @@ pub(super) async fn admit(
         acts.push(Act::create_if_missing(name));
     }
     let public = caller.registry.region.is_public();
-    if public && matches!(parts.method, Method::GET | Method::HEAD) {
+    let reads = matches!(parts.method, Method::GET | Method::HEAD);
+    if public && reads && route.repository().is_some() {
         // Anyone may pull: who must not read something was refused with its route.
         return Ok(None);
     }

@@ -53,7 +53,7 @@ async fn a_silent_upstream_is_asked_for_so_many_manifests_at_once() {
     let served = Image::new("x");
     let upstream = Fake::new(move |path, _| match honest(&served, path) {
         Answer::Bytes(all) => Answer::Gated(Vec::new(), all),
-        gated => gated,
+        gated @ Answer::Gated(..) => gated,
     })
     .await;
     let s = Arc::new(caching(&upstream).await);
