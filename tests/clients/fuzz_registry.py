@@ -149,6 +149,9 @@ class Registry:
         if request["method"] == "HEAD":
             if body:
                 raise Unlike("a HEAD has a body")
+        elif status == 416 and not body:
+            if not re.fullmatch(r"bytes \*/\d+", headers.get("Content-Range", "")):
+                raise Unlike("a refused range without the size of what there is")
         # Who does not log in is told as ECR tells it, and what is no URL is not even a request.
         elif status >= 400 and path.startswith("/v2/") and body != b"Not Authorized\n" and is_url(request["path"]):
             self.errors(status, body)
