@@ -316,7 +316,7 @@ async fn an_answer_before_the_body_has_come_is_not_lost() {
         // Who writes all before it reads must not fail meanwhile.
         for _ in 0..5 {
             stream.write_all(b"3\r\nabc\r\n").await.unwrap();
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
     server.stop().await;
