@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """Asks a server for everything that AWS's model allows, and for much that it does not.
 
-    fuzz_ecr.py [--seconds N] [--seed S] [--service ecr|ecr-public] [--replay FILE]
+    fuzz_ecr.py [--seconds N] [--seed S] [--service ecr|ecr-public] [--replay FILE] [--table] [--demand N]
 
 Inputs are made from the shapes of every operation, from limits and patterns, and from what earlier
 answers named: repositories, digests, uploads, tokens. Then they are broken: members go or change
-their type, texts become odd, bodies are cut. Whatever is sent, the server must answer with JSON, with
-the operation's shape or one of its errors, never with a 5xx (501 for what it does not do), and live.
+their type, texts become odd, bodies are cut. Between them run stories of what users do, and requests
+to `/v2/` for the same data. Whatever is sent, the server must answer with JSON, with the operation's
+shape or one of its errors, never with a 5xx (501 for what it does not do of `ecr-public`), and live.
 
-A failure prints the seed and the request, which `--replay` sends again.
+A failure prints the seed and the request, which `--replay` sends again. `--table` prints how often
+each operation succeeded and failed; `--demand N` fails where one was never asked for, or succeeded
+less than N times. Let the server's pull-through rules name http://127.0.0.1:1 (`--upstream-allow`).
 """
 
 import argparse
@@ -27,8 +30,10 @@ import uuid
 import botocore.session
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "ecr"))
-from conftest import ACCOUNT, ENDPOINT, REGION, Docker, client, compare, digest  # noqa: E402
-from fuzz_text import ODD, matching  # noqa: E402
+from conftest import ACCOUNT, ENDPOINT, REGION, Docker, client, compare  # noqa: E402
+from fuzz_inputs import CONTENTS, REPOSITORIES, Inputs, World  # noqa: E402
+from fuzz_registry import Registry, Unlike  # noqa: E402
+from fuzz_stories import STORIES  # noqa: E402
 
 JSON = "application/x-amz-json-1.1"
 # Errors that every operation may answer with, besides those of its model.
@@ -45,162 +50,12 @@ PROTOCOL = COMMON | {
 }
 # How long an answer may take, in seconds.
 PATIENCE = 20
-# How many values of a member are remembered.
-REMEMBERED = 40
-
-# Repositories that are made again and again.
-REPOSITORIES = ["app", "fuzz/a", "fuzz/b"]
-# What is uploaded, so that something is complete from time to time.
-CONTENTS = [b"{}", b"layer", b"x" * 1000, b"y" * 70_000]
-IMAGE = "application/vnd.oci.image.manifest.v1+json"
-POLICY = {"Version": "2012-10-17", "Statement": [{"Sid": "x", "Effect": "Allow", "Principal": "*"}]}
-LIFECYCLE = {
-    "rules": [
-        {
-            "rulePriority": 1,
-            "description": "x",
-            "selection": {"tagStatus": "untagged", "countType": "imageCountMoreThan", "countNumber": 1},
-            "action": {"type": "expire"},
-        }
-    ]
-}
+# How many stories run side by side.
+STORIES_AT_ONCE = 6
 
 
 class Failure(Exception):
     """The server did what it must not."""
-
-
-class World:
-    """What there is at the server, as far as its answers have told."""
-
-    def __init__(self, rng: random.Random):
-        self.rng = rng
-        self.known = collections.defaultdict(list)
-        arn = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/"
-        for name, values in {
-            "repositoryName": REPOSITORIES,
-            "registryId": [ACCOUNT, ACCOUNT, ACCOUNT, "111122223333"],
-            "resourceArn": [arn + "app", arn + "fuzz/a", f"arn:aws:ecr-public::{ACCOUNT}:repository/app"],
-            "imageTag": ["v1", "v2", "latest"],
-            "imageDigest": [digest(b"{}"), digest(b"nothing")],
-            "layerDigest": [digest(content) for content in CONTENTS],
-            "imageManifestMediaType": [IMAGE],
-            "lifecyclePolicyText": [json.dumps(LIFECYCLE)],
-            "policyText": [json.dumps(POLICY)],
-            "region": [REGION, "eu-west-1"],
-            "upstreamRegistryUrl": ["public.ecr.aws", "quay.io", "registry-1.docker.io", "127.0.0.1:1"],
-            "ecrRepositoryPrefix": ["fuzz", "ROOT"],
-            "prefix": ["fuzz", "ROOT"],
-        }.items():
-            self.known[name] += values
-
-    def learn(self, value, name: str = "") -> None:
-        """Remembers what an answer says, by the name of the member."""
-        if isinstance(value, dict):
-            for key, member in value.items():
-                self.learn(member, key)
-        elif isinstance(value, list):
-            for member in value:
-                self.learn(member, name.removesuffix("s"))
-        elif isinstance(value, str) and value and len(value) < 5000:
-            known = self.known[name]
-            if value not in known:
-                if len(known) >= REMEMBERED:
-                    known.pop(self.rng.randrange(len(known)))
-                known.append(value)
-
-    def manifest(self) -> str:
-        """A manifest of what was uploaded, or of what was not."""
-        layer = self.rng.choice(CONTENTS[:2])
-        entry = {"mediaType": "x/y", "digest": digest(layer), "size": len(layer)}
-        if self.rng.random() < 0.2:
-            entry["digest"] = self.rng.choice(self.known["layerDigest"] + self.known["imageDigest"])
-        if self.rng.random() < 0.1:
-            entry["size"] = self.rng.choice([0, 1, -1, 2**63])
-        document = {"schemaVersion": 2, "mediaType": IMAGE, "config": entry, "layers": [entry] * self.rng.randrange(3)}
-        document["annotations"] = {"n": str(self.rng.randrange(100))}
-        if self.rng.random() < 0.3:
-            document["subject"] = entry | {"digest": self.rng.choice(self.known["imageDigest"])}
-        text = json.dumps(document)
-        return text if self.rng.random() < 0.8 else text[: self.rng.randrange(len(text))]
-
-
-class Inputs:
-    """Makes inputs of a model's shapes."""
-
-    def __init__(self, rng: random.Random, world: World):
-        self.rng, self.world = rng, world
-
-    def make(self, shape, name: str = "", depth: int = 0):
-        rng, kind = self.rng, shape.type_name
-        if kind == "structure":
-            required = shape.required_members
-            chance = rng.choice([0.1, 0.5, 0.9])
-            return {
-                member: self.make(inner, member, depth + 1)
-                for member, inner in shape.members.items()
-                if rng.random() < (0.97 if member in required else chance)
-            }
-        if kind == "list":
-            least, most = int(shape.metadata.get("min", 0)), int(shape.metadata.get("max", 5))
-            count = rng.choice([1, 1, 1, 2, 3]) if rng.random() < 0.9 else rng.choice([0, least, most, most + 1])
-            one = name.removesuffix("s")
-            return [self.make(shape.member, one, depth + 1) for _ in range(min(count, 400))]
-        if kind == "map":
-            return {self.text(shape.key, ""): self.make(shape.value, "", depth + 1) for _ in range(rng.randrange(4))}
-        if kind == "boolean":
-            return rng.random() < 0.5
-        if kind in ("integer", "long", "float", "double", "timestamp"):
-            least, most = shape.metadata.get("min", 0), shape.metadata.get("max", 1000)
-            near = [least, most, least - 1, most + 1, 1, 2, 10]
-            return rng.choice(near) if rng.random() < 0.9 else rng.choice([-1, 2**31, 2**63 - 1, 2**63, 2**64])
-        if kind == "blob":
-            content = rng.choice(CONTENTS) if rng.random() < 0.7 else rng.randbytes(rng.choice([0, 1, 5, 5000]))
-            return base64.b64encode(content).decode()
-        return self.text(shape, name)
-
-    def text(self, shape, name: str) -> str:
-        rng, roll = self.rng, self.rng.random()
-        if name == "imageManifest" and roll < 0.9:
-            return self.world.manifest()
-        if name == "repositoryName" and roll < 0.6:
-            return rng.choice(REPOSITORIES)
-        known = self.world.known.get(name)
-        if known and roll < 0.8:
-            return rng.choice(known)
-        if getattr(shape, "enum", None) and roll < 0.95:
-            return rng.choice(shape.enum)
-        if roll > 0.93:
-            return rng.choice(ODD)
-        least, most = int(shape.metadata.get("min", 0)), int(shape.metadata.get("max", 40))
-        if roll > 0.88:
-            return "a" * min(rng.choice([least, most, max(least - 1, 0), most + 1]), 200_000)
-        pattern = shape.metadata.get("pattern")
-        return matching(pattern, rng) if pattern else rng.choice(["a", "x-y", "value", "*", uuid.UUID(int=rng.getrandbits(128)).hex])
-
-    def damage(self, value, depth: int = 0):
-        """Breaks something in an input."""
-        rng = self.rng
-        odd = lambda: rng.choice(  # noqa: E731
-            [None, True, 0, -1, 1.5, 1e300, 2**70, "", rng.choice(ODD), [], {}, [[]], [None], {"a": None}, ["x"] * 1000]
-        )
-        if isinstance(value, dict) and value and (depth == 0 or rng.random() < 0.7):
-            key = rng.choice(list(value))
-            roll = rng.random()
-            if roll < 0.15:
-                return {k: v for k, v in value.items() if k != key}
-            if roll < 0.25:
-                return value | {rng.choice(ODD) or "future": odd()}
-            if roll < 0.3:
-                return list(value.values())
-            return value | {key: self.damage(value[key], depth + 1)}
-        if isinstance(value, list) and value and rng.random() < 0.7:
-            at = rng.randrange(len(value))
-            return value[:at] + [self.damage(value[at], depth + 1)] + value[at + 1 :]
-        if isinstance(value, str) and value and rng.random() < 0.4:
-            at = rng.randrange(len(value))
-            return value[:at] + rng.choice(ODD)[:50] + value[at + rng.randrange(2) :]
-        return odd()
 
 
 class Fuzzer:
@@ -210,16 +65,23 @@ class Fuzzer:
         self.model = botocore.session.get_session().get_service_model(service)
         self.world = World(self.rng)
         self.inputs = Inputs(self.rng, self.world)
+        self.registry = Registry(self.rng, self.world)
+        # Operations that are still to be asked for before any is again, and what runs of stories.
+        self.deck, self.stories = [], []
+        # The request that is under way, for who looks into a failure.
+        self.asked = None
         self.address = urllib.parse.urlsplit(ENDPOINT).netloc
         self.connection = None
         self.counts = collections.Counter()
+        # Outcomes of each operation, and of the registry's methods.
+        self.outcomes = collections.defaultdict(collections.Counter)
         # Operations that the server does not do, which are asked for less.
         self.missing = set()
 
     # Requests.
 
-    def headers(self, operation: str) -> dict:
-        scope = f"test/20260101/{REGION}/{self.service}/aws4_request"
+    def headers(self, operation: str, region: str = REGION) -> dict:
+        scope = f"test/20260101/{region}/{self.service}/aws4_request"
         signature = f"SignedHeaders=host;x-amz-date, Signature={'0' * 64}"
         return {
             "Content-Type": JSON,
@@ -229,16 +91,20 @@ class Fuzzer:
         }
 
     def send(self, request: dict):
-        """The status and body of the answer to a request, which comes in time."""
+        """The status, headers and body of the answer to a request, which comes in time."""
         body, start = base64.b64decode(request["body"]), time.monotonic()
         for attempt in (1, 2):
             if self.connection is None:
                 self.connection = http.client.HTTPConnection(self.address, timeout=PATIENCE)
             fresh = self.connection.sock is None
             try:
-                self.connection.request(request["method"], request["path"], body, request["headers"])
+                sent, headers, chunked = body, request["headers"], request.get("chunked", False)
+                if chunked:
+                    sent = (body[at : at + 7000] for at in range(0, len(body), 7000))
+                    headers = headers | {"Transfer-Encoding": "chunked"}
+                self.connection.request(request["method"], request["path"], sent, headers, encode_chunked=chunked)
                 reply = self.connection.getresponse()
-                answer = reply.status, reply.read()
+                answer = reply.status, reply.headers, reply.read()
                 break
             except OSError as error:
                 self.connection.close()
@@ -256,20 +122,63 @@ class Fuzzer:
             raise Failure(f"the answer took {took:.1f} s")
         return answer
 
-    def request(self, operation: str, body: bytes, **changed) -> dict:
+    def request(self, operation: str, body: bytes, region: str = REGION, **changed) -> dict:
         encoded = base64.b64encode(body).decode()
-        plain = {"method": "POST", "path": "/", "headers": self.headers(operation), "body": encoded}
+        plain = {"method": "POST", "path": "/", "headers": self.headers(operation, region), "body": encoded}
         return plain | {"operation": operation} | changed
 
     # One step.
 
-    def step(self) -> dict:
+    def step(self) -> None:
+        """Asks for something and checks the answer."""
+        roll = self.rng.random()
+        if self.service == "ecr" and roll < 0.4:
+            self.story()
+        elif roll < 0.5:
+            self.door()
+        else:
+            self.check(self.random())
+
+    def story(self) -> None:
+        """The next step of one of the stories."""
         rng = self.rng
-        operation = rng.choice(self.model.operation_names)
+        while len(self.stories) < STORIES_AT_ONCE:
+            region = REGION if rng.random() < 0.85 else "eu-west-1"
+            told = rng.choice(STORIES)(rng)
+            self.stories.append((told, region, next(told)))
+        at = rng.randrange(len(self.stories))
+        told, region, (operation, value) = self.stories.pop(at)
+        if rng.random() < 0.08:
+            value = self.inputs.damage(value)
+        answer = self.check(self.request(operation, dumped(value, rng), region))
+        try:
+            self.stories.append((told, region, told.send(answer)))
+        except StopIteration:
+            pass
+
+    def door(self) -> None:
+        """A request to the registry."""
+        self.asked = request = self.registry.request()
+        if request["body"] and self.rng.random() < 0.15:
+            request["chunked"] = True
+        status, headers, body = self.send(request)
+        try:
+            self.registry.check(request, status, headers, body)
+        except Unlike as error:
+            raise Failure(str(error)) from error
+        self.outcomes[f"/v2/ {request['method']}"][status] += 1
+
+    def random(self) -> dict:
+        rng = self.rng
+        if not self.deck:
+            self.deck = list(self.model.operation_names)
+            rng.shuffle(self.deck)
+        operation = self.deck.pop()
         if operation in self.missing and rng.random() < 0.9:
             operation = rng.choice([name for name in self.model.operation_names if name not in self.missing])
         # What makes something is asked for more often than what shows or deletes it.
         if rng.random() < 0.1:
+            self.deck.append(operation)
             operation = rng.choice(["CreateRepository", "PutImage", "InitiateLayerUpload", "UploadLayerPart"])
         shape = self.model.operation_model(operation).input_shape
         value = self.inputs.make(shape) if shape is not None else {}
@@ -278,7 +187,7 @@ class Fuzzer:
         if rng.random() < 0.4:
             for _ in range(rng.choice([1, 1, 2, 3])):
                 value = self.inputs.damage(value)
-        body = json.dumps(value, ensure_ascii=rng.random() < 0.5).encode(errors="surrogatepass")
+        body = dumped(value, rng)
         if rng.random() < 0.08:
             return self.broken(operation, body)
         return self.request(operation, body)
@@ -331,20 +240,22 @@ class Fuzzer:
             method, path = rng.choice(["GET", "PUT", "DELETE", "PATCH"]), rng.choice(["/", "/x", "/?a=b"])
         return self.request(operation, body, method=method, path=path, headers=headers, broken=True)
 
-    def check(self, request: dict) -> None:
-        status, body = self.send(request)
+    def check(self, request: dict) -> dict:
+        """Sends a request; returns the answer, which is empty for an error."""
+        self.asked = request
+        status, _, body = self.send(request)
         operation = self.model.operation_model(request["operation"])
         self.counts[status] += 1
-        if status >= 500 and status != 501:
+        if status >= 500 and (status != 501 or (self.service == "ecr" and b"the service" not in body)):
             raise Failure(f"status {status}: {body[:2000]!r}")
         if request.get("broken") and status in (400, 403, 404, 405, 415, 501):
             # Before it is known for whom it is, the registry's door may answer too.
             answer = parse(body)
             if "errors" not in answer and answer.get("__type") not in PROTOCOL | set(errors(operation)):
                 raise Failure(f"status {status}: {body[:2000]!r}")
-            return
+            return {}
         if status == 200 and request.get("broken") and request["method"] != "POST":
-            return
+            return {}
         answer = parse(body)
         if status == 200:
             if operation.output_shape is not None:
@@ -353,8 +264,8 @@ class Fuzzer:
                 except AssertionError as error:
                     raise Failure(f"not the shape of the output: {error}") from error
             self.world.learn(answer)
-            self.counts[operation.name] += 1
-            return
+            self.outcomes[operation.name][200] += 1
+            return answer
         if status == 501:
             self.missing.add(operation.name)
         kind, message = answer.get("__type"), answer.get("message")
@@ -363,7 +274,8 @@ class Fuzzer:
             raise Failure(f"status {status} with {kind!r}, which {operation.name} does not have: {message!r}")
         if not isinstance(message, str) or not message:
             raise Failure(f"an error without a message: {body[:500]!r}")
-        self.counts[kind] += 1
+        self.outcomes[operation.name][kind] += 1
+        return {}
 
     def live(self) -> None:
         connection = http.client.HTTPConnection(self.address, timeout=PATIENCE)
@@ -378,6 +290,7 @@ class Fuzzer:
         for name in REPOSITORIES:
             self.send(self.request("CreateRepository", json.dumps({"repositoryName": name}).encode()))
         docker = Docker(client("ecr"))
+        self.registry.token = docker.headers["Authorization"]
         # A public repository is reached by its registry's alias.
         prefix = "" if self.service == "ecr" else f"public.ecr.aws/w{ACCOUNT}/"
         for repository in (prefix + name for name in REPOSITORIES):
@@ -389,6 +302,28 @@ class Fuzzer:
             except AssertionError:
                 # An immutable tag, or a repository that is gone by now.
                 pass
+
+
+    def table(self) -> str:
+        """How often each operation succeeded, and which errors it had."""
+        lines = []
+        for name in sorted(set(self.model.operation_names) | set(self.outcomes)):
+            found = collections.Counter(self.outcomes[name])
+            fine = found.pop(200, 0)
+            rest = ", ".join(f"{kind} {count}" for kind, count in found.most_common())
+            lines.append(f"{name:40} {fine:6}  {rest}")
+        return "\n".join(lines)
+
+    def demand(self, successes: int) -> None:
+        """Fails where an operation was never asked for, or succeeded too seldom."""
+        for name in self.model.operation_names:
+            found = self.outcomes[name]
+            if not found or found[200] < successes:
+                raise Failure(f"{name} was asked for {found.total()} times and succeeded {found[200]} times")
+
+
+def dumped(value, rng: random.Random) -> bytes:
+    return json.dumps(value, ensure_ascii=rng.random() < 0.5).encode(errors="surrogatepass")
 
 
 def parse(body: bytes) -> dict:
@@ -411,7 +346,27 @@ def arguments():
     parser.add_argument("--seed", default=None)
     parser.add_argument("--service", default="ecr", choices=["ecr", "ecr-public"])
     parser.add_argument("--replay", metavar="FILE")
+    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--demand", type=int, metavar="N")
     return parser.parse_args()
+
+
+def run(fuzzer: Fuzzer, seconds: float) -> int:
+    """Asks for as long as it is told; returns how many requests that were."""
+    end, sent = time.monotonic() + seconds, 0
+    try:
+        while time.monotonic() < end:
+            if sent % 500 == 0:
+                fuzzer.asked = None
+                fuzzer.furnish()
+                fuzzer.live()
+            fuzzer.step()
+            sent += 1
+        fuzzer.asked = None
+        fuzzer.live()
+    except Failure as failure:
+        raise Failure(f"after {sent} requests: {failure}") from failure
+    return sent
 
 
 def main() -> None:
@@ -420,29 +375,24 @@ def main() -> None:
     fuzzer = Fuzzer(asked.service, seed)
     if asked.replay:
         with open(asked.replay, encoding="utf-8") as file:
-            status, body = fuzzer.send(json.load(file))
-        print(status, body.decode(errors="replace"))
+            status, headers, body = fuzzer.send(json.load(file))
+        print(status, headers, body.decode(errors="replace"), sep="\n")
         return
-    print(f"seed {seed}")
-    end, sent, request = time.monotonic() + asked.seconds, 0, None
+    print(f"seed {seed}", flush=True)
     try:
-        while time.monotonic() < end:
-            if sent % 500 == 0:
-                request = None
-                fuzzer.furnish()
-                fuzzer.live()
-            request = fuzzer.step()
-            fuzzer.check(request)
-            sent += 1
-        request = None
-        fuzzer.live()
+        sent = run(fuzzer, asked.seconds)
+        if asked.table:
+            print(fuzzer.table())
+        if asked.demand is not None:
+            fuzzer.demand(asked.demand)
     except Failure as failure:
-        print(f"after {sent} requests of seed {seed}: {failure}")
-        if request is not None:
-            print(json.dumps(request))
-            print(re.sub(r"(.{4000}).+", r"\1…", repr(base64.b64decode(request["body"])), flags=re.S))
+        print(f"seed {seed} {failure}")
+        if fuzzer.asked is not None:
+            print(json.dumps(fuzzer.asked))
+            body = repr(base64.b64decode(fuzzer.asked["body"]))
+            print(re.sub(r"(.{4000}).+", r"\1…", body, flags=re.S))
         sys.exit(1)
-    print(f"{sent} requests: " + ", ".join(f"{name} {count}" for name, count in sorted(fuzzer.counts.items(), key=str)))
+    print(f"{sent} requests: " + ", ".join(f"{status} {count}" for status, count in sorted(fuzzer.counts.items())))
 
 
 if __name__ == "__main__":

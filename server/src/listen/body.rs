@@ -1,6 +1,10 @@
 //! The body of a request, which must keep coming.
 use std::{
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -23,15 +27,30 @@ pub enum BodyError {
     Transport(#[source] hyper::Error),
 }
 
+/// Whether the peer of a connection may still be sending a body, which nobody may ever read.
+#[derive(Clone, Default)]
+pub(super) struct Owed(Arc<AtomicBool>);
+
+impl Owed {
+    pub(super) fn set(&self, owed: bool) {
+        self.0.store(owed, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Wraps a body so that it fails when it is too slow; hyper then closes the connection, because
 /// the body was not read to its end.
-pub(super) fn paced(incoming: Incoming, limits: &Limits) -> Body {
+pub(super) fn paced(incoming: Incoming, limits: &Limits, owed: &Owed) -> Body {
     if incoming.is_end_stream() {
         return Body::empty();
     }
     Body::new(Paced {
         incoming,
         pace: Pace::new(limits),
+        owed: owed.clone(),
         failed: false,
     })
 }
@@ -39,6 +58,7 @@ pub(super) fn paced(incoming: Incoming, limits: &Limits) -> Body {
 struct Paced {
     incoming: Incoming,
     pace: Pace,
+    owed: Owed,
     failed: bool,
 }
 
@@ -58,6 +78,9 @@ impl http_body::Body for Paced {
                 if let Some(Ok(frame)) = &frame {
                     let bytes = frame.data_ref().map_or(0, Bytes::len);
                     self.pace.brought(bytes);
+                }
+                if frame.is_none() || self.incoming.is_end_stream() {
+                    self.owed.set(false);
                 }
                 Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Transport)))
             }

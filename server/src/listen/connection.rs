@@ -4,7 +4,11 @@ use std::{convert::Infallible, io, net::SocketAddr, sync::Arc};
 use axum::body::Body;
 use futures::future::{self, Either};
 use http::{Request, Response};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::{Body as _, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpStream, UnixStream},
@@ -43,10 +47,11 @@ pub(super) async fn run(
     limits: Arc<Limits>,
     mut stop: watch::Receiver<bool>,
 ) {
+    let owed = body::Owed::default();
     let opened = tokio::select! {
         biased;
         () = stopped(&mut stop) => return,
-        opened = open(socket, &limits) => opened,
+        opened = open(socket, &limits, &owed) => opened,
     };
     let (stream, connection) = match opened {
         Ok(opened) => opened,
@@ -58,10 +63,11 @@ pub(super) async fn run(
         .max_header_size(MAX_HEADER_BYTES)
         .max_buf_size(BUFFER_BYTES);
     let service = service_fn(move |request: Request<Incoming>| {
+        owed.set(!request.body().is_end_stream());
         if let Some(refusal) = edge::refuse(&request) {
             return Either::Left(future::ready(Ok(refusal)));
         }
-        let mut request = request.map(|incoming| body::paced(incoming, &limits));
+        let mut request = request.map(|incoming| body::paced(incoming, &limits, &owed));
         if let Some(connection) = connection {
             request.extensions_mut().insert(connection);
         }
@@ -95,11 +101,18 @@ pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
 }
 
 /// Finds out what the peer speaks, and shakes hands if it is TLS.
-async fn open(socket: Socket, limits: &Limits) -> io::Result<(Stream, Option<Connection>)> {
+async fn open(
+    socket: Socket,
+    limits: &Limits,
+    owed: &body::Owed,
+) -> io::Result<(Stream, Option<Connection>)> {
     let watched = limits.write_stall;
     let (stream, peer, tls) = match socket {
         Socket::Tcp { stream, peer, tls } => (stream, peer, tls),
-        Socket::Unix(stream) => return Ok((Stream::Unix(Stalling::new(stream, watched)), None)),
+        Socket::Unix(stream) => {
+            let stream = Stalling::new(stream, watched, owed.clone());
+            return Ok((Stream::Unix(stream), None));
+        }
     };
     stream.set_nodelay(true)?;
     let local = stream.local_addr()?;
@@ -107,7 +120,7 @@ async fn open(socket: Socket, limits: &Limits) -> io::Result<(Stream, Option<Con
     if timeout(limits.first_byte, stream.peek(&mut first)).await?? == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    let plain = Stalling::new(stream, watched);
+    let plain = Stalling::new(stream, watched, owed.clone());
     let (stream, tls) = match tls {
         Some(tls) if first == [TLS_HANDSHAKE] => {
             let acceptor = TlsAcceptor::from(tls.config(local.ip())?);

@@ -13,7 +13,7 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
-use super::watchdog::Watchdog;
+use super::{body::Owed, watchdog::Watchdog};
 
 /// What hyper reads and writes.
 pub(super) enum Stream {
@@ -91,6 +91,7 @@ pub(super) struct Stalling<T> {
     inner: T,
     watchdog: Watchdog,
     limit: Duration,
+    owed: Owed,
     lingering: Option<Lingering>,
 }
 
@@ -101,11 +102,12 @@ struct Lingering {
 }
 
 impl<T> Stalling<T> {
-    pub(super) fn new(inner: T, limit: Duration) -> Self {
+    pub(super) fn new(inner: T, limit: Duration, owed: Owed) -> Self {
         Self {
             inner,
             watchdog: Watchdog::default(),
             limit,
+            owed,
             lingering: None,
         }
     }
@@ -151,8 +153,11 @@ impl<T: AsyncRead + Unpin> Stalling<T> {
                     lingering.left = lingering.left.saturating_sub(buf.filled().len());
                 }
                 Poll::Ready(_) => return Poll::Ready(()),
-                // An idle peer has sent nothing that closing could hurt.
-                Poll::Pending if !begun && lingering.left == LINGER_BYTES => {
+                // An idle peer has sent nothing that closing could hurt, unless more of a body is
+                // on its way.
+                Poll::Pending
+                    if !begun && lingering.left == LINGER_BYTES && !self.owed.is_set() =>
+                {
                     return Poll::Ready(());
                 }
                 Poll::Pending => return lingering.until.as_mut().poll(cx),

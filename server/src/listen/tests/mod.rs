@@ -305,6 +305,24 @@ async fn uploads_arrive_in_large_pieces_and_downloads_whole() {
 }
 
 #[tokio::test]
+async fn an_answer_before_the_body_has_come_is_not_lost() {
+    let server = Server::start(hello(), patient(), None);
+    for framing in ["Content-Length: 1000000", "Transfer-Encoding: chunked"] {
+        let mut stream = server.connect().await;
+        let head = format!("PUT / HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let answer = rest(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
+        // Who writes all before it reads must not fail meanwhile.
+        for _ in 0..5 {
+            stream.write_all(b"3\r\nabc\r\n").await.unwrap();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn the_admin_socket_is_its_owners_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().unwrap();
