@@ -15,6 +15,7 @@ mod malformed;
 mod passwords;
 mod permissions;
 mod policies;
+mod public;
 mod requests;
 mod secrets;
 mod signatures;
