@@ -19,7 +19,17 @@ use crate::{
 const FREE: &[&str] = &["sts:GetCallerIdentity"];
 
 /// What is done to the repositories of a registry if the call names none.
-const OF_REPOSITORIES: &[&str] = &["ecr:DescribeRepositories"];
+const OF_REPOSITORIES: &[&str] = &[
+    "ecr:DescribeRepositories",
+    "ecr-public:DescribeRepositories",
+];
+
+/// What is done to a public registry, which is a resource as a private one is not.
+const OF_PUBLIC_REGISTRY: &[&str] = &[
+    "ecr-public:DescribeRegistries",
+    "ecr-public:GetRegistryCatalogData",
+    "ecr-public:PutRegistryCatalogData",
+];
 
 /// The members that say what a call is about.
 #[derive(Default, Deserialize)]
@@ -62,17 +72,16 @@ pub(crate) async fn admit(
     let names = named.names().chain(arn.map(|(_, name)| name));
     let mut acts: Vec<Act> = names.map(|name| Act::on(&name, action.clone())).collect();
     if acts.is_empty() {
-        let whole =
-            if OF_REPOSITORIES.contains(&action.as_str()) || named.repository_name.0.is_some() {
-                Target::Repositories
-            } else {
-                Target::Registry
-            };
-        acts.push(Act::of(whole, action.clone()));
+        acts.push(Act::of(whole(&action, &named), action.clone()));
     }
     let tags = named.tags();
-    if action == "ecr:CreateRepository" && !tags.is_empty() {
-        acts.extend(named.names().map(|name| Act::on(&name, "ecr:TagResource")));
+    if entry.name == "CreateRepository" && !tags.is_empty() {
+        let tag = format!("{service}:TagResource");
+        acts.extend(named.names().map(|name| Act::on(&name, tag.clone())));
+    }
+    if action == "ecr-public:GetAuthorizationToken" {
+        // What it gives is a Bearer token of STS.
+        acts.push(Act::of(Target::Registry, "sts:GetServiceBearerToken"));
     }
     let wish = Wish {
         acts,
@@ -81,6 +90,17 @@ pub(crate) async fn admit(
     };
     policies::require(&cx.domain, &cx.caller(), wish).await?;
     Ok(cx)
+}
+
+/// What a call is about that names no repository.
+fn whole(action: &str, named: &Named) -> Target {
+    if OF_REPOSITORIES.contains(&action) || named.repository_name.0.is_some() {
+        Target::Repositories
+    } else if OF_PUBLIC_REGISTRY.contains(&action) {
+        Target::PublicRegistry
+    } else {
+        Target::Registry
+    }
 }
 
 impl Named {

@@ -3,14 +3,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use wharf_auth::policy::Kind;
+use wharf_auth::{Policy, policy::Kind};
 use wharf_storage::{Document, Mutability, Owner, Read, Stored};
 use wharf_types::{Prefix, Registry, RepoName};
 
 use crate::{
     Cx, Error,
     lifecycle::{self, InvalidPolicy, LifecyclePolicy, MAX_TEXT, MIN_TEXT},
-    policies::{NewPolicy, RepositoryPolicy},
+    policies::RepositoryPolicy,
     repositories::{NewRepository, Purpose},
 };
 
@@ -122,8 +122,7 @@ pub enum BadText {
 pub fn check_texts(policy: Option<&str>, lifecycle: Option<&str>) -> Result<(), BadText> {
     let given = |text: &&str| !text.is_empty();
     if let Some(text) = policy.filter(given) {
-        let read = NewPolicy::parse(text.to_owned(), Kind::Repository);
-        read.map_err(|_malformed| BadText::Policy)?;
+        Policy::parse(text, Kind::Repository).map_err(|_malformed| BadText::Policy)?;
     }
     let Some(text) = lifecycle.filter(given) else {
         return Ok(());

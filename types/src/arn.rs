@@ -37,6 +37,11 @@ impl Region {
         &self.0
     }
 
+    /// The region of AWS where it is: what requests to it are signed for.
+    pub fn place(&self) -> &str {
+        self.0.split('/').next().unwrap_or_default()
+    }
+
     /// Whether this stands for ECR Public rather than a region.
     pub fn is_public(&self) -> bool {
         &*self.0 == PUBLIC
@@ -237,6 +242,7 @@ mod tests {
         let arn: Arn = text.parse().unwrap();
         let (registry, name) = arn.as_repository().unwrap();
         assert!(registry.region.is_public());
+        assert_eq!(registry.region.place(), "us-east-1");
         assert_eq!(Arn::repository(&registry, &name), arn);
         assert_eq!(registry.alias(), "w000000000000");
         assert_eq!(Registry::by_alias("w000000000000"), Some(registry.clone()));

@@ -17,9 +17,6 @@ use super::{
 const WITH_VARIABLES: &str = "2012-10-17";
 const WITHOUT_VARIABLES: &str = "2008-10-17";
 
-/// What everything in this crate's policies belongs to.
-const VENDOR: &str = "ecr:";
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct Document {
@@ -196,8 +193,10 @@ impl Written {
         }
         // The resource of a repository's policy is the repository, and ECR lets nobody say so.
         let resources = match (kind, self.resource, self.not_resource) {
-            (Kind::Repository, None, None) => None,
-            (Kind::Repository, ..) => return Err("a policy of a repository has no Resource"),
+            (Kind::Repository | Kind::PublicRepository, None, None) => None,
+            (Kind::Repository | Kind::PublicRepository, ..) => {
+                return Err("a policy of a repository has no Resource");
+            }
             (_, one, other) => {
                 Some(either(one, other).ok_or("there must be either Resource or NotResource")?)
             }
@@ -255,8 +254,8 @@ fn either(
     (!list.is_empty()).then_some((list, negated))
 }
 
-/// `*` or `<service>:<name>`. A policy of ECR's own is about ECR, and who may log in is not a
-/// repository's business.
+/// `*` or `<service>:<name>`. A policy of ECR's own is about ECR, that of a public repository about
+/// ECR Public, and who may log in is not a repository's business.
 fn is_action(text: &str, kind: Kind) -> bool {
     let name = |name: &str| {
         !name.is_empty()
@@ -271,8 +270,13 @@ fn is_action(text: &str, kind: Kind) -> bool {
         (Kind::Identity, Some((vendor, action))) => {
             !vendor.is_empty() && vendor.chars().all(service) && name(action)
         }
-        (_, Some((_, action))) => {
-            folded.starts_with(VENDOR) && name(action) && action != "getauthorizationtoken"
+        (_, Some((vendor, action))) => {
+            let own = if kind == Kind::PublicRepository {
+                "ecr-public"
+            } else {
+                "ecr"
+            };
+            vendor == own && name(action) && action != "getauthorizationtoken"
         }
     }
 }

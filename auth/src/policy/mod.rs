@@ -32,6 +32,8 @@ pub enum Kind {
     Identity,
     /// A repository: no resource.
     Repository,
+    /// A public repository: no resource, and the actions of ECR Public.
+    PublicRepository,
     /// A registry.
     Registry,
 }

@@ -55,7 +55,16 @@ impl Operation for BatchGetImage {
             let (found, failures) = find(tx, &repository, ids)?;
             Ok::<_, Error>(Some((repository, found, failures)))
         });
-        let Some((repository, found, mut failures)) = got.await? else {
+        let got = got.await.map_err(|e| match e {
+            Error::TooLarge { limit } => Exception::client(
+                "LimitExceededException",
+                format!(
+                    "The manifests of these images have more than {limit} bytes: ask for fewer"
+                ),
+            ),
+            e => e.into(),
+        });
+        let Some((repository, found, mut failures)) = got? else {
             return Ok(Output {
                 images: Vec::new(),
                 failures: failed,

@@ -1,7 +1,11 @@
 //! Makes a URL by which a layer can be downloaded without credentials.
 use serde::{Deserialize, Serialize};
-use wharf_registry::layers::{self, Download};
+use wharf_registry::{
+    layers::{self, Download},
+    pull_through,
+};
 
+use super::upstream;
 use crate::{Cx, Exception, check, operation::Operation};
 
 #[derive(Debug, Deserialize)]
@@ -25,9 +29,14 @@ impl Operation for GetDownloadUrlForLayer {
 
     async fn run(self, cx: Cx) -> Result<Output, Exception> {
         let name = check::repository_name(self.repository_name)?;
-        check::own_registry(&cx, self.registry_id.as_deref(), &name)?;
+        let registry = check::own_registry(&cx, self.registry_id.as_deref(), &name)?;
         let text = check::required("layerDigest", self.layer_digest)?;
         let digest = check::layer_digest("layerDigest", &text)?;
+        let fetched = pull_through::fetch_layer(&cx.domain, &registry, &name, &digest).await;
+        fetched.map_err(|e| {
+            let text = "The layer could not be pulled using the pull through cache rule";
+            upstream::exception(e, "UnableToGetUpstreamLayerException", text)
+        })?;
         let download = layers::download(&cx.domain, &cx.caller(), &name, &digest).await?;
         let download_url = match download {
             Download::Bucket(url) => url,

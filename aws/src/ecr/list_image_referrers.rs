@@ -2,10 +2,14 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use wharf_registry::{Error, repositories};
+use wharf_registry::{
+    Error,
+    pull_through::{self, Puller},
+    repositories,
+};
 use wharf_storage::{ReferrerFilter, ReferrerRow};
 
-use super::model;
+use super::{model, upstream};
 use crate::{
     Cx, Exception,
     check::{self, unsatisfied},
@@ -113,6 +117,15 @@ impl Operation for ListImageReferrers {
             scope: format!("ListImageReferrers/{name}/{subject}"),
         };
         let after = pages.after(self.next_token.as_deref())?;
+        let puller = Puller {
+            caller: &cx.caller(),
+            origin: cx.origin,
+        };
+        let fetched = pull_through::fetch_referrers(&cx.domain, puller, &name, &subject).await;
+        fetched.map_err(|e| {
+            let text = "The referrers could not be listed using the pull through cache rule";
+            upstream::exception(e, "UnableToListUpstreamImageReferrersException", text)
+        })?;
         let listed = cx.domain.store.meta().read(move |tx| {
             let repository = repositories::find(tx, &registry, &name)?;
             // One more than a page says whether there is another; so does ending early.

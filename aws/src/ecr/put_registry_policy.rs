@@ -1,6 +1,5 @@
 //! Sets the registry's policy.
 use serde::Deserialize;
-use wharf_auth::policy::Kind;
 use wharf_registry::policies::{self, NewPolicy};
 
 use super::policy_text::{OfRegistry, policy_text};
@@ -18,7 +17,7 @@ impl Operation for PutRegistryPolicy {
 
     async fn run(self, cx: Cx) -> Result<OfRegistry, Exception> {
         let text = policy_text(self.policy_text)?;
-        let new = NewPolicy::parse(text.clone(), Kind::Registry)?;
+        let new = NewPolicy::of_registry(text.clone())?;
         policies::set_of_registry(&cx.domain, &cx.registry, new).await?;
         Ok(OfRegistry::new(&cx.registry, text))
     }

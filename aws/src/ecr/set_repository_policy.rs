@@ -1,6 +1,5 @@
 //! Sets a repository's policy.
 use serde::Deserialize;
-use wharf_auth::policy::Kind;
 use wharf_registry::policies::{self, LockOut, NewPolicy};
 
 use super::policy_text::{OfRepository, policy_text};
@@ -23,7 +22,7 @@ impl Operation for SetRepositoryPolicy {
         let name = check::repository_name(self.repository_name)?;
         let registry = check::own_registry(&cx, self.registry_id.as_deref(), &name)?;
         let text = policy_text(self.policy_text)?;
-        let new = NewPolicy::parse(text.clone(), Kind::Repository)?;
+        let new = NewPolicy::of_repository(&registry, text.clone())?;
         let lock_out = if self.force.unwrap_or_default() {
             LockOut::Accept
         } else {

@@ -1,15 +1,12 @@
 //! Appends a part to the upload of a layer.
-use std::fmt;
-
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bytes::Bytes;
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Serialize};
 use wharf_registry::layers::{self, Part};
 
 use crate::{
     Cx, Exception,
     check::{self, unsatisfied},
     operation::Operation,
+    strict::Blob,
 };
 
 /// The most bytes of a part.
@@ -78,50 +75,4 @@ fn position(member: &str, value: Option<i64>) -> Result<u64, Exception> {
     let text = "Member must have value greater than or equal to 0";
     let value = check::required(member, value)?;
     u64::try_from(value).map_err(|_negative| unsatisfied(member, text))
-}
-
-/// Bytes in base64, decoded from the request's body with no copy in between.
-struct Blob(Bytes);
-
-impl fmt::Debug for Blob {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Blob({} bytes)", self.0.len())
-    }
-}
-
-impl<'de> Deserialize<'de> for Blob {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(Base64)
-    }
-}
-
-struct Base64;
-
-impl de::Visitor<'_> for Base64 {
-    type Value = Blob;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("base64")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Blob, E> {
-        let bytes = STANDARD.decode(text).map_err(E::custom)?;
-        Ok(Blob(bytes.into()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_blob_is_read_from_plain_and_from_escaped_text() {
-        for text in [r#""/+8=""#, r#""\/+8=""#, r#""\u002f+8=""#] {
-            let blob: Blob = serde_json::from_str(text).unwrap();
-            assert_eq!(blob.0.as_ref(), [0xff, 0xef]);
-        }
-        for text in ["1", r#""/+8""#, r#""a b=""#] {
-            serde_json::from_str::<Blob>(text).unwrap_err();
-        }
-    }
 }

@@ -34,6 +34,16 @@ pub(super) async fn fetch(
     Ok((left, failures))
 }
 
+/// The error of an operation that got something else than images from an upstream.
+pub(super) fn exception(e: Error, kind: &'static str, text: &str) -> Exception {
+    match e {
+        Error::Store(_) => e.into(),
+        // Why is in the log: addresses and names of networks are not for clients.
+        Error::Upstream(_) => Exception::client(kind, text),
+        e => Exception::client(kind, e.to_string()),
+    }
+}
+
 /// The failure of one image. Those that every image would have are of the whole call.
 fn failure(id: &ImageId, e: Error) -> Result<Failure, Exception> {
     let (code, reason) = match e {

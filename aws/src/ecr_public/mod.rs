@@ -4,7 +4,11 @@
 //! what the private service does for a repository it does for a public one, and where input and
 //! output are the same too, the row here is the private operation's own.
 use crate::{
-    ecr::{BatchDeleteImage, ListTagsForResource, PutImage, TagResource, UntagResource},
+    ecr::{
+        BatchCheckLayerAvailability, BatchDeleteImage, CompleteLayerUpload, DeleteRepositoryPolicy,
+        GetRepositoryPolicy, InitiateLayerUpload, ListTagsForResource, PutImage,
+        SetRepositoryPolicy, TagResource, UntagResource, UploadLayerPart,
+    },
     operation::{Entry, Protocol, Service},
 };
 
@@ -42,9 +46,12 @@ pub(crate) const SERVICE: Service = Service {
         target: "SpencerFrontendService",
     },
     operations: &[
+        Entry::of::<BatchCheckLayerAvailability>(),
         Entry::of::<BatchDeleteImage>(),
+        Entry::of::<CompleteLayerUpload>(),
         Entry::of::<CreateRepository>(),
         Entry::of::<DeleteRepository>(),
+        Entry::of::<DeleteRepositoryPolicy>(),
         Entry::of::<DescribeImageTags>(),
         Entry::of::<DescribeImages>(),
         Entry::of::<DescribeRegistries>(),
@@ -52,12 +59,16 @@ pub(crate) const SERVICE: Service = Service {
         Entry::of::<GetAuthorizationToken>(),
         Entry::of::<GetRegistryCatalogData>(),
         Entry::of::<GetRepositoryCatalogData>(),
+        Entry::of::<GetRepositoryPolicy>(),
+        Entry::of::<InitiateLayerUpload>(),
         Entry::of::<ListTagsForResource>(),
         Entry::of::<PutImage>(),
         Entry::of::<PutRegistryCatalogData>(),
         Entry::of::<PutRepositoryCatalogData>(),
+        Entry::of::<SetRepositoryPolicy>(),
         Entry::of::<TagResource>(),
         Entry::of::<UntagResource>(),
+        Entry::of::<UploadLayerPart>(),
     ],
     known: &[
         "BatchCheckLayerAvailability",

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use wharf_registry::catalog::RepositoryCatalog;
 
-use crate::{Cx, Exception, check, operation::Operation};
+use crate::{Cx, Exception, check, operation::Operation, strict::Blob};
 
 /// What the answers of this service have of a repository.
 pub(super) const REPOSITORY: &[&str] = &[
@@ -50,7 +50,7 @@ pub(super) struct CatalogInput {
     description: Option<String>,
     architectures: Option<Vec<String>>,
     operating_systems: Option<Vec<String>>,
-    logo_image_blob: Option<String>,
+    logo_image_blob: Option<Blob>,
     about_text: Option<String>,
     usage_text: Option<String>,
 }

@@ -5,8 +5,8 @@
 //! * A structure is an object, never a list; a number is no string, an integer no fraction.
 //! * `null` is the same as absent, and a member that nobody knows is skipped.
 //! * Memory is in proportion to what the type keeps, not to the document: what is not asked for is
-//!   read and dropped. Strings without escapes are lent from the body, so that a type that decodes
-//!   them itself makes the only copy. Bytes are decoded from base64 straight from the body.
+//!   read and dropped. Bytes are decoded from base64 straight from the body, unless it has escapes
+//!   in them: what was decoded is the only copy.
 //! * Nesting is bounded ([`scan::MAX_DEPTH`]).
 use std::{borrow::Cow, fmt};
 
@@ -15,10 +15,12 @@ use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer as _, Visi
 
 use crate::{Exception, check};
 
+mod blob;
 mod scan;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use blob::Blob;
 use scan::{Kind, Scanner, Step};
 
 /// Reads an input, or says what is wrong with which member.

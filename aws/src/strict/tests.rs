@@ -33,25 +33,6 @@ enum Status {
     NotTagged,
 }
 
-#[derive(Debug, PartialEq)]
-struct Blob(Vec<u8>);
-
-impl<'de> Deserialize<'de> for Blob {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Bytes;
-        impl Visitor<'_> for Bytes {
-            type Value = Blob;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("bytes")
-            }
-            fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Blob, E> {
-                Ok(Blob(bytes))
-            }
-        }
-        deserializer.deserialize_byte_buf(Bytes)
-    }
-}
-
 fn read(text: &str) -> Result<Input, Exception> {
     from_slice(text.as_bytes())
 }
@@ -82,7 +63,7 @@ fn what_is_of_the_models_types_is_read() {
             on: true,
             ids: Some(vec![id("v1", None), id("v2", Some("d"))]),
             map: Some([("k".to_owned(), "v".to_owned())].into()),
-            blob: Some(Blob(b"hi".to_vec())),
+            blob: Some(Blob(b"hi".as_slice().into())),
             status: Some(Status::NotTagged),
         }
     );
@@ -263,5 +244,24 @@ proptest! {
     fn whatever_is_accepted_serde_json_accepts(text in r#"[\[\]{}:,"\\ntru0-9.eE\-+ a]{0,40}"#) {
         let ours = from_slice::<Value>(text.as_bytes()).ok();
         prop_assert_eq!(ours, serde_json::from_str(&text).ok());
+    }
+}
+
+#[test]
+fn a_blob_is_read_from_plain_and_from_escaped_text() {
+    for text in [r#""/+8=""#, r#""\/+8=""#, r#""\u002f+8=""#] {
+        let blob = read(&format!(r#"{{"blob":{text}}}"#))
+            .unwrap()
+            .blob
+            .unwrap();
+        assert_eq!(blob.0.as_ref(), [0xff, 0xef]);
+    }
+    for text in [r#""/+8""#, r#""a b=""#] {
+        let text = format!(r#"{{"blob":{text}}}"#);
+        refused(
+            &text,
+            "SerializationException",
+            "Invalid base64 (at 'blob')",
+        );
     }
 }

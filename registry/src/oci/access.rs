@@ -2,20 +2,21 @@
 use http::{HeaderMap, Method, header, request::Parts};
 use wharf_types::RepoName;
 
-use super::{Query, Refusal, Route};
+use super::{Query, Refusal, Route, public};
 use crate::{
     Caller, Cx, Error,
     policies::{self, Act, Origin, Target, Wish},
 };
 
 /// Demands that the caller may do what the request does; which repository a blob may be mounted
-/// from, where one was named.
+/// from, where one was named. `prefix` is what names of the registry begin with.
 pub(super) async fn admit(
     cx: &Cx,
     caller: &Caller,
     parts: &Parts,
     route: &Route,
     query: &Query,
+    prefix: &str,
 ) -> Result<Option<RepoName>, Refusal> {
     let origin = parts.extensions.get::<Origin>().copied();
     let wish = |acts| Wish {
@@ -30,21 +31,20 @@ pub(super) async fn admit(
     {
         acts.push(Act::create_if_missing(name));
     }
-    let public = caller.registry.region.is_public();
-    let reads = matches!(parts.method, Method::GET | Method::HEAD);
-    if public && reads && route.repository().is_some() {
-        // Anyone may pull: who must not read something was refused with its route.
+    // Anyone may pull: who must not read something was refused with its route.
+    let registry = &caller.registry;
+    let public = registry.region.is_public();
+    if public && public::is_read_of_image(&parts.method, route) {
         return Ok(None);
     }
-    if public {
-        acts = acts.into_iter().map(of_public).collect();
-    }
-    policies::require(cx, caller, wish(acts)).await?;
+    let acts = acts.into_iter().map(|act| act.of_service(registry));
+    policies::require(cx, caller, wish(acts.collect())).await?;
     if query.get("mount").is_none() {
         return Ok(None);
     }
-    // A name that is none is the name of no repository.
-    let Some(from) = query.get("from").and_then(|from| from.parse().ok()) else {
+    // A name that is none is the name of no repository, and one of another registry is none here.
+    let from = query.get("from").and_then(|from| from.strip_prefix(prefix));
+    let Some(from) = from.and_then(|from| from.parse().ok()) else {
         return Ok(None);
     };
     // One that must not be read is not told apart from one that is not there: the blob is uploaded.
@@ -56,15 +56,6 @@ pub(super) async fn admit(
         Ok(()) => Ok(Some(from)),
         Err(Error::Denied(_)) => Ok(None),
         Err(e) => Err(e.into()),
-    }
-}
-
-/// The same in the words of the public service.
-fn of_public(act: Act) -> Act {
-    let action = act.action.replacen("ecr:", "ecr-public:", 1);
-    Act {
-        action: action.into(),
-        ..act
     }
 }
 

@@ -67,6 +67,7 @@ async fn answer(
         headers: &parts.headers,
         query,
         mount_from: None,
+        prefix: "",
     };
     if parts.method == Method::HEAD {
         return blobs::head_row(&asked, &row).await;

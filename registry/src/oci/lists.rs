@@ -62,18 +62,21 @@ pub(super) async fn tags(a: &Asked<'_>, name: &RepoName) -> Result<Page, Refusal
     });
     let (tags, last) = cut(tags.await?, size, ToString::to_string);
     let next = next(&format!("/v2/{name}/tags/list"), size, last, None);
+    let name = format!("{}{name}", a.prefix);
     page(&json!({ "name": name, "tags": tags }), JSON, next)
 }
 
 pub(super) async fn catalog(a: &Asked<'_>) -> Result<Page, Refusal> {
     let (size, last) = a.query.page()?;
-    let (registry, last) = (a.caller.registry.clone(), last.to_owned());
+    let last = last.strip_prefix(a.prefix).unwrap_or(last).to_owned();
+    let registry = a.caller.registry.clone();
     let found =
         a.cx.store
             .meta()
             .read(move |tx| Ok::<_, Error>(tx.repositories(&registry, &last, size.get() + 1)?));
-    let names: Vec<RepoName> = found.await?.into_iter().map(|r| r.name).collect();
-    let (names, last) = cut(names, size, ToString::to_string);
+    let found = found.await?.into_iter();
+    let names: Vec<String> = found.map(|r| format!("{}{}", a.prefix, r.name)).collect();
+    let (names, last) = cut(names, size, Clone::clone);
     page(
         &json!({ "repositories": names }),
         JSON,

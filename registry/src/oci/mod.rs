@@ -45,6 +45,8 @@ struct Asked<'a> {
     query: &'a Query,
     /// The repository that a blob may be mounted from.
     mount_from: Option<RepoName>,
+    /// What the names of repositories begin with, as the client says them.
+    prefix: &'a str,
 }
 
 impl Asked<'_> {
@@ -76,10 +78,13 @@ pub async fn serve(cx: &Cx, request: Request) -> Response {
     let public = Public::take(&mut parts);
     let mut response = match admitted(cx, &parts, public.as_ref()).await {
         Err(answered) => answered,
-        Ok(caller) => match answer(cx, &caller, &parts, body).await {
-            Ok(response) => response,
-            Err(refusal) => refusal.into_response(),
-        },
+        Ok(caller) => {
+            let prefix = public.as_ref().map_or("", Public::prefix);
+            match answer(cx, &caller, &parts, prefix, body).await {
+                Ok(response) => response,
+                Err(refusal) => refusal.into_response(),
+            }
+        }
     };
     let headers = response.headers_mut();
     if let Some(public) = public {
@@ -147,10 +152,8 @@ fn authenticate(cx: &Cx, parts: &Parts, public: Option<&Public>) -> Result<Calle
     {
         return Ok(stranger);
     }
-    // Where policies are enforced, they say who may use the registry of another account. A public
-    // one has none.
-    let ruled = cx.auth.is_strict() && public.is_none();
-    let foreign = principal.account != registry.account && !ruled;
+    // Where policies are enforced, they say who may use the registry of another account.
+    let foreign = principal.account != registry.account && !cx.auth.is_strict();
     if foreign || cx.auth.identity(&principal).is_none() {
         let arn = &principal.arn;
         let text = format!(
@@ -175,7 +178,13 @@ fn host(parts: &Parts) -> &str {
         .unwrap_or("localhost")
 }
 
-async fn answer(cx: &Cx, caller: &Caller, parts: &Parts, body: Body) -> Result<Response, Refusal> {
+async fn answer(
+    cx: &Cx,
+    caller: &Caller,
+    parts: &Parts,
+    prefix: &str,
+    body: Body,
+) -> Result<Response, Refusal> {
     let route = Route::parse(parts.uri.path())?;
     let query = Query::parse(parts.uri.query())?;
     let asked = Asked {
@@ -184,7 +193,8 @@ async fn answer(cx: &Cx, caller: &Caller, parts: &Parts, body: Body) -> Result<R
         origin: parts.extensions.get::<Origin>().copied(),
         headers: &parts.headers,
         query: &query,
-        mount_from: access::admit(cx, caller, parts, &route, &query).await?,
+        mount_from: access::admit(cx, caller, parts, &route, &query, prefix).await?,
+        prefix,
     };
     let a = &asked;
     let get = parts.method == Method::GET;

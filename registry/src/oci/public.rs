@@ -34,7 +34,7 @@ const ANONYMOUS: &str = "anonymous";
 #[derive(Debug)]
 pub(super) struct Public {
     pub(super) registry: Registry,
-    /// What was cut out of the path, for links that lead back.
+    /// What was cut out of the path.
     prefix: String,
 }
 
@@ -59,6 +59,11 @@ impl Public {
         Some(Self { registry, prefix })
     }
 
+    /// What the names of its repositories begin with, as the client says them.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// Makes links lead back to where the request came from.
     pub(super) fn give_back(&self, headers: &mut HeaderMap) {
         for name in [header::LOCATION, header::LINK] {
@@ -74,12 +79,8 @@ impl Public {
 
     /// One without a password, who may only read.
     pub(super) fn stranger(&self, parts: &Parts) -> Option<Caller> {
-        let reads = matches!(parts.method, Method::GET | Method::HEAD);
         let route = Route::parse(parts.uri.path()).ok()?;
-        // An upload is its owner's, also to look at, and so is the list of repositories.
-        let upload = matches!(route, Route::Uploads(_) | Route::Upload(..));
-        let public = route.repository().is_some() && !upload;
-        (reads && public).then(|| Caller {
+        is_read_of_image(&parts.method, &route).then(|| Caller {
             principal: Principal {
                 account: self.registry.account.clone(),
                 arn: Arn::user(&self.registry.account, ANONYMOUS),
@@ -88,6 +89,14 @@ impl Public {
             registry: self.registry.clone(),
         })
     }
+}
+
+/// Whether anyone may do this in a public registry. An upload is its owner's, also to look at, and so
+/// is the list of repositories.
+pub(super) fn is_read_of_image(method: &Method, route: &Route) -> bool {
+    let reads = matches!(*method, Method::GET | Method::HEAD);
+    let upload = matches!(route, Route::Uploads(_) | Route::Upload(..));
+    reads && route.repository().is_some() && !upload
 }
 
 /// The `Authorization` of a request without that of one who says to have no password.

@@ -53,6 +53,8 @@ pub enum Target {
     Repositories,
     /// The registry itself, which is no resource of its own.
     Registry,
+    /// The registry itself, which is one in ECR Public.
+    PublicRegistry,
 }
 
 impl Act {
@@ -79,6 +81,18 @@ impl Act {
         Self {
             if_missing: true,
             ..Self::on(name, "ecr:CreateRepository")
+        }
+    }
+
+    /// The same in the words of the service that has the registry.
+    pub(crate) fn of_service(self, registry: &Registry) -> Self {
+        if !registry.region.is_public() {
+            return self;
+        }
+        let action = self.action.replacen("ecr:", "ecr-public:", 1);
+        Self {
+            action: action.into(),
+            ..self
         }
     }
 }
@@ -200,11 +214,16 @@ impl Asked<'_> {
             }
             let owner = Owner::Repository(repository.id);
             let stored = tx.document::<RepositoryPolicy>(&owner, "")?;
-            let own = stored.map(|stored| read(&stored.body.text, Kind::Repository));
+            let own = stored.map(|stored| read(&stored.body.text, super::kind(registry)));
             policies.extend(self.instead.cloned().or(own));
             for (key, value) in tx.resource_tags(&resource)? {
                 context.add(&format!("aws:ResourceTag/{key}"), value.clone());
-                context.add(&format!("ecr:ResourceTag/{key}"), value);
+                let service = if registry.region.is_public() {
+                    "ecr-public"
+                } else {
+                    "ecr"
+                };
+                context.add(&format!("{service}:ResourceTag/{key}"), value);
             }
         }
         let ask = Ask {
@@ -245,7 +264,12 @@ impl OfRegistry {
 fn read(text: &str, kind: Kind) -> Policy {
     let read = Policy::parse(text, kind).or_else(|problem| {
         tracing::error!(%problem, "a stored policy cannot be read, so it denies everything");
-        Policy::parse(UNREADABLE, Kind::Repository)
+        let instead = if kind == Kind::PublicRepository {
+            UNREADABLE.replace("ecr:", "ecr-public:")
+        } else {
+            UNREADABLE.to_owned()
+        };
+        Policy::parse(&instead, kind)
     });
     read.unwrap_or_else(|_never| Policy::deny_all())
 }
@@ -253,18 +277,25 @@ fn read(text: &str, kind: Kind) -> Policy {
 fn resource(registry: &Registry, target: &Target) -> String {
     match target {
         Target::Repository(name) => Arn::repository(registry, name).to_string(),
+        Target::Repositories if registry.region.is_public() => {
+            format!("arn:aws:ecr-public::{}:repository/*", registry.account)
+        }
         Target::Repositories => {
             let Registry { account, region } = registry;
             format!("arn:aws:ecr:{region}:{account}:repository/*")
         }
         Target::Registry => "*".to_owned(),
+        Target::PublicRegistry => {
+            let account = &registry.account;
+            format!("arn:aws:ecr-public::{account}:registry/{account}")
+        }
     }
 }
 
 fn context(caller: &Caller, wish: &Wish, now: Timestamp) -> Context {
     let mut context = Context::new(&caller.principal, now);
     let Registry { account, region } = &caller.registry;
-    context.add("aws:RequestedRegion", region.as_str());
+    context.add("aws:RequestedRegion", region.place());
     context.add("aws:ResourceAccount", account.as_str());
     if let Some(Origin { address, tls }) = wish.origin {
         context.add("aws:SourceIp", address.to_canonical().to_string());
@@ -287,12 +318,18 @@ mod tests {
     fn a_stored_text_that_is_no_policy_denies_all_but_its_replacement() {
         let account: AccountId = "000000000000".parse().unwrap();
         let principal = Principal::local("test", &account);
-        let policies = [read("", Kind::Repository)];
-        for (action, allowed) in [
-            ("ecr:BatchGetImage", false),
-            ("ecr:DeleteRepository", false),
-            ("ecr:SetRepositoryPolicy", true),
+        for (kind, action, allowed) in [
+            (Kind::Repository, "ecr:BatchGetImage", false),
+            (Kind::Repository, "ecr:DeleteRepository", false),
+            (Kind::Repository, "ecr:SetRepositoryPolicy", true),
+            (Kind::PublicRepository, "ecr-public:PutImage", false),
+            (
+                Kind::PublicRepository,
+                "ecr-public:SetRepositoryPolicy",
+                true,
+            ),
         ] {
+            let policies = [read("", kind)];
             let ask = Ask {
                 principal: &principal,
                 action,

@@ -40,14 +40,28 @@ pub struct NewPolicy {
 }
 
 impl NewPolicy {
-    /// Reads a text.
-    pub fn parse(text: String, kind: Kind) -> Result<Self, Error> {
-        let of = match kind {
-            Kind::Registry => "registry",
-            Kind::Repository | Kind::Identity => "repository",
-        };
+    /// Reads the policy of a repository in this registry.
+    pub fn of_repository(registry: &Registry, text: String) -> Result<Self, Error> {
+        Self::parse(text, kind(registry), "repository")
+    }
+
+    /// Reads the policy of a registry.
+    pub fn of_registry(text: String) -> Result<Self, Error> {
+        Self::parse(text, Kind::Registry, "registry")
+    }
+
+    fn parse(text: String, kind: Kind, of: &'static str) -> Result<Self, Error> {
         let read = Policy::parse(&text, kind).map_err(|_malformed| Error::PolicyInvalid { of })?;
         Ok(Self { text, read })
+    }
+}
+
+/// Of which kind the policies of a registry's repositories are.
+fn kind(registry: &Registry) -> Kind {
+    if registry.region.is_public() {
+        Kind::PublicRepository
+    } else {
+        Kind::Repository
     }
 }
 
@@ -67,9 +81,10 @@ pub async fn set(
     lock_out: LockOut,
     origin: Option<Origin>,
 ) -> Result<(), Error> {
+    let act = Act::on(name, "ecr:SetRepositoryPolicy").of_service(&caller.registry);
     let wish = Wish {
         origin,
-        ..Wish::new(Act::on(name, "ecr:SetRepositoryPolicy"))
+        ..Wish::new(act)
     };
     let (cx, caller, name) = (cx.clone(), caller.clone(), name.clone());
     let meta = cx.store.meta().clone();

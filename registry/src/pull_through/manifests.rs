@@ -28,6 +28,9 @@ pub(super) struct Asked {
     pub(super) digest: Digest,
     /// When to ask again, in milliseconds.
     pub(super) due_ms: i64,
+    /// Whether it did not say anything.
+    #[serde(default)]
+    pub(super) failed: bool,
 }
 
 impl Document for Asked {
@@ -36,13 +39,19 @@ impl Document for Asked {
 
 impl Asked {
     pub(super) fn until_fresh(digest: Digest, now: Timestamp) -> Self {
-        let due_ms = (now + FRESH).as_ms();
-        Self { digest, due_ms }
+        Self {
+            digest,
+            due_ms: (now + FRESH).as_ms(),
+            failed: false,
+        }
     }
 
     pub(super) fn until_retry(digest: Digest, now: Timestamp) -> Self {
-        let due_ms = (now + RETRY).as_ms();
-        Self { digest, due_ms }
+        Self {
+            digest,
+            due_ms: (now + RETRY).as_ms(),
+            failed: true,
+        }
     }
 }
 

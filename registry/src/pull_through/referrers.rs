@@ -69,8 +69,14 @@ async fn need(
         let id = repository.id;
         let is_here = tx.manifest_size(id, &subject)?.is_some();
         let asked = tx.document::<Asked>(&Owner::Repository(id), subject.as_str())?;
-        let is_due = asked.is_none_or(|asked| asked.body.due_ms <= now.as_ms());
-        Ok::<_, Error>((is_here && is_due).then_some((id, rule)))
+        match asked.filter(|asked| is_here && asked.body.due_ms > now.as_ms()) {
+            // It is left alone for a while, but what is here may not be all.
+            Some(asked) if asked.body.failed => {
+                Err(UpstreamError::Unavailable("it failed a moment ago".into()).into())
+            }
+            Some(_) => Ok(None),
+            None => Ok::<_, Error>(is_here.then_some((id, rule))),
+        }
     });
     read.await
 }

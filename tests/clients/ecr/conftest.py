@@ -4,6 +4,7 @@ Each operation has a test `test_<its name in snake case>` in a file of this fold
 success and the errors that its model has. `cargo test` starts a server for each file.
 """
 
+import base64
 import hashlib
 import json
 import os
@@ -110,7 +111,7 @@ def mistyped(call, member: str, **arguments):
     events, event = call.__self__.meta.events, f"before-call.*.{operation}"
 
     def send(params, **_):
-        params["body"] = json.dumps(arguments).encode()
+        params["body"] = json.dumps(arguments, default=lambda blob: base64.b64encode(blob).decode()).encode()
 
     events.register(event, send, unique_id="mistyped")
     try:

@@ -5,7 +5,9 @@
 are set up: the upstream's credentials, wrong ones, and one without an access token.
 """
 
+import json
 import os
+import urllib.request
 import uuid
 
 import pytest
@@ -230,3 +232,58 @@ def test_an_upstream_that_fails_is_told_apart(ecr, prefix):
         ecr.create_pull_through_cache_rule(ecrRepositoryPrefix=full, upstreamRegistryUrl=url, **members)
         got = ecr.batch_get_image(repositoryName=f"{full}/app", imageIds=[{"imageTag": "v1"}])
         assert got["images"] == [] and got["failures"][0]["failureCode"] == code, name
+
+
+def cached(ecr, docker, prefix: str) -> tuple[str, str, dict]:
+    """A cached image whose layers have not come: its repository, digest and manifest."""
+    ecr.create_pull_through_cache_rule(
+        ecrRepositoryPrefix=prefix, upstreamRegistryUrl=UPSTREAM, credentialArn=secret("good")
+    )
+    status, headers, manifest = docker.pull(f"{prefix}/app", "v1")
+    assert status == 200
+    return f"{prefix}/app", headers["Docker-Content-Digest"], json.loads(manifest)
+
+
+def test_a_layer_is_fetched_for_its_url(ecr, docker, prefix):
+    name, _, manifest = cached(ecr, docker, prefix)
+    layer = manifest["layers"][0]
+    availability = ecr.batch_check_layer_availability
+    (before,) = availability(repositoryName=name, layerDigests=[layer["digest"]])["layers"]
+    assert before["layerAvailability"] == "UNAVAILABLE"
+    got = ecr.get_download_url_for_layer(repositoryName=name, layerDigest=layer["digest"])
+    with urllib.request.urlopen(got["downloadUrl"], timeout=60) as reply:
+        assert digest(reply.read()) == layer["digest"]
+    (after,) = availability(repositoryName=name, layerDigests=[layer["digest"]])["layers"]
+    assert after["layerAvailability"] == "AVAILABLE" and after["layerSize"] == layer["size"]
+    # What no manifest here names is not asked for.
+    unnamed = {"repositoryName": name, "layerDigest": digest(b"unnamed")}
+    fails("LayersNotFoundException", ecr.get_download_url_for_layer, **unnamed)
+    # A secret that no longer lets us in.
+    ecr.update_pull_through_cache_rule(ecrRepositoryPrefix=prefix, credentialArn=secret("wrong"))
+    config = {"repositoryName": name, "layerDigest": manifest["config"]["digest"]}
+    fails("UnableToGetUpstreamLayerException", ecr.get_download_url_for_layer, **config)
+    again = {"repositoryName": name, "layerDigest": layer["digest"]}
+    assert ecr.get_download_url_for_layer(**again)["downloadUrl"]
+
+
+def test_referrers_are_fetched_or_it_is_said_why_not(ecr, docker, prefix):
+    name, image, _ = cached(ecr, docker, prefix)
+    asked = {"repositoryName": name, "subjectId": {"imageDigest": image}}
+    ecr.update_pull_through_cache_rule(ecrRepositoryPrefix=prefix, credentialArn=secret("wrong"))
+    fails("UnableToListUpstreamImageReferrersException", ecr.list_image_referrers, **asked)
+
+
+def test_a_cached_image_is_described_without_its_layers(ecr, docker, prefix):
+    name, image, manifest = cached(ecr, docker, prefix)
+    size = manifest["config"]["size"] + sum(layer["size"] for layer in manifest["layers"])
+    (detail,) = ecr.describe_images(repositoryName=name)["imageDetails"]
+    assert detail["imageDigest"] == image and detail["imageTags"] == ["v1"]
+    assert detail["imageSizeInBytes"] in (size, size - manifest["config"]["size"])
+    assert ecr.list_images(repositoryName=name)["imageIds"] == [{"imageDigest": image, "imageTag": "v1"}]
+    (seen,) = ecr.describe_images(repositoryName=name, imageIds=[{"imageTag": "v1"}])["imageDetails"]
+    assert seen["imageDigest"] == image
+    deleted = ecr.batch_delete_image(repositoryName=name, imageIds=[{"imageDigest": image}])
+    assert deleted["failures"] == [] and deleted["imageIds"]
+    assert ecr.list_images(repositoryName=name)["imageIds"] == []
+    # The next pull brings it back.
+    assert docker.pull(name, "v1")[0] == 200

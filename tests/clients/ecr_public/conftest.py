@@ -14,6 +14,18 @@ ACCOUNT, MANIFEST, CONFIG, LAYER = _ecr.ACCOUNT, _ecr.MANIFEST, _ecr.CONFIG, _ec
 client, digest, fails, mistyped, Docker = _ecr.client, _ecr.digest, _ecr.fails, _ecr.mistyped, _ecr.Docker
 ALIAS = "w" + ACCOUNT
 OTHER = "111122223333"
+INVALID = "InvalidParameterException"
+MISSING = "not-there"
+NOT_FOUND = "RepositoryNotFoundException"
+
+
+def check_names(call, **arguments):
+    fails(NOT_FOUND, call, MISSING, **arguments, repositoryName=MISSING)
+    fails(NOT_FOUND, call, OTHER, **arguments, repositoryName=MISSING, registryId=OTHER)
+    for bad in ("", "a", "UPPER", "a" * 257):
+        fails(INVALID, call, "'repositoryName'", **arguments, repositoryName=bad)
+    fails(INVALID, call, "'repositoryName'", **arguments)
+    mistyped(call, "repositoryName", **arguments, repositoryName=["x"])
 
 
 class PublicDocker(Docker):

@@ -3,25 +3,28 @@
 import base64
 import json
 
-from conftest import ACCOUNT, ALIAS, CONFIG, LAYER, MANIFEST, OTHER, PublicDocker, client, digest, fails, mistyped
+from conftest import (
+    ACCOUNT,
+    ALIAS,
+    CONFIG,
+    INVALID,
+    LAYER,
+    MANIFEST,
+    MISSING,
+    NOT_FOUND,
+    OTHER,
+    PublicDocker,
+    check_names,
+    client,
+    digest,
+    fails,
+    mistyped,
+)
 from botocore.exceptions import ClientError
-
-INVALID = "InvalidParameterException"
-MISSING = "not-there"
-NOT_FOUND = "RepositoryNotFoundException"
 
 
 def arn(name: str, account: str = ACCOUNT) -> str:
     return f"arn:aws:ecr-public::{account}:repository/{name}"
-
-
-def check_names(call, **arguments):
-    fails(NOT_FOUND, call, MISSING, **arguments, repositoryName=MISSING)
-    fails(NOT_FOUND, call, OTHER, **arguments, repositoryName=MISSING, registryId=OTHER)
-    for bad in ("", "a", "UPPER", "a" * 257):
-        fails(INVALID, call, "'repositoryName'", **arguments, repositoryName=bad)
-    fails(INVALID, call, "'repositoryName'", **arguments)
-    mistyped(call, "repositoryName", **arguments, repositoryName=["x"])
 
 
 def test_create_repository(public, ecr):

@@ -16,6 +16,7 @@ mod malformed;
 mod passwords;
 mod permissions;
 mod policies;
+mod public;
 mod requests;
 mod rows;
 mod secrets;

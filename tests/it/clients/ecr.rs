@@ -137,6 +137,16 @@ async fn public() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn public_layers() {
+    drive("../ecr_public/test_public_layers.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn public_policies() {
+    drive("../ecr_public/test_public_policies.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pull_through() {
     let upstream = TestServer::new().await;
     upstream.push("app", "v1").await;

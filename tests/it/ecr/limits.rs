@@ -58,6 +58,25 @@ async fn names_have_2_to_256_characters_of_ecrs_alphabet() {
 }
 
 #[tokio::test]
+async fn an_answer_of_more_manifests_than_the_limit_is_refused_as_one() {
+    let s = TestServer::new().await;
+    let mut ids = Vec::new();
+    for i in 0..17 {
+        let filled = json!({ "annotations": { "filled": "x".repeat(4 * 1024 * 1024 - 1000) } });
+        let image = Image::with(&i.to_string(), filled);
+        image.push(&s, "app", &format!("v{i}")).await;
+        ids.push(json!({ "imageTag": format!("v{i}") }));
+    }
+    let get = |ids: &[Value]| {
+        let input = json!({ "repositoryName": "app", "imageIds": ids });
+        s.aws("BatchGetImage", input)
+    };
+    get(&ids).await.fails("LimitExceededException");
+    let got = get(&ids[..15]).await.ok();
+    assert_eq!(got["images"].as_array().unwrap().len(), 15);
+}
+
+#[tokio::test]
 async fn e7_lists_of_ids_have_1_to_100_members() {
     let s = TestServer::new().await;
     s.push("app", "v1").await;

@@ -361,3 +361,27 @@ fn what_iam_or_ecr_refuses_is_malformed() {
     assert!(Policy::parse(&with("Resource", json!("shop")), Kind::Registry).is_err());
     assert!(Policy::parse(&with("Resource", json!("*")), Kind::Identity).is_err());
 }
+
+#[test]
+fn a_public_repositorys_policy_has_the_actions_of_its_service() {
+    let statement = |action: &str| {
+        let statement = json!({ "Effect": "Allow", "Principal": "*", "Action": action });
+        one(&statement).to_string()
+    };
+    for (action, public, private) in [
+        ("*", true, true),
+        ("ecr-public:PutImage", true, false),
+        ("ECR-Public:*Layer*", true, false),
+        ("ecr:PutImage", false, true),
+        ("ecr-public:GetAuthorizationToken", false, false),
+        ("ecr-public:", false, false),
+        ("ecr-publicly:PutImage", false, false),
+        ("sts:GetServiceBearerToken", false, false),
+    ] {
+        let reads = |kind| Policy::parse(&statement(action), kind).is_ok();
+        assert_eq!(reads(Kind::PublicRepository), public, "{action}");
+        assert_eq!(reads(Kind::Repository), private, "{action}");
+    }
+    let with = json!({ "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*" });
+    assert!(Policy::parse(&one(&with).to_string(), Kind::PublicRepository).is_err());
+}

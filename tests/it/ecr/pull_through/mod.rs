@@ -322,6 +322,49 @@ async fn the_json_api_pulls_through_and_says_why_it_could_not() {
 }
 
 #[tokio::test]
+async fn the_json_api_fetches_layers_and_referrers_and_says_why_it_could_not() {
+    let (mut upstream, s) = pair().await;
+    let image = Image::of("two", vec![b"first".to_vec(), b"second".to_vec()]);
+    image.push(&upstream, "app", "v1").await;
+    let subject = json!({ "mediaType": image.media_type, "digest": image.digest, "size": image.manifest.len() });
+    let signature = Image::with(
+        "signature",
+        json!({ "subject": subject, "artifactType": "a/signature" }),
+    );
+    signature
+        .push(&upstream, "app", signature.digest.as_str())
+        .await;
+    digest(&s, "up/app", "v1").await;
+    let url = |layer: &[u8]| {
+        let input = json!({ "repositoryName": "up/app", "layerDigest": Digest::sha256(layer) });
+        s.aws("GetDownloadUrlForLayer", input)
+    };
+    let referrers = || {
+        let subject = json!({ "imageDigest": image.digest });
+        let input = json!({ "repositoryName": "up/app", "subjectId": subject });
+        s.aws("ListImageReferrers", input)
+    };
+    let got = url(b"first").await.ok();
+    let got = reqwest::get(got["downloadUrl"].as_str().unwrap()).await;
+    assert_eq!(got.unwrap().bytes().await.unwrap(), "first");
+    let listed = referrers().await.ok();
+    assert_eq!(listed["referrers"][0]["digest"], json!(signature.digest));
+    upstream.stop().await;
+    s.advance(DAY);
+    // What is here needs nobody, and what is not is nobody's fault but the upstream's.
+    url(b"first").await.ok();
+    url(b"second")
+        .await
+        .fails("UnableToGetUpstreamLayerException");
+    // It is said each time, also while the upstream is left alone.
+    for _ in 0..2 {
+        referrers()
+            .await
+            .fails("UnableToListUpstreamImageReferrersException");
+    }
+}
+
+#[tokio::test]
 async fn wrong_credentials_are_denied_access() {
     let upstream = TestServer::new().await;
     upstream.push("app", "v1").await;
