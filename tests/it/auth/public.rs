@@ -66,11 +66,13 @@ async fn world() -> (TestServer, Image, tempfile::TempDir) {
     let path = files.path().join("credentials");
     let mut text = String::new();
     for (name, account, statements) in users() {
-        text.push_str(&format!(
+        let profile = format!(
             "[{name}]\naws_access_key_id = AKID{name}\naws_secret_access_key = {name}\naccount = {account}\n"
-        ));
+        );
+        text.push_str(&profile);
         if !statements.is_empty() {
-            text.push_str(&format!("policy = {name}.json\n"));
+            let line = format!("policy = {name}.json\n");
+            text.push_str(&line);
             let policy = json!({ "Version": "2012-10-17", "Statement": statements });
             let path = files.path().join(format!("{name}.json"));
             std::fs::write(path, policy.to_string()).unwrap();
@@ -181,6 +183,35 @@ async fn strangers_pull_public_repositories_and_do_nothing_else() {
     }
 }
 
+/// Why the caller's own policy does not let it.
+fn own(action: &str) -> String {
+    format!("because no identity-based policy allows the {action} action")
+}
+
+/// Why the owner's policy does not let another account.
+fn foreign(action: &str) -> String {
+    format!("because no resource-based policy allows the {action} action")
+}
+
+fn of_owner(name: &str) -> Value {
+    json!({ "registryId": OWNER, "repositoryName": name })
+}
+
+async fn put(s: &TestServer, password: &str, image: &Image) -> Reply {
+    let call = s.call("PUT", &format!("/v2/{PREFIX}/team/app/manifests/v3"));
+    let call = call.header("content-type", media::OCI_MANIFEST);
+    call.password(password)
+        .body(image.manifest.clone())
+        .send()
+        .await
+}
+
+async fn set_policy(s: &TestServer, policy: &Value) {
+    let mut input = of_owner("team/app");
+    input["policyText"] = policy.to_string().into();
+    ok(s, "root", "SetRepositoryPolicy", input).await;
+}
+
 async fn stranger(s: &TestServer, method: &str, path: &str) -> Reply {
     s.call(method, path).anonymous().send().await
 }
@@ -188,8 +219,6 @@ async fn stranger(s: &TestServer, method: &str, path: &str) -> Reply {
 #[tokio::test]
 async fn what_a_users_policy_says_of_ecr_public_holds_on_both_doors() {
     let (s, image, _files) = world().await;
-    let because =
-        |action: &str| format!("because no identity-based policy allows the {action} action");
     let pusher = password(&s, "pusher").await;
     assert_begins(&s, &pusher, "team/app").await;
     let begun = ok(
@@ -216,7 +245,7 @@ async fn what_a_users_policy_says_of_ecr_public_holds_on_both_doors() {
         .send()
         .await
         .fails(403, "DENIED");
-    let why = because("ecr-public:InitiateLayerUpload");
+    let why = own("ecr-public:InitiateLayerUpload");
     assert!(refused.message().ends_with(&why), "{}", refused.message());
     assert!(
         refused
@@ -231,7 +260,13 @@ async fn what_a_users_policy_says_of_ecr_public_holds_on_both_doors() {
         &why,
     )
     .await;
-    // Nor is the action.
+    s.assert_tidy().await;
+}
+
+#[tokio::test]
+async fn what_a_users_policy_does_not_say_of_ecr_public_is_refused() {
+    let (s, _, _files) = world().await;
+    let pusher = password(&s, "pusher").await;
     let path = format!("/v2/{PREFIX}/team/app/manifests/v1");
     let refused = s
         .call("DELETE", &path)
@@ -239,7 +274,7 @@ async fn what_a_users_policy_says_of_ecr_public_holds_on_both_doors() {
         .send()
         .await
         .fails(403, "DENIED");
-    let why = because("ecr-public:BatchDeleteImage");
+    let why = own("ecr-public:BatchDeleteImage");
     assert!(refused.message().ends_with(&why), "{}", refused.message());
     let input = json!({ "repositoryName": "team/app", "imageIds": [{ "imageTag": "v1" }] });
     denied(&s, "pusher", "BatchDeleteImage", input, &why).await;
@@ -264,7 +299,7 @@ async fn what_a_users_policy_says_of_ecr_public_holds_on_both_doors() {
             "pusher",
             operation,
             input,
-            &because(&format!("ecr-public:{operation}")),
+            &own(&format!("ecr-public:{operation}")),
         )
         .await;
     }
@@ -274,7 +309,7 @@ async fn what_a_users_policy_says_of_ecr_public_holds_on_both_doors() {
         "private",
         "GetAuthorizationToken",
         json!({}),
-        &because(LOGIN[0]),
+        &own(LOGIN[0]),
     )
     .await;
     denied(
@@ -282,7 +317,7 @@ async fn what_a_users_policy_says_of_ecr_public_holds_on_both_doors() {
         "half",
         "GetAuthorizationToken",
         json!({}),
-        &because(LOGIN[1]),
+        &own(LOGIN[1]),
     )
     .await;
     let private = super::signatures::password(&s, "AKIDprivate", "private").await;
@@ -320,114 +355,78 @@ async fn a_public_registry_and_its_repositories_are_resources() {
 }
 
 #[tokio::test]
-async fn another_account_writes_only_what_a_public_repositorys_policy_lets_it() {
+async fn another_account_reads_as_strangers_do_and_writes_nothing() {
     let (s, image, _files) = world().await;
     let partner = password(&s, "partner").await;
-    let manifest = format!("/v2/{PREFIX}/team/app/manifests/v3");
-    let put = || {
-        let call = s.call("PUT", &manifest).password(&partner);
-        let call = call.header("content-type", media::OCI_MANIFEST);
-        call.body(image.manifest.clone()).send()
+    let call = |method: &str, path: &str| {
+        let path = format!("/v2/{PREFIX}/{path}");
+        s.call(method, &path).password(&partner).send()
     };
-    let put_image = json!({
-        "registryId": OWNER, "repositoryName": "team/app", "imageTag": "v4", "imageManifest": image.manifest,
-    });
-    let own = |name: &str| json!({ "registryId": OWNER, "repositoryName": name });
-    let because =
-        |action: &str| format!("because no resource-based policy allows the {action} action");
-    // It reads as everyone does.
-    let read = format!("/v2/{PREFIX}/team/app/manifests/v1");
-    s.call("GET", &read)
-        .password(&partner)
-        .send()
-        .await
-        .expect(200);
-    begin(&s, &partner, "team/app")
-        .send()
-        .await
-        .fails(403, "DENIED");
-    begin(&s, &partner, "new").send().await.fails(403, "DENIED");
-    put().await.fails(403, "DENIED");
-    s.call("DELETE", &read)
-        .password(&partner)
-        .send()
-        .await
-        .fails(403, "DENIED");
-    let catalog = format!("/v2/{PREFIX}/_catalog");
-    s.call("GET", &catalog)
-        .password(&partner)
-        .send()
-        .await
-        .fails(403, "DENIED");
+    call("GET", "team/app/manifests/v1").await.expect(200);
+    for (method, path) in [
+        ("POST", "team/app/blobs/uploads/"),
+        ("POST", "new/blobs/uploads/"),
+        ("DELETE", "team/app/manifests/v1"),
+        ("GET", "_catalog"),
+    ] {
+        call(method, path).await.fails(403, "DENIED");
+    }
+    put(&s, &partner, &image).await.fails(403, "DENIED");
     for operation in [
         "InitiateLayerUpload",
         "DeleteRepository",
         "GetRepositoryPolicy",
         "DescribeImages",
     ] {
-        denied(
-            &s,
-            "partner",
-            operation,
-            own("team/app"),
-            &because(&format!("ecr-public:{operation}")),
-        )
-        .await;
+        let why = foreign(&format!("ecr-public:{operation}"));
+        denied(&s, "partner", operation, of_owner("team/app"), &why).await;
     }
+    let mut input = of_owner("team/app");
+    input["imageManifest"] = json!(image.manifest);
     denied(
         &s,
         "partner",
         "PutImage",
-        put_image.clone(),
-        &because("ecr-public:PutImage"),
+        input,
+        &foreign("ecr-public:PutImage"),
     )
     .await;
     // Its own registry is another one.
-    ok(
-        &s,
-        "partner",
-        "CreateRepository",
-        json!({ "repositoryName": "team/app" }),
-    )
-    .await;
-    // The owner may let it.
+    let input = json!({ "repositoryName": "team/app" });
+    ok(&s, "partner", "CreateRepository", input).await;
+}
+
+#[tokio::test]
+async fn another_account_does_what_a_public_repositorys_policy_lets_it() {
+    let (s, image, _files) = world().await;
+    let partner = password(&s, "partner").await;
     let policy = statement("Allow", &json!({ "AWS": PARTNER }), &PUSH);
-    let mut set = own("team/app");
-    set["policyText"] = policy.to_string().into();
-    ok(&s, "root", "SetRepositoryPolicy", set.clone()).await;
+    set_policy(&s, &policy).await;
     assert_begins(&s, &partner, "team/app").await;
-    put().await.expect(201);
-    ok(&s, "partner", "PutImage", put_image).await;
+    put(&s, &partner, &image).await.expect(201);
+    let mut input = of_owner("team/app");
+    input["imageManifest"] = json!(image.manifest);
+    input["imageTag"] = json!("v4");
+    ok(&s, "partner", "PutImage", input).await;
     begin(&s, &partner, "other")
         .send()
         .await
         .fails(403, "DENIED");
-    s.call("DELETE", &read)
-        .password(&partner)
-        .send()
-        .await
-        .fails(403, "DENIED");
-    denied(
+    let v1 = format!("/v2/{PREFIX}/team/app/manifests/v1");
+    let delete = s.call("DELETE", &v1).password(&partner);
+    delete.send().await.fails(403, "DENIED");
+    let mut input = of_owner("team/app");
+    input["policyText"] = policy.to_string().into();
+    let why = foreign("ecr-public:SetRepositoryPolicy");
+    denied(&s, "partner", "SetRepositoryPolicy", input, &why).await;
+    // What is denied to everyone is denied to the owner; strangers pull all the same.
+    set_policy(
         &s,
-        "partner",
-        "SetRepositoryPolicy",
-        set,
-        &because("ecr-public:SetRepositoryPolicy"),
+        &statement("Deny", &json!("*"), &["ecr-public:PutImage"]),
     )
     .await;
-    // What is denied is not read either by the owner's other door, but strangers may pull it still.
-    let deny = statement("Deny", &json!("*"), &["ecr-public:PutImage"]);
-    let mut set = own("team/app");
-    set["policyText"] = deny.to_string().into();
-    ok(&s, "root", "SetRepositoryPolicy", set).await;
-    let root = s
-        .call("PUT", &manifest)
-        .header("content-type", media::OCI_MANIFEST);
-    root.body(image.manifest.clone())
-        .send()
-        .await
-        .fails(403, "DENIED");
-    s.call("GET", &read).anonymous().send().await.expect(200);
+    put(&s, s.password(), &image).await.fails(403, "DENIED");
+    s.call("GET", &v1).anonymous().send().await.expect(200);
     s.assert_tidy().await;
 }
 
