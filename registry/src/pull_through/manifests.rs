@@ -38,6 +38,11 @@ impl Document for Asked {
 }
 
 impl Asked {
+    /// Whether it is time to ask again; also if the clock was ahead when this was noted.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.due_ms <= now.as_ms() || self.due_ms > (now + FRESH).as_ms()
+    }
+
     pub(super) fn until_fresh(digest: Digest, now: Timestamp) -> Self {
         Self {
             digest,
@@ -164,9 +169,7 @@ fn here(tx: &Read<'_>, repository: i64, at: &ManifestRef, now: Timestamp) -> Res
     };
     let asked = tx.document::<Asked>(&Owner::Repository(repository), tag.as_str())?;
     Ok(match asked {
-        Some(asked) if asked.body.digest == digest && asked.body.due_ms <= now.as_ms() => {
-            Here::Old(digest)
-        }
+        Some(asked) if asked.body.digest == digest && asked.body.is_due(now) => Here::Old(digest),
         _ => Here::Good,
     })
 }
@@ -300,6 +303,15 @@ mod tests {
             digest,
             bytes: Bytes::from_static(br#"{"schemaVersion":2,"manifests":[]}"#),
         }
+    }
+
+    #[test]
+    fn a_clock_that_went_back_does_not_keep_an_answer_for_long() {
+        let now = Timestamp::from_secs(1_000_000);
+        let asked = Asked::until_fresh(Digest::sha256(b""), now);
+        assert!(!asked.is_due(now));
+        assert!(asked.is_due(now + FRESH));
+        assert!(asked.is_due(Timestamp::from_secs(999_999)));
     }
 
     #[test]

@@ -69,7 +69,7 @@ async fn need(
         let id = repository.id;
         let is_here = tx.manifest_size(id, &subject)?.is_some();
         let asked = tx.document::<Asked>(&Owner::Repository(id), subject.as_str())?;
-        match asked.filter(|asked| is_here && asked.body.due_ms > now.as_ms()) {
+        match asked.filter(|asked| is_here && !asked.body.is_due(now)) {
             // It is left alone for a while, but what is here may not be all.
             Some(asked) if asked.body.failed => {
                 Err(UpstreamError::Unavailable("it failed a moment ago".into()).into())
