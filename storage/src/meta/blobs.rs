@@ -38,6 +38,18 @@ pub struct BlobRow {
     pub bytes: Option<Vec<u8>>,
 }
 
+// `state <> 'live'` is what SQLite needs to see to use the index of those: it looks through all blobs
+// otherwise.
+const REPLACED: [&str; 2] = [
+    "UPDATE blob SET state = 'condemned' WHERE digest = ?1 AND state = 'live'",
+    "UPDATE blob SET state = 'condemned' WHERE digest = ?1 AND state <> 'live' AND state = 'damaged'",
+];
+const HAS_DAMAGED: &str = "SELECT 1 FROM repository_blob l JOIN blob b
+    ON b.digest = l.digest AND b.state <> 'live' AND b.state = 'damaged'
+    WHERE l.repository = ?1 AND l.digest = ?2";
+const CONDEMNED: &str = "SELECT key, bytes IS NULL AS stored FROM blob
+    WHERE state <> 'live' AND state = 'condemned' LIMIT ?1";
+
 fn blob(row: &Row<'_>) -> Result<BlobRow, rusqlite::Error> {
     Ok(BlobRow {
         key: columns::parsed(row, "key")?,
@@ -84,10 +96,7 @@ impl Read<'_> {
 
     /// Whether the repository has a link to a blob that is damaged.
     pub fn has_damaged_blob(&self, repository: i64, digest: &Digest) -> Result<bool, Error> {
-        let mut stmt = self.0.prepare_cached(
-            "SELECT 1 FROM repository_blob l JOIN blob b ON b.digest = l.digest AND b.state = 'damaged'
-             WHERE l.repository = ?1 AND l.digest = ?2",
-        )?;
+        let mut stmt = self.0.prepare_cached(HAS_DAMAGED)?;
         Ok(stmt.exists((repository, digest.as_str()))?)
     }
 
@@ -193,9 +202,7 @@ impl Read<'_> {
 
     /// Keys whose bytes are to be deleted; whether there are bytes in the store.
     pub fn condemned(&self, limit: usize) -> Result<Vec<(UploadId, bool)>, Error> {
-        let mut stmt = self.0.prepare_cached(
-            "SELECT key, bytes IS NULL AS stored FROM blob WHERE state = 'condemned' LIMIT ?1",
-        )?;
+        let mut stmt = self.0.prepare_cached(CONDEMNED)?;
         let rows = stmt.query_map([limit], |row| {
             Ok((columns::parsed(row, "key")?, row.get("stored")?))
         })?;
@@ -225,10 +232,9 @@ impl Write<'_> {
         now: Timestamp,
     ) -> Result<(), Error> {
         let conn = self.0.0;
-        conn.prepare_cached(
-            "UPDATE blob SET state = 'condemned' WHERE digest = ?1 AND state <> 'condemned'",
-        )?
-        .execute([digest.as_str()])?;
+        for condemn in REPLACED {
+            conn.prepare_cached(condemn)?.execute([digest.as_str()])?;
+        }
         conn.prepare_cached(
             "INSERT INTO blob (key, digest, size, state, verified_ms, bytes) VALUES (?1, ?2, ?3, 'live', ?4, ?5)",
         )?
@@ -297,5 +303,53 @@ impl Write<'_> {
             .prepare_cached("DELETE FROM blob WHERE key = ?1 AND state = 'condemned'")?
             .execute([key.as_str()])?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Meta;
+
+    #[tokio::test]
+    async fn a_push_does_not_look_through_all_blobs() {
+        let dir = tempfile::tempdir().unwrap();
+        let meta = Meta::open(&dir.path().join("m.db"), false).unwrap();
+        let plans = meta.read(|tx| {
+            let mut plans = Vec::new();
+            for sql in REPLACED.into_iter().chain([HAS_DAMAGED, CONDEMNED]) {
+                let mut stmt = tx.0.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+                let parameters = vec![None::<i64>; stmt.parameter_count()];
+                let mut rows = stmt.query(rusqlite::params_from_iter(parameters))?;
+                while let Some(row) = rows.next()? {
+                    plans.push(row.get::<_, String>("detail")?);
+                }
+            }
+            Ok::<_, Error>(plans)
+        });
+        for plan in plans.await.unwrap() {
+            assert!(plan.starts_with("SEARCH"), "{plan}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_push_takes_the_place_of_live_and_of_damaged_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let meta = Meta::open(&dir.path().join("m.db"), false).unwrap();
+        let (digest, now) = (Digest::sha256(b"x"), Timestamp::from_secs(1));
+        meta.write(move |tx| {
+            let keys: [UploadId; 3] = [1, 2, 3].map(|n| {
+                let id = format!("00000000-0000-4000-8000-00000000000{n}");
+                id.parse().unwrap()
+            });
+            for (i, key) in keys.iter().enumerate() {
+                tx.put_blob(key, &digest, 1, Some(b"x"), now)?;
+                assert_eq!(tx.condemned(10)?.len(), i);
+                tx.set_blob_state(key, BlobState::Damaged)?;
+            }
+            Ok::<_, Error>(())
+        })
+        .await
+        .unwrap();
     }
 }
