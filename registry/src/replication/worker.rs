@@ -98,12 +98,15 @@ async fn lane(cx: &Cx, settings: &Settings, place: Place) {
     let Some(route) = Route::to(settings, destination) else {
         return tokio::time::sleep(TICK).await;
     };
+    let mut in_vain = true;
     loop {
         let images = images(cx, &route, destination).await;
         let backfills = backfill::step(cx, &route, destination).await;
         match (images, backfills) {
+            // What is due cannot be read: not at once again.
+            (Ok(false), Ok(false)) if in_vain => return tokio::time::sleep(TICK).await,
             (Ok(false), Ok(false)) => return,
-            (Ok(_), Ok(_)) => {}
+            (Ok(_), Ok(_)) => in_vain = false,
             (Err(error), _) | (_, Err(error)) => {
                 warn(&error, "images could not be replicated");
                 // What is due stays due: not at once again.

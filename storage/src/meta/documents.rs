@@ -1,7 +1,7 @@
 //! Documents: what is configured for a registry, a repository or an image, or known of it.
 //!
 //! The type of a document is its kind, so a new kind needs no table and no migration.
-use rusqlite::{OptionalExtension as _, Row};
+use rusqlite::{OptionalExtension as _, Row, Rows};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use wharf_types::{Digest, Registry, Timestamp};
 
@@ -99,6 +99,33 @@ fn stored<D: Document>(row: &Row<'_>) -> Result<Stored<D>, rusqlite::Error> {
     })
 }
 
+/// The first documents that can be read. One that cannot, because it is damaged or of another release,
+/// must not keep a worker from the others: `wharf check` names it.
+fn readable<D: Document>(mut rows: Rows<'_>, limit: usize) -> Result<Vec<Stored<D>>, Error> {
+    let mut found = Vec::new();
+    while found.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        match stored(row) {
+            Ok(document) => found.push(document),
+            Err(rusqlite::Error::FromSqlConversionFailure(_, _, error)) => {
+                let owner: String = row.get("owner")?;
+                let name: String = row.get("name")?;
+                let error: &dyn std::error::Error = &*error;
+                tracing::warn!(
+                    error,
+                    kind = D::KIND,
+                    owner,
+                    name,
+                    "a document cannot be read"
+                );
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(found)
+}
+
 impl Read<'_> {
     /// The document of an owner and name.
     pub fn document<D: Document>(
@@ -137,28 +164,37 @@ impl Read<'_> {
         Ok(stmt.query_row((owner.key(), D::KIND), |row| row.get(0))?)
     }
 
-    /// All documents of a kind, whoever owns them, in the order of their owners' keys: those after
-    /// an owner only.
+    /// All documents of a kind that can be read, whoever owns them, in the order of their owners'
+    /// keys: those after an owner only.
     pub fn all_documents<D: Document>(
         &self,
         after: Option<&Owner>,
         limit: usize,
     ) -> Result<Vec<Stored<D>>, Error> {
         let mut stmt = self.0.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM document WHERE kind = ?1 AND owner > ?2 ORDER BY owner, name LIMIT ?3"
+            "SELECT {COLUMNS} FROM document WHERE kind = ?1 AND owner > ?2 ORDER BY owner, name"
         ))?;
         let after = after.map(Owner::key).unwrap_or_default();
-        let rows = stmt.query_map((D::KIND, after, limit), stored)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        readable(stmt.query((D::KIND, after))?, limit)
     }
 
-    /// What workers have to do: open documents of a kind, those that wait longest first.
+    /// What workers have to do: open documents of a kind that can be read, those that wait longest
+    /// first.
     pub fn open_documents<D: Document>(&self, limit: usize) -> Result<Vec<Stored<D>>, Error> {
+        self.due_documents(Timestamp::from_ms(i64::MAX), limit)
+    }
+
+    /// Open documents of a kind that can be read and were updated up to a time, those that wait
+    /// longest first.
+    pub fn due_documents<D: Document>(
+        &self,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Stored<D>>, Error> {
         let mut stmt = self.0.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM document WHERE kind = ?1 AND open = 1 ORDER BY updated_ms LIMIT ?2"
+            "SELECT {COLUMNS} FROM document WHERE kind = ?1 AND open = 1 AND updated_ms <= ?2 ORDER BY updated_ms"
         ))?;
-        let rows = stmt.query_map((D::KIND, limit), stored)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        readable(stmt.query((D::KIND, until.as_ms()))?, limit)
     }
 
     /// The names of open documents of a kind that were updated up to a time, each once.
@@ -174,8 +210,8 @@ impl Read<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Open documents of a kind and name that were updated up to a time, those that wait longest
-    /// first.
+    /// Open documents of a kind and name that can be read and were updated up to a time, those that
+    /// wait longest first.
     pub fn open_documents_named<D: Document>(
         &self,
         name: &str,
@@ -184,10 +220,9 @@ impl Read<'_> {
     ) -> Result<Vec<Stored<D>>, Error> {
         let mut stmt = self.0.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM document WHERE kind = ?1 AND open = 1 AND name = ?2 AND updated_ms <= ?3
-             ORDER BY updated_ms LIMIT ?4"
+             ORDER BY updated_ms"
         ))?;
-        let rows = stmt.query_map((D::KIND, name, until.as_ms(), limit), stored)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        readable(stmt.query((D::KIND, name, until.as_ms()))?, limit)
     }
 }
 
@@ -323,6 +358,42 @@ mod tests {
             assert!(tx.document::<Note>(&Owner::Repository(7), "")?.is_none());
             let left = tx.document::<Note>(&Owner::Repository(70), "")?.unwrap();
             assert_eq!(left.body, note("new", false));
+            Ok::<_, Error>(())
+        })
+        .await
+        .unwrap();
+    }
+
+    // A release later or earlier may have written it, or a disk has changed it.
+    #[tokio::test]
+    async fn a_document_that_cannot_be_read_does_not_hide_the_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let meta = Meta::open(&dir.path().join("m.db"), false).unwrap();
+        meta.write(|tx| {
+            for (id, ms) in [(1, 1), (2, 2), (3, 3)] {
+                let now = Timestamp::from_ms(ms);
+                tx.put_document(&Owner::Repository(id), "a", &note("", true), now)?;
+            }
+            tx.0.0.execute(
+                "UPDATE document SET body = '{}' WHERE owner = 'repository/1'",
+                [],
+            )?;
+            tx.0.0.execute(
+                "UPDATE document SET body = 'x' WHERE owner = 'repository/2'",
+                [],
+            )?;
+            let owners = |found: Vec<Stored<Note>>| -> Vec<Owner> {
+                found.into_iter().map(|stored| stored.owner).collect()
+            };
+            let (left, now) = ([Owner::Repository(3)], Timestamp::from_ms(3));
+            assert_eq!(owners(tx.open_documents(1)?), left);
+            assert_eq!(owners(tx.due_documents(now, 1)?), left);
+            assert!(
+                tx.due_documents::<Note>(Timestamp::from_ms(2), 1)?
+                    .is_empty()
+            );
+            assert_eq!(owners(tx.open_documents_named("a", now, 1)?), left);
+            assert_eq!(owners(tx.all_documents(None, 1)?), left);
             Ok::<_, Error>(())
         })
         .await

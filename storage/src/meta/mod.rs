@@ -29,6 +29,7 @@ mod referrers;
 mod repositories;
 mod resources;
 mod settings;
+mod strays;
 mod tags;
 mod uploads;
 mod writer;
@@ -38,6 +39,7 @@ pub use documents::{Document, Owner, Sparse, Stored};
 pub use manifests::{ImageRow, ImageStatus, ManifestRow, NewManifest, ReferrerRow};
 pub use referrers::ReferrerFilter;
 pub use repositories::{Mutability, Repository};
+pub(crate) use strays::Stray;
 pub use uploads::{UploadParts, UploadRow};
 
 /// Queries on a consistent snapshot.
