@@ -2,7 +2,7 @@
 use futures::StreamExt as _;
 use wharf_types::Timestamp;
 
-use crate::{BlobRow, BlobState, Error, Store};
+use crate::{BlobRow, BlobState, Error, Store, meta::Stray};
 
 /// How many rows are read at once.
 const PAGE: usize = 200;
@@ -42,6 +42,7 @@ impl Store {
                 format!("{repository}: manifest {manifest} names {missing}, which is not there");
             findings.push(Finding::new(text, None));
         }
+        self.check_documents(repair, &mut findings).await?;
         self.check_store(repair, &mut findings).await?;
         if repair {
             self.meta().write(|tx| tx.unset("from_backup")).await?;
@@ -124,6 +125,32 @@ impl Store {
             self.meta().write(move |tx| tx.revive_blob(&key)).await?;
         }
         findings.push(Finding::new(text, revive.then_some("served again")));
+        Ok(())
+    }
+
+    /// Looks for what is said of repositories and images that are not there.
+    async fn check_documents(
+        &self,
+        repair: bool,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(), Error> {
+        let strays = self.meta().read(|tx| tx.stray_documents(DANGLING)).await?;
+        for stray in strays {
+            let Stray {
+                owner, kind, name, ..
+            } = &stray;
+            let what = format!("document {kind} {name:?} of {owner}");
+            if !stray.is_readable {
+                findings.push(Finding::new(format!("{what} cannot be read"), None));
+                continue;
+            }
+            if repair {
+                let stray = stray.clone();
+                self.meta().write(move |tx| tx.delete_stray(&stray)).await?;
+            }
+            let text = format!("{what}, which is not there");
+            findings.push(Finding::new(text, repair.then_some("removed")));
+        }
         Ok(())
     }
 
