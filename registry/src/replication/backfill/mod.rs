@@ -60,6 +60,9 @@ pub struct Backfill {
     pub ended_ms: Option<i64>,
     /// How far the listing is: the last repository that is done, and the last image of the next.
     listed: (String, i64),
+    /// The repository that is being listed, whose id is never another's.
+    #[serde(default)]
+    listing: Option<i64>,
     /// The replications that are handed out: from the first to before the second.
     window: (u64, u64),
 }
@@ -86,6 +89,7 @@ impl Backfill {
             started_ms: now.as_ms(),
             ended_ms: None,
             listed: (String::new(), 0),
+            listing: None,
             window: (0, 0),
         }
     }
