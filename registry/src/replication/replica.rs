@@ -81,7 +81,7 @@ impl Status {
 
 /// A replica of an image. Belongs to the image; its name is the destination; it is due when it was
 /// updated last.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replica {
     pub status: Status,
     /// What is to name the image there, as far as it names it here.
@@ -161,7 +161,8 @@ pub(super) fn attempted(
     let Some(Stored { body: replica, .. }) = tx.document::<Replica>(owner, name)? else {
         return Ok(()); // The image was deleted meanwhile.
     };
-    if replica.pushes != seen.pushes || !replica.is_open() {
+    // The number of pushes is not enough: it begins anew with an image that was deleted.
+    if replica != *seen || !replica.is_open() {
         return Ok(()); // It was pushed again, and is due.
     }
     let (replica, due) = match retry::next(outcome, replica.attempts, now) {
@@ -229,5 +230,48 @@ impl Replica {
             attempts: 0,
             pushes: 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wharf_storage::Meta;
+
+    use super::*;
+
+    // The tags of the second push did not go with the attempt for the first one.
+    #[tokio::test]
+    async fn an_image_deleted_and_pushed_again_under_way_is_replicated_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let meta = Meta::open(&dir.path().join("m.db"), false).unwrap();
+        meta.write(|tx| {
+            let (owner, now) = (
+                Owner::Image(1, Digest::sha256(b"")),
+                Timestamp::from_secs(1),
+            );
+            let pushed = |tag: &str| Replica {
+                tags: BTreeSet::from([tag.parse().unwrap()]),
+                pushes: 1,
+                ..Replica::none()
+            };
+            let found = |tx: &Write<'_>| {
+                let found = tx.document::<Replica>(&owner, "to")?;
+                Ok::<_, Error>(found.unwrap().body)
+            };
+            tx.put_document(&owner, "to", &pushed("one"), now)?;
+            let seen = found(tx)?;
+            tx.delete_document::<Replica>(&owner, "to")?;
+            attempted(tx, &owner, "to", &seen, &Outcome::Complete, now)?;
+            assert!(tx.document::<Replica>(&owner, "to")?.is_none());
+            tx.put_document(&owner, "to", &pushed("two"), now)?;
+            attempted(tx, &owner, "to", &seen, &Outcome::Complete, now)?;
+            assert_eq!(found(tx)?, pushed("two"));
+            let seen = found(tx)?;
+            attempted(tx, &owner, "to", &seen, &Outcome::Complete, now)?;
+            assert_eq!(found(tx)?.status, Status::Complete);
+            Ok::<_, Error>(())
+        })
+        .await
+        .unwrap();
     }
 }
