@@ -198,6 +198,8 @@ pub(super) async fn work(cx: &Cx) {
     }
 }
 
+/// Completes all that are open. One that cannot be made does not keep the others from it, and is left
+/// for the next attempt.
 async fn complete_all(store: &Store) -> Result<(), Error> {
     loop {
         let open = store
@@ -205,20 +207,35 @@ async fn complete_all(store: &Store) -> Result<(), Error> {
             .read(|tx| tx.open_documents::<Preview>(OPEN))
             .await?;
         let all = open.len() < OPEN;
+        let mut outcome = Ok(());
         for preview in open {
-            complete(store, preview).await?;
+            if let Err(error) = complete(store, &preview).await {
+                postpone(store, preview).await?;
+                outcome = Err(error);
+            }
         }
+        outcome?;
         if all {
             return Ok(());
         }
     }
 }
 
-/// Works a preview out and stores it.
-async fn complete(store: &Store, preview: Stored<Preview>) -> Result<(), Error> {
-    let (Owner::Repository(repository), mut preview) = (preview.owner, preview.body) else {
+/// Puts a preview behind the others.
+async fn postpone(store: &Store, preview: Stored<Preview>) -> Result<(), Error> {
+    let Owner::Repository(repository) = preview.owner else {
         return Ok(());
     };
+    finish(store, repository, preview.body).await
+}
+
+/// Works a preview out and stores it.
+async fn complete(store: &Store, preview: &Stored<Preview>) -> Result<(), Error> {
+    let (Owner::Repository(repository), mut preview) = (&preview.owner, preview.body.clone())
+    else {
+        return Ok(());
+    };
+    let repository = *repository;
     while clear(store, repository, preview.number).await? {}
     let (text, now) = (preview.text.clone(), store.now());
     let planned = store.meta().read(move |tx| {
@@ -279,6 +296,7 @@ async fn clear(store: &Store, repository: i64, number: u64) -> Result<bool, Erro
     cleared.await
 }
 
+/// Stores what has become of a preview, if it is still wanted.
 async fn finish(store: &Store, repository: i64, preview: Preview) -> Result<(), Error> {
     let now = store.now();
     let finished = store.meta().write(move |tx| {

@@ -2,7 +2,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use tokio::time::{Instant, MissedTickBehavior};
-use wharf_storage::{Repository, Store};
+use wharf_storage::{Error as StoreError, Repository, Store};
 use wharf_types::{RepoName, Timestamp};
 
 use super::{Action, Evaluation, LifecyclePolicy, Taken, apply};
@@ -107,12 +107,24 @@ async fn one(
     };
     match done {
         Ok(done) => done.into_iter().for_each(|done| swept.add(done)),
-        Err(error @ Error::LifecyclePolicyInvalid(_)) => {
-            swept.failed.push((repository, error.to_string()));
+        // Nothing can be done for any repository.
+        Err(Error::Store(error @ (StoreError::Full | StoreError::Unavailable))) => {
+            return Err(error.into());
         }
-        Err(error) => return Err(error),
+        Err(error) => swept.failed.push((repository, chain(&error))),
     }
     Ok(())
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 /// Applies all policies every so often.
