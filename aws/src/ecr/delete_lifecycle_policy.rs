@@ -18,9 +18,8 @@ pub(crate) struct Output {
     registry_id: String,
     repository_name: String,
     lifecycle_policy_text: String,
-    /// Missing until the policy was applied for the first time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_evaluated_at: Option<f64>,
+    /// 0 until the policy was applied for the first time, as AWS answers it.
+    last_evaluated_at: f64,
 }
 
 impl Operation for DeleteLifecyclePolicy {
@@ -34,7 +33,7 @@ impl Operation for DeleteLifecyclePolicy {
         Ok(Output {
             registry_id: registry.account.to_string(),
             repository_name: name.to_string(),
-            last_evaluated_at: policy.evaluated().map(Timestamp::as_secs_f64),
+            last_evaluated_at: policy.evaluated().map_or(0.0, Timestamp::as_secs_f64),
             lifecycle_policy_text: policy.text,
         })
     }

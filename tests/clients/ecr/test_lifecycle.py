@@ -96,8 +96,8 @@ def test_get_lifecycle_policy(ecr, repository):
     found = ecr.get_lifecycle_policy(repositoryName=repository, registryId=ACCOUNT)
     assert found["registryId"] == ACCOUNT and found["repositoryName"] == repository
     assert found["lifecyclePolicyText"] == KEEP_ONE
-    # Not before the first run.
-    assert "lastEvaluatedAt" not in found
+    # Before the first run it is the beginning of time, as with AWS.
+    assert found["lastEvaluatedAt"].timestamp() == 0
     fails("RepositoryNotFoundException", ecr.get_lifecycle_policy, repositoryName="none")
     fails("InvalidParameterException", ecr.get_lifecycle_policy, repositoryName="x")
     # It goes with its repository.
@@ -111,7 +111,7 @@ def test_delete_lifecycle_policy(ecr, repository):
     ecr.put_lifecycle_policy(repositoryName=repository, lifecyclePolicyText=KEEP_ONE)
     gone = ecr.delete_lifecycle_policy(repositoryName=repository)
     assert gone["lifecyclePolicyText"] == KEEP_ONE and gone["repositoryName"] == repository
-    assert gone["registryId"] == ACCOUNT
+    assert gone["registryId"] == ACCOUNT and gone["lastEvaluatedAt"].timestamp() == 0
     fails("LifecyclePolicyNotFoundException", ecr.delete_lifecycle_policy, repositoryName=repository)
     fails("LifecyclePolicyNotFoundException", ecr.get_lifecycle_policy, repositoryName=repository)
     fails("RepositoryNotFoundException", ecr.delete_lifecycle_policy, repositoryName="none")
