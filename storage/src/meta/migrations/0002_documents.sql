@@ -2,6 +2,7 @@
 ALTER TABLE manifest ADD COLUMN status TEXT NOT NULL DEFAULT 'ACTIVE';
 ALTER TABLE manifest ADD COLUMN archived_ms INTEGER;
 ALTER TABLE manifest ADD COLUMN activated_ms INTEGER;
+
 -- Pages of images are in the order of their ids, which every index ends with.
 CREATE INDEX manifest_by_repository ON manifest (repository);
 
