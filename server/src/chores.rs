@@ -1,6 +1,7 @@
 //! What runs beside the requests.
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
+use futures::FutureExt as _;
 use tokio::{task::JoinHandle, time::MissedTickBehavior};
 use wharf_auth::Secret;
 use wharf_registry::{
@@ -21,16 +22,38 @@ const FIRST_COLLECTION: Duration = Duration::from_mins(1);
 /// How often a few blobs are verified.
 const SCRUB_TICK: Duration = Duration::from_mins(1);
 
+/// How long a chore that panicked is left alone.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Starts all of it. It ends when the server stops.
 pub(crate) fn start(cx: &Cx, config: &Config, metrics: Metrics) -> Vec<JoinHandle<()>> {
+    let (store, gc, round) = (cx.store.clone(), config.gc_interval, config.scrub_interval);
+    let scrubbed = store.clone();
+    let (applied, interval) = (cx.clone(), config.lifecycle_interval);
+    let (scanned, database) = (cx.clone(), config.vulnerability_db.clone());
+    let (replicated, settings) = (cx.clone(), replicating(config));
     vec![
-        tokio::spawn(collect(cx.store.clone(), config.gc_interval)),
-        tokio::spawn(lifecycle::run(cx.clone(), config.lifecycle_interval)),
-        tokio::spawn(scrub(cx.store.clone(), config.scrub_interval)),
-        tokio::spawn(scanning::run(cx.clone(), config.vulnerability_db.clone())),
+        tokio::spawn(lasting("gc", move || collect(store.clone(), gc))),
+        tokio::spawn(lasting("scrub", move || scrub(scrubbed.clone(), round))),
+        tokio::spawn(lasting("lifecycle", move || {
+            lifecycle::run(applied.clone(), interval)
+        })),
+        tokio::spawn(lasting("scanning", move || {
+            scanning::run(scanned.clone(), database.clone())
+        })),
+        tokio::spawn(lasting("replication", move || {
+            replication::run(replicated.clone(), settings.clone())
+        })),
         tokio::spawn(async move { metrics.upkeep().await }),
-        tokio::spawn(replication::run(cx.clone(), replicating(config))),
     ]
+}
+
+/// Begins a chore anew when it panics: what there is to do, it finds in the store.
+async fn lasting<F: Future<Output = ()>>(name: &'static str, begin: impl Fn() -> F) {
+    while AssertUnwindSafe(begin()).catch_unwind().await.is_err() {
+        tracing::error!(name, "a chore panicked and is begun anew");
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 fn replicating(config: &Config) -> replication::Settings {
@@ -99,4 +122,22 @@ async fn scrub(scrubber: Store, round: Duration) {
 fn warn(error: &wharf_storage::Error, what: &str) {
     let error: &dyn std::error::Error = error;
     tracing::warn!(error, "{what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_chore_that_panics_is_begun_anew() {
+        let begun = Cell::new(0);
+        lasting("test", || async {
+            begun.set(begun.get() + 1);
+            assert_eq!(begun.get(), 3, "not yet");
+        })
+        .await;
+        assert_eq!(begun.get(), 3);
+    }
 }
