@@ -6,6 +6,7 @@
 pub mod account_settings;
 pub mod archive;
 pub mod blobs;
+mod by_prefix;
 pub mod catalog;
 mod error;
 pub mod images;

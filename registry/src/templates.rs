@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wharf_auth::{Policy, policy::Kind};
-use wharf_storage::{Document, Mutability, Owner, Read, Stored};
+use wharf_storage::{Document, Mutability, Read, Stored};
 use wharf_types::{Prefix, Registry, RepoName};
 
 use crate::{
     Cx, Error,
+    by_prefix::{self, ByPrefix},
     lifecycle::{self, InvalidPolicy, LifecyclePolicy, MAX_TEXT, MIN_TEXT},
     policies::RepositoryPolicy,
     repositories::{NewRepository, Purpose},
@@ -43,6 +44,23 @@ pub struct Template {
 
 impl Document for Template {
     const KIND: &'static str = "creation-template";
+}
+
+impl ByPrefix for Template {
+    const MAX: usize = MAX_TEMPLATES;
+    const WHAT: &'static str = "repository creation templates";
+
+    fn prefix(&self) -> &Prefix {
+        &self.prefix
+    }
+
+    fn exists(registry: Registry, prefix: Prefix) -> Error {
+        Error::TemplateExists { registry, prefix }
+    }
+
+    fn missing(registry: Registry, prefix: Prefix) -> Error {
+        Error::TemplateNotFound { registry, prefix }
+    }
 }
 
 impl Template {
@@ -144,37 +162,13 @@ pub fn matching(
     name: &RepoName,
     purpose: Purpose,
 ) -> Result<Option<Template>, Error> {
-    let owner = Owner::Registry(registry.clone());
-    for key in Prefix::keys_of(name) {
-        let found = tx.document::<Template>(&owner, key)?;
-        if let Some(found) = found.filter(|found| found.body.applied_for.contains(&purpose)) {
-            return Ok(Some(found.body));
-        }
-    }
-    Ok(None)
-}
-
-fn not_found(registry: &Registry, prefix: &Prefix) -> Error {
-    Error::TemplateNotFound {
-        registry: registry.clone(),
-        prefix: prefix.clone(),
-    }
-}
-
-fn found(tx: &Read<'_>, registry: &Registry, prefix: &Prefix) -> Result<Stored<Template>, Error> {
-    let owner = Owner::Registry(registry.clone());
-    let found = tx.document(&owner, prefix.key())?;
-    found.ok_or_else(|| not_found(registry, prefix))
+    let suits = |template: &Template| template.applied_for.contains(&purpose);
+    by_prefix::matching(tx, registry, name, suits)
 }
 
 /// Finds a template.
 pub async fn get(cx: &Cx, registry: &Registry, prefix: Prefix) -> Result<Stored<Template>, Error> {
-    let registry = registry.clone();
-    let got = cx
-        .store
-        .meta()
-        .read(move |tx| found(tx, &registry, &prefix));
-    got.await
+    by_prefix::get(cx, registry, prefix).await
 }
 
 /// Adds a template.
@@ -183,25 +177,7 @@ pub async fn create(
     registry: &Registry,
     new: Template,
 ) -> Result<Stored<Template>, Error> {
-    let (registry, now) = (registry.clone(), cx.store.now());
-    let created = cx.store.meta().write(move |tx| {
-        let owner = Owner::Registry(registry.clone());
-        if tx.document::<Template>(&owner, new.prefix.key())?.is_some() {
-            return Err(Error::TemplateExists {
-                registry: registry.clone(),
-                prefix: new.prefix.clone(),
-            });
-        }
-        if tx.count_documents::<Template>(&owner)? >= MAX_TEMPLATES {
-            return Err(Error::TooMany {
-                what: "repository creation templates",
-                limit: MAX_TEMPLATES,
-            });
-        }
-        tx.put_document(&owner, new.prefix.key(), &new, now)?;
-        found(tx, &registry, &new.prefix)
-    });
-    created.await
+    by_prefix::create(cx, registry, new).await
 }
 
 /// Changes a template.
@@ -213,11 +189,9 @@ pub async fn update(
 ) -> Result<Stored<Template>, Error> {
     let (registry, now) = (registry.clone(), cx.store.now());
     let updated = cx.store.meta().write(move |tx| {
-        let owner = Owner::Registry(registry.clone());
-        let mut template = found(tx, &registry, &prefix)?.body;
+        let mut template: Template = by_prefix::find(tx, &registry, &prefix)?.body;
         changes.apply(&mut template);
-        tx.put_document(&owner, prefix.key(), &template, now)?;
-        found(tx, &registry, &prefix)
+        by_prefix::put(tx, &registry, &template, now)
     });
     updated.await
 }
@@ -228,14 +202,7 @@ pub async fn delete(
     registry: &Registry,
     prefix: Prefix,
 ) -> Result<Stored<Template>, Error> {
-    let registry = registry.clone();
-    let deleted = cx.store.meta().write(move |tx| {
-        let template = found(tx, &registry, &prefix)?;
-        let owner = Owner::Registry(registry.clone());
-        tx.delete_document::<Template>(&owner, prefix.key())?;
-        Ok(template)
-    });
-    deleted.await
+    by_prefix::delete(cx, registry, prefix).await
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Takes a repository's lifecycle policy away, and shows it.
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use wharf_registry::lifecycle;
-use wharf_types::Timestamp;
 
+use super::get_lifecycle_policy::Output;
 use crate::{Cx, Exception, check, operation::Operation};
 
 #[derive(Debug, Deserialize)]
@@ -10,16 +10,6 @@ use crate::{Cx, Exception, check, operation::Operation};
 pub(crate) struct DeleteLifecyclePolicy {
     registry_id: Option<String>,
     repository_name: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Output {
-    registry_id: String,
-    repository_name: String,
-    lifecycle_policy_text: String,
-    /// 0 until the policy was applied for the first time, as AWS answers it.
-    last_evaluated_at: f64,
 }
 
 impl Operation for DeleteLifecyclePolicy {
@@ -30,11 +20,6 @@ impl Operation for DeleteLifecyclePolicy {
         let name = check::repository_name(self.repository_name)?;
         let registry = check::own_registry(&cx, self.registry_id.as_deref(), &name)?;
         let policy = lifecycle::delete(&cx.domain, &registry, &name).await?;
-        Ok(Output {
-            registry_id: registry.account.to_string(),
-            repository_name: name.to_string(),
-            last_evaluated_at: policy.evaluated().map_or(0.0, Timestamp::as_secs_f64),
-            lifecycle_policy_text: policy.text,
-        })
+        Ok(Output::new(&registry, &name, policy))
     }
 }

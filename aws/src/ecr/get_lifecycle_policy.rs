@@ -1,7 +1,7 @@
 //! Shows a repository's lifecycle policy.
 use serde::{Deserialize, Serialize};
-use wharf_registry::lifecycle;
-use wharf_types::Timestamp;
+use wharf_registry::lifecycle::{self, LifecyclePolicy};
+use wharf_types::{Registry, RepoName, Timestamp};
 
 use crate::{Cx, Exception, check, operation::Operation};
 
@@ -22,6 +22,17 @@ pub(crate) struct Output {
     last_evaluated_at: f64,
 }
 
+impl Output {
+    pub(super) fn new(registry: &Registry, name: &RepoName, policy: LifecyclePolicy) -> Self {
+        Self {
+            registry_id: registry.account.to_string(),
+            repository_name: name.to_string(),
+            last_evaluated_at: policy.evaluated().map_or(0.0, Timestamp::as_secs_f64),
+            lifecycle_policy_text: policy.text,
+        }
+    }
+}
+
 impl Operation for GetLifecyclePolicy {
     const NAME: &'static str = "GetLifecyclePolicy";
     type Output = Output;
@@ -30,11 +41,6 @@ impl Operation for GetLifecyclePolicy {
         let name = check::repository_name(self.repository_name)?;
         let registry = check::own_registry(&cx, self.registry_id.as_deref(), &name)?;
         let policy = lifecycle::get(&cx.domain, &registry, &name).await?;
-        Ok(Output {
-            registry_id: registry.account.to_string(),
-            repository_name: name.to_string(),
-            last_evaluated_at: policy.evaluated().map_or(0.0, Timestamp::as_secs_f64),
-            lifecycle_policy_text: policy.text,
-        })
+        Ok(Output::new(&registry, &name, policy))
     }
 }

@@ -1,10 +1,13 @@
 //! Rules: which names stand for which upstream.
 use serde::{Deserialize, Serialize};
-use wharf_storage::{Document, Owner, Read, Stored};
+use wharf_storage::{Document, Read, Stored};
 use wharf_types::{Prefix, Registry, RepoName};
 
 use super::UpstreamRegistry;
-use crate::{Cx, Error};
+use crate::{
+    Cx, Error,
+    by_prefix::{self, ByPrefix},
+};
 
 /// The most rules of a registry.
 pub const MAX_RULES: usize = 50;
@@ -49,27 +52,30 @@ impl Rule {
     }
 }
 
+impl ByPrefix for Rule {
+    const MAX: usize = MAX_RULES;
+    const WHAT: &'static str = "pull through cache rules";
+
+    fn prefix(&self) -> &Prefix {
+        &self.prefix
+    }
+
+    fn exists(registry: Registry, prefix: Prefix) -> Error {
+        Error::RuleExists { registry, prefix }
+    }
+
+    fn missing(registry: Registry, prefix: Prefix) -> Error {
+        Error::RuleNotFound { registry, prefix }
+    }
+}
+
 /// The rule for a name: that of its longest prefix.
 pub(super) fn matching(
     tx: &Read<'_>,
     registry: &Registry,
     name: &RepoName,
 ) -> Result<Option<Rule>, Error> {
-    let owner = Owner::Registry(registry.clone());
-    for key in Prefix::keys_of(name) {
-        if let Some(found) = tx.document::<Rule>(&owner, key)? {
-            return Ok(Some(found.body));
-        }
-    }
-    Ok(None)
-}
-
-fn found(tx: &Read<'_>, registry: &Registry, prefix: &Prefix) -> Result<Stored<Rule>, Error> {
-    let found = tx.document(&Owner::Registry(registry.clone()), prefix.key())?;
-    found.ok_or_else(|| Error::RuleNotFound {
-        registry: registry.clone(),
-        prefix: prefix.clone(),
-    })
+    by_prefix::matching(tx, registry, name, |_| true)
 }
 
 /// Demands that a secret is there.
@@ -97,35 +103,12 @@ pub async fn create(cx: &Cx, registry: &Registry, mut new: NewRule) -> Result<St
         }
         None => {}
     }
-    let (registry, now) = (registry.clone(), cx.store.now());
-    let created = cx.store.meta().write(move |tx| {
-        let owner = Owner::Registry(registry.clone());
-        if tx.document::<Rule>(&owner, new.prefix.key())?.is_some() {
-            return Err(Error::RuleExists {
-                registry: registry.clone(),
-                prefix: new.prefix.clone(),
-            });
-        }
-        if tx.count_documents::<Rule>(&owner)? >= MAX_RULES {
-            return Err(Error::TooMany {
-                what: "pull through cache rules",
-                limit: MAX_RULES,
-            });
-        }
-        tx.put_document(&owner, new.prefix.key(), &new, now)?;
-        found(tx, &registry, &new.prefix)
-    });
-    created.await
+    by_prefix::create(cx, registry, new).await
 }
 
 /// Finds a rule.
 pub async fn get(cx: &Cx, registry: &Registry, prefix: Prefix) -> Result<Stored<Rule>, Error> {
-    let registry = registry.clone();
-    let got = cx
-        .store
-        .meta()
-        .read(move |tx| found(tx, &registry, &prefix));
-    got.await
+    by_prefix::get(cx, registry, prefix).await
 }
 
 /// Changes the secret or the role of a rule; what is `None` stays.
@@ -142,26 +125,17 @@ pub async fn update(
     }
     let (registry, now) = (registry.clone(), cx.store.now());
     let updated = cx.store.meta().write(move |tx| {
-        let owner = Owner::Registry(registry.clone());
-        let mut rule = found(tx, &registry, &prefix)?.body;
+        let mut rule: Rule = by_prefix::find(tx, &registry, &prefix)?.body;
         rule.credential = credential.clone().or(rule.credential);
         rule.role = role.clone().or(rule.role);
-        tx.put_document(&owner, prefix.key(), &rule, now)?;
-        found(tx, &registry, &prefix)
+        by_prefix::put(tx, &registry, &rule, now)
     });
     updated.await
 }
 
 /// Removes a rule. What it cached stays, and is served as if it had been pushed.
 pub async fn delete(cx: &Cx, registry: &Registry, prefix: Prefix) -> Result<Stored<Rule>, Error> {
-    let registry = registry.clone();
-    let deleted = cx.store.meta().write(move |tx| {
-        let rule = found(tx, &registry, &prefix)?;
-        let owner = Owner::Registry(registry.clone());
-        tx.delete_document::<Rule>(&owner, prefix.key())?;
-        Ok(rule)
-    });
-    deleted.await
+    by_prefix::delete(cx, registry, prefix).await
 }
 
 /// Asks a rule's upstream whether it lets us in; the error says why not.

@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wharf_testkit::{Image, TestServer};
+use wharf_testkit::{Image, TestServer, eventually};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -82,13 +82,11 @@ async fn an_index_comes_back_with_all_that_is_below_it() {
 
 /// The time of the last pull once it is noted, which happens beside the answer.
 async fn pulled(s: &TestServer, image: &Image, expected: Option<f64>) {
-    for _ in 0..100 {
-        if describe(s, image).await["lastRecordedPullTime"].as_f64() == expected {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("not {expected:?}: {}", describe(s, image).await);
+    eventually(&format!("the pull time is {expected:?}"), async || {
+        let noted = describe(s, image).await["lastRecordedPullTime"].as_f64();
+        (noted == expected).then_some(())
+    })
+    .await;
 }
 
 async fn pull(s: &TestServer, by: &str) {

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use wharf_storage::{Error, ImageStatus, NewManifest};
-use wharf_testkit::{Image, Process, TestServer};
+use wharf_testkit::{Image, Process, TestServer, eventually};
 use wharf_types::{Digest, Manifest, media};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -87,15 +87,16 @@ async fn get_preview(s: &TestServer, repo: &str) -> Value {
 
 /// Waits until a preview is complete, and returns all its results.
 async fn preview_of(s: &TestServer, repo: &str) -> Vec<Value> {
-    loop {
+    eventually("the preview is complete", async || {
         let first = get_preview(s, repo).await;
         if first["status"] == "COMPLETE" {
-            break;
+            return Some(());
         }
         assert_eq!(first["status"], "IN_PROGRESS");
         assert_eq!(first["previewResults"], json!([]));
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        None
+    })
+    .await;
     let (mut all, mut token) = (Vec::new(), Value::Null);
     loop {
         let input = json!({ "repositoryName": repo, "nextToken": token });
@@ -470,9 +471,10 @@ async fn policies_are_applied_once_in_an_interval() {
     s.push("app", "v1").await;
     let new = s.push("app", "v2").await;
     put(&s, "app", &[rule(1, &any(), &more_than(1), "expire")]).await;
-    while images(&s, "app").await.len() > 1 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    eventually("the policy is applied", async || {
+        (images(&s, "app").await.len() == 1).then_some(())
+    })
+    .await;
     new.assert_pulls(&s, "app", "v2").await;
 }
 

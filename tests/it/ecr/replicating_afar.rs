@@ -312,7 +312,15 @@ async fn a_killed_server_goes_on_where_it_was() {
     HOME.replicates(&s, &[&EU], &[]).await;
     let pushed = s.push("app", "pushed").await;
     let id = start(&s, &EU).await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    // It is under way, and cannot end before there is a server to replicate to.
+    let asked = json!({ "replicationBackfillId": id });
+    eventually("the backfill is under way", async || {
+        let found = HOME
+            .aws(&s, "DescribeReplicationBackfillResults", asked.clone())
+            .await;
+        (found["status"] == "IN_PROGRESS").then_some(())
+    })
+    .await;
     s.kill().await;
     there
         .start_with(|config| config.listen = vec![address])
