@@ -1,0 +1,1 @@
+//! Elastic Kubernetes Service: clusters, node groups, Fargate profiles, and what joins them.

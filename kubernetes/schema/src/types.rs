@@ -1,0 +1,126 @@
+//! The table's own types.
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+/// A type of a [`Schema`]. Meaningless in another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TypeId(u32);
+
+/// Types that refer to each other.
+#[derive(Clone, Debug, Default)]
+pub struct Schema {
+    types: Vec<Type>,
+    names: HashMap<String, TypeId>,
+}
+
+impl Schema {
+    /// Looks a type up by its name in OpenAPI, such as `io.k8s.api.core.v1.Pod`.
+    pub fn find(&self, name: &str) -> Option<TypeId> {
+        self.names.get(name).copied()
+    }
+
+    /// The type of an id of this schema.
+    pub fn get(&self, id: TypeId) -> Option<&Type> {
+        self.types.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// Adds a type, or replaces the one of its name, which keeps its id.
+    pub fn insert(&mut self, new: Type) -> TypeId {
+        if let Some(id) = self.find(&new.name) {
+            if let Some(slot) = usize::try_from(id.0)
+                .ok()
+                .and_then(|i| self.types.get_mut(i))
+            {
+                *slot = new;
+            }
+            return id;
+        }
+        let id = TypeId(u32::try_from(self.types.len()).unwrap_or(u32::MAX));
+        self.names.insert(new.name.clone(), id);
+        self.types.push(new);
+        id
+    }
+}
+
+/// A structure with named fields.
+#[derive(Clone, Debug, Default)]
+pub struct Type {
+    /// The name in OpenAPI.
+    pub name: String,
+    pub fields: Vec<Field>,
+    /// Owned and replaced as a whole by server-side apply.
+    pub atomic: bool,
+    /// Fields that the table does not have are kept (custom resources may say so).
+    pub open: bool,
+}
+
+impl Type {
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+}
+
+/// A field of a structure.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// The name in JSON.
+    pub name: String,
+    /// The number in protobuf; 0 where there is none.
+    pub tag: u32,
+    pub shape: Shape,
+    /// A pointer in Go: a zero value differs from an absent one.
+    pub pointer: bool,
+    pub omitempty: bool,
+    pub required: bool,
+    pub nullable: bool,
+    /// How a strategic merge patch treats a list or structure.
+    pub strategy: Option<MergeStrategy>,
+    /// The allowed values; empty if any is.
+    pub allowed: Vec<String>,
+    pub default: Option<Value>,
+}
+
+/// The `patchStrategy` and `patchMergeKey` of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergeStrategy {
+    /// Elements are merged by their key, or as a set where there is none.
+    pub merge: bool,
+    pub retain_keys: bool,
+    pub key: Option<String>,
+}
+
+/// What a value looks like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shape {
+    String,
+    Bool,
+    Int32,
+    Int64,
+    Number,
+    /// Base64 in JSON.
+    Bytes,
+    Quantity,
+    IntOrString,
+    /// RFC 3339, whole seconds.
+    Time,
+    /// RFC 3339, microseconds.
+    MicroTime,
+    /// Go's text of a duration.
+    Duration,
+    /// Any JSON.
+    Any,
+    Struct(TypeId),
+    List(Box<Shape>, ListKind),
+    /// By text keys. `true` if it is replaced as a whole by server-side apply.
+    Map(Box<Shape>, bool),
+}
+
+/// How server-side apply treats a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListKind {
+    Atomic,
+    Set,
+    /// By these fields of its elements.
+    Map(Vec<String>),
+}

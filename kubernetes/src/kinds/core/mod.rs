@@ -1,0 +1,4 @@
+//! The core group, which has no name: one file a kind, one row below.
+use super::Kind;
+
+pub(super) const ROWS: &[Kind] = &[];

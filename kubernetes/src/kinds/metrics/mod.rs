@@ -1,0 +1,4 @@
+//! Group `metrics`: one file a kind, one row below.
+use super::Kind;
+
+pub(super) const ROWS: &[Kind] = &[];

@@ -1,0 +1,17 @@
+//! The Kubernetes API of a cluster: objects, watch, patch, tables, controllers, schedulers.
+//!
+//! # Guarantees
+//! * Readers and watchers see a change only after it is on the disk.
+//! * `resourceVersion` is one counter a cluster and never goes back, restarts included.
+//! * Whoever writes, controllers included, goes through the same admission, defaulting and
+//!   validation.
+
+mod errors;
+mod kinds;
+mod status;
+mod table;
+
+pub use errors::{Errors, Path};
+pub use kinds::{KINDS, Keep, Kind, Scope, Subresource, Verbs};
+pub use status::Status;
+pub use table::Column;
