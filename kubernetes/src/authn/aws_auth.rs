@@ -53,14 +53,11 @@ impl AwsAuth {
     /// Reads the ConfigMap.
     pub fn from_config_map(config_map: &Value) -> Self {
         let mut problems = Vec::new();
-        let mut list = |name: &str| {
-            let text = config_map["data"][name].as_str().unwrap_or_default();
-            (name.to_owned(), text.to_owned())
-        };
-        let [roles, users, accounts] = ["mapRoles", "mapUsers", "mapAccounts"].map(&mut list);
-        let roles: Vec<MapRole> = read(&roles, &mut problems);
-        let users: Vec<MapUser> = read(&users, &mut problems);
-        let accounts: Vec<Account> = read(&accounts, &mut problems);
+        let text = |name| (name, config_map["data"][name].as_str().unwrap_or_default());
+        let [roles, users, accounts] = ["mapRoles", "mapUsers", "mapAccounts"].map(text);
+        let roles: Vec<MapRole> = read(roles, &mut problems);
+        let users: Vec<MapUser> = read(users, &mut problems);
+        let accounts = read(accounts, &mut problems);
         let roles = roles
             .into_iter()
             .map(|r| Mapping::new(&r.rolearn, r.username, r.groups));
@@ -70,7 +67,7 @@ impl AwsAuth {
         Self {
             roles: roles.collect(),
             users: users.collect(),
-            accounts: accounts.into_iter().map(Account::text).collect(),
+            accounts,
             problems,
         }
     }
@@ -117,27 +114,7 @@ impl Mapping {
     }
 }
 
-/// An account's id, which YAML takes for a number if it is not quoted.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Account {
-    Text(String),
-    Number(u64),
-}
-
-impl Account {
-    fn text(self) -> String {
-        match self {
-            Self::Text(text) => text,
-            Self::Number(number) => format!("{number:012}"),
-        }
-    }
-}
-
-fn read<T: DeserializeOwned>(
-    (name, text): &(String, String),
-    problems: &mut Vec<String>,
-) -> Vec<T> {
+fn read<T: DeserializeOwned>((name, text): (&str, &str), problems: &mut Vec<String>) -> Vec<T> {
     if text.trim().is_empty() {
         return Vec::new();
     }
@@ -185,7 +162,7 @@ mod tests {
         let auth = map(&json!({
             "mapRoles": ROLES,
             "mapUsers": "- userarn: arn:aws:iam::123456789012:user/ops\n  username: ops\n",
-            "mapAccounts": "- \"123456789012\"\n- 000000000001\n",
+            "mapAccounts": "- \"123456789012\"\n- 210987654321\n- 000000000001\n",
         }));
         assert!(auth.problems().is_empty(), "{:?}", auth.problems());
         let admin = "arn:aws:sts::123456789012:assumed-role/Admin/jane";
@@ -197,6 +174,8 @@ mod tests {
         let other = "arn:aws:iam::123456789012:user/other";
         let entry = auth.identity(&caller(other, "")).unwrap();
         assert_eq!((entry.username.as_str(), entry.groups.len()), (other, 0));
+        let accounts = ["123456789012", "210987654321", "000000000001"];
+        assert_eq!(auth.accounts, accounts);
     }
 
     #[test]
