@@ -201,15 +201,16 @@ fn sts_host(host: &str) -> Option<Host> {
         .strip_prefix("sts.")
         .or_else(|| host.strip_prefix("sts-fips."))?;
     let suffixes = [
-        ".amazonaws.com",
-        ".amazonaws.com.cn",
-        ".api.aws",
-        ".api.amazonwebservices.com.cn",
+        (".amazonaws.com", false),
+        (".amazonaws.com.cn", true),
+        (".api.aws", false),
+        (".api.amazonwebservices.com.cn", true),
     ];
-    let mut regions = suffixes.iter().filter_map(|end| rest.strip_suffix(end));
-    let region = regions.find(|region| region.parse::<Region>().is_ok())?;
-    let chinese = region.starts_with("cn-");
-    (chinese == host.ends_with(".cn")).then(|| Host::Regional(region.to_owned()))
+    let mut regions = suffixes
+        .into_iter()
+        .filter_map(|(end, chinese)| Some((rest.strip_suffix(end)?, chinese)));
+    let (region, chinese) = regions.find(|(region, _)| region.parse::<Region>().is_ok())?;
+    (chinese == region.starts_with("cn-")).then(|| Host::Regional(region.to_owned()))
 }
 
 fn check_parameters(query: &str) -> Result<(), EksTokenError> {

@@ -62,7 +62,7 @@ impl Key {
             }
             pem.push(letter);
         }
-        pem.push_str(&format!("\n{END}\n"));
+        pem.extend(["\n", END, "\n"]);
         Ok(Secret::new(pem))
     }
 

@@ -1,4 +1,4 @@
-//! Principals of AWS as users: by access entry, by the ConfigMap `aws-auth`, or as local administrator.
+//! Principals of AWS as users: by access entry, by the config map `aws-auth`, or as local administrator.
 use std::collections::BTreeMap;
 
 use wharf_auth::eks_token::Caller;
@@ -26,7 +26,7 @@ pub struct Entry {
 
 /// Whom a caller is in a cluster; `None` if nobody let it in, which is a 401.
 ///
-/// An access entry wins over the ConfigMap. Where keys are not checked (`local`), a caller that is
+/// An access entry wins over the config map. Where keys are not checked (`local`), a caller that is
 /// named nowhere is an administrator.
 pub fn user(
     caller: &Caller,

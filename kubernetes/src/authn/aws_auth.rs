@@ -1,4 +1,4 @@
-//! The ConfigMap `aws-auth` of `kube-system`: the older way to let principals of AWS in.
+//! The config map `aws-auth` of `kube-system`: the older way to let principals of AWS in.
 //!
 //! What is in it is text that anybody with access to the map wrote. A list that cannot be read is as
 //! if it were empty, and [`AwsAuth::problems`] says why: nobody is let in by half of a document.
@@ -12,10 +12,10 @@ use super::aws::{Entry, expand};
 pub const NAMESPACE: &str = "kube-system";
 pub const NAME: &str = "aws-auth";
 
-/// Longer documents are not read; the whole ConfigMap may have 1 MiB.
+/// Longer documents are not read; the whole config map may have 1 MiB.
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// What the ConfigMap says.
+/// What the config map says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AwsAuth {
     roles: Vec<Mapping>,
@@ -50,7 +50,7 @@ struct MapUser {
 }
 
 impl AwsAuth {
-    /// Reads the ConfigMap.
+    /// Reads the config map.
     pub fn from_config_map(config_map: &Value) -> Self {
         let mut problems = Vec::new();
         let text = |name| (name, config_map["data"][name].as_str().unwrap_or_default());
@@ -77,7 +77,7 @@ impl AwsAuth {
         &self.problems
     }
 
-    /// What the ConfigMap says of a caller: of its role or user, else of its account.
+    /// What the config map says of a caller: of its role or user, else of its account.
     pub fn identity(&self, caller: &Caller) -> Option<Entry> {
         let arn = caller.canonical_arn.to_ascii_lowercase();
         let mut mappings = self.roles.iter().chain(&self.users);

@@ -106,9 +106,9 @@ impl Wanted {
         let groups = self.groups.iter().map(|group| ask("", "groups", "", group));
         checks.extend(groups);
         let extra = self.extra.iter();
-        checks.extend(
-            extra.map(|(key, value)| ask(AUTHENTICATION, "userextras", "", value).sub(key)),
-        );
+        checks.extend(extra.map(|(key, value)| {
+            ask(AUTHENTICATION, "userextras", "", value).with_subresource(key)
+        }));
         if !self.uid.is_empty() {
             checks.push(ask(AUTHENTICATION, "uids", "", &self.uid));
         }
@@ -285,9 +285,10 @@ mod tests {
                     (user.name.as_str(), a.verb.as_str()),
                     ("boss", "impersonate")
                 );
-                match a.resource == resource {
-                    true => Decision::NoOpinion(String::new()),
-                    false => Decision::Allow(String::new()),
+                if a.resource == resource {
+                    Decision::NoOpinion(String::new())
+                } else {
+                    Decision::Allow(String::new())
                 }
             };
             let error = impersonate(boss(), &headers(&list), but).unwrap_err();

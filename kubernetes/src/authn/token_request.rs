@@ -286,13 +286,13 @@ mod tests {
         }
     }
 
-    fn read(spec: Value) -> Result<TokenRequest, Status> {
+    fn read(spec: &Value) -> Result<TokenRequest, Status> {
         TokenRequest::read(&json!({ "spec": spec }), &account(), &[API])
     }
 
     #[test]
     fn an_empty_request_is_for_the_api_and_an_hour() {
-        let request = read(Value::Null).unwrap();
+        let request = read(&Value::Null).unwrap();
         assert_eq!(request.audiences, [API]);
         assert_eq!(request.expiration_secs, 3600);
         let now = Timestamp::from_secs(1000);
@@ -319,7 +319,7 @@ mod tests {
                 Some("may not specify a duration larger than 2^32 seconds"),
             ),
         ] {
-            let result = read(json!({ "expirationSeconds": secs }));
+            let result = read(&json!({ "expirationSeconds": secs }));
             match why {
                 None => assert!(result.is_ok(), "{secs}"),
                 Some(why) => assert_eq!(
@@ -330,7 +330,7 @@ mod tests {
                 ),
             }
         }
-        let long = read(json!({ "expirationSeconds": 100_000 })).unwrap();
+        let long = read(&json!({ "expirationSeconds": 100_000 })).unwrap();
         assert_eq!(long.expiration_secs, 86_400);
         assert_eq!(
             long.warning.unwrap(),
@@ -345,7 +345,7 @@ mod tests {
             ..Binding::default()
         };
         let now = Timestamp::from_secs(0);
-        let request = read(json!({ "expirationSeconds": 3607 })).unwrap();
+        let request = read(&json!({ "expirationSeconds": 3607 })).unwrap();
         let claims = request.claims(&account(), pod(), "iss", "id", now);
         assert_eq!(claims.exp, Some(90 * 24 * 3600));
         assert_eq!(claims.kubernetes.warnafter, Some(3607));
@@ -355,7 +355,7 @@ mod tests {
             (Some(3607), None)
         );
         let other = json!({ "expirationSeconds": 3607, "audiences": ["sts.amazonaws.com"] });
-        let claims = read(other)
+        let claims = read(&other)
             .unwrap()
             .claims(&account(), pod(), "iss", "id", now);
         assert_eq!(
@@ -367,7 +367,7 @@ mod tests {
     #[test]
     fn a_token_is_bound_to_a_pod_a_secret_or_a_node() {
         let request = |kind: &str, version: &str| {
-            read(json!({ "boundObjectRef": {
+            read(&json!({ "boundObjectRef": {
                 "kind": kind, "apiVersion": version, "name": "p", "uid": "u2",
             } }))
         };

@@ -40,7 +40,7 @@ impl Attributes {
 
     /// The same about a subresource.
     #[must_use]
-    pub fn sub(self, subresource: &str) -> Self {
+    pub fn with_subresource(self, subresource: &str) -> Self {
         Self {
             subresource: subresource.to_owned(),
             ..self

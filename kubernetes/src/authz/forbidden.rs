@@ -69,7 +69,7 @@ mod tests {
             message(&list),
             r#"pods is forbidden: User "x" cannot list resource "pods" in API group "" in the namespace "default""#
         );
-        let log = Attributes::resource("get", "", "pods", "d", "n").sub("log");
+        let log = Attributes::resource("get", "", "pods", "d", "n").with_subresource("log");
         assert_eq!(
             message(&log),
             r#"pods "n" is forbidden: User "x" cannot get resource "pods/log" in API group "" in the namespace "d""#

@@ -304,7 +304,10 @@ mod tests {
             (at("list", "", "secrets", "d", ""), false),
             (at("delete", "", "secrets", "d", "s"), false),
             (at("get", "", "pods", "d", "p"), true),
-            (at("patch", "", "pods", "d", "p").sub("status"), true),
+            (
+                at("patch", "", "pods", "d", "p").with_subresource("status"),
+                true,
+            ),
             (at("create", "", "pods", "d", ""), false),
             (at("list", "", "pods", "", ""), false),
             (at("list", "", "services", "", ""), true),
@@ -324,7 +327,8 @@ mod tests {
     fn a_node_changes_only_its_own_node_and_lease() {
         let node = User::authenticated("system:node:n1", vec!["system:nodes".to_owned()]);
         for (name, expected) in [("n1", true), ("n2", false), ("", false)] {
-            let patch = Attributes::resource("patch", "", "nodes", "", name).sub("status");
+            let patch =
+                Attributes::resource("patch", "", "nodes", "", name).with_subresource("status");
             assert_eq!(may(&node, &patch), expected);
             let lease = "coordination.k8s.io";
             let update = Attributes::resource("update", lease, "leases", "kube-node-lease", name);

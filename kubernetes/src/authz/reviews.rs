@@ -190,8 +190,8 @@ impl ResourceAttributes {
             name,
             ..
         } = self;
-        let mut attributes =
-            Attributes::resource(verb, group, resource, namespace, name).sub(&self.subresource);
+        let mut attributes = Attributes::resource(verb, group, resource, namespace, name)
+            .with_subresource(&self.subresource);
         if !self.version.is_empty() {
             attributes.version.clone_from(&self.version);
         }
@@ -252,16 +252,16 @@ fn check_subject(object: &Value, spec: &Spec, errors: &mut Errors) {
 /// A review has no metadata. What the server itself fills in does not count.
 fn check_metadata(object: &Value, errors: &mut Errors, allowed: &[&str]) {
     let metadata = &object["metadata"];
+    let is_set = |field: &&str| match &metadata[*field] {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Object(map) => !map.is_empty(),
+        _ => true,
+    };
     let fields = ["name", "generateName", "namespace", "labels", "annotations"];
     let mut set = fields
         .iter()
-        .filter(|field| !allowed.contains(field))
-        .filter(|field| {
-            !matches!(&metadata[**field], Value::Null | Value::String(_))
-                || metadata[**field]
-                    .as_str()
-                    .is_some_and(|text| !text.is_empty())
-        });
+        .filter(|field| !allowed.contains(field) && is_set(field));
     if set.next().is_some() {
         let why = if allowed.is_empty() {
             "must be empty"

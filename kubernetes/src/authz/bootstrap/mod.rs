@@ -212,7 +212,7 @@ fn subject(word: &str) -> Option<Subject> {
 impl Role {
     fn object(&self, origin: Origin) -> Value {
         let kind = kind(&self.namespace, "Role");
-        let mut object = object(origin, kind, &self.namespace, &self.name);
+        let mut object = object(origin, &kind, &self.namespace, &self.name);
         for label in &self.to {
             object["metadata"]["labels"][format!("{GROUP}/aggregate-to-{label}")] = "true".into();
         }
@@ -250,7 +250,7 @@ impl Role {
 impl Binding {
     fn object(&self, origin: Origin) -> Value {
         let kind = kind(&self.namespace, "RoleBinding");
-        let mut object = object(origin, kind, &self.namespace, &self.name);
+        let mut object = object(origin, &kind, &self.namespace, &self.name);
         object["roleRef"] = json!({ "apiGroup": GROUP, "kind": self.kind, "name": self.role });
         let subjects: Vec<Value> = self.subjects.iter().map(subject_object).collect();
         if !subjects.is_empty() {
@@ -280,7 +280,7 @@ fn kind(namespace: &str, kind: &str) -> String {
     }
 }
 
-fn object(origin: Origin, kind: String, namespace: &str, name: &str) -> Value {
+fn object(origin: Origin, kind: &str, namespace: &str, name: &str) -> Value {
     let mut metadata = match origin {
         Origin::Kubernetes => json!({
             "name": name,

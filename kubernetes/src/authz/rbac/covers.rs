@@ -1,5 +1,5 @@
 //! Whether rules hold all that other rules would grant.
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use super::{
     Rule,
@@ -202,12 +202,11 @@ pub fn compact(rules: Vec<Rule>) -> Vec<Rule> {
             out.push(rule);
             continue;
         };
-        match at.get(&key).and_then(|at| out.get_mut(*at)) {
-            Some(same) => same.verbs.extend(rule.verbs),
-            None => {
-                at.insert(key, out.len());
-                out.push(rule);
-            }
+        if let Some(same) = at.get(&key).and_then(|at| out.get_mut(*at)) {
+            same.verbs.extend(rule.verbs);
+        } else {
+            at.insert(key, out.len());
+            out.push(rule);
         }
     }
     out
@@ -215,8 +214,8 @@ pub fn compact(rules: Vec<Rule>) -> Vec<Rule> {
 
 /// Rules as kube-apiserver prints them: sorted, each once, one a line.
 pub fn describe(rules: &[Rule]) -> String {
-    let lines: BTreeMap<String, ()> = rules.iter().map(|rule| (line(rule), ())).collect();
-    lines.into_keys().collect::<Vec<String>>().join("\n")
+    let lines: BTreeSet<String> = rules.iter().map(line).collect();
+    lines.into_iter().collect::<Vec<String>>().join("\n")
 }
 
 fn line(rule: &Rule) -> String {

@@ -118,7 +118,7 @@ fn confirm(
     );
     if !owned.errors.is_empty() {
         let errors = owned.errors.join(", ");
-        text.push_str(&format!("; resolution errors: [{errors}]"));
+        text.extend(["; resolution errors: [", &errors, "]"]);
     }
     Err(text)
 }
