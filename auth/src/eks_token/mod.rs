@@ -139,6 +139,14 @@ fn request(token: &str, cluster: &str) -> Result<Parts, EksTokenError> {
     if url.contains('#') || !url.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(Malformed("the URL has a fragment or no ASCII"));
     }
+    // `http::Uri` would supply a missing path and read a scheme in any case.
+    let rest = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"));
+    let tail = rest.and_then(|rest| rest.split_once('/'));
+    if !tail.is_some_and(|(_, tail)| tail.starts_with('?')) {
+        return Err(Malformed("the URL is not https or has another path than /"));
+    }
     let uri: Uri = url.parse().ok().ok_or(Malformed("not a URL"))?;
     if uri.path() != "/" {
         return Err(Malformed("the URL has a path"));

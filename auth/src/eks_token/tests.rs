@@ -130,6 +130,8 @@ fn a_token_that_breaks_one_rule_is_refused_even_if_no_signature_is_checked() {
             "sts.us-east-1.amazonaws.com",
             "sts.us-east-1.amazonaws.com.cn",
         ),
+        (".com/?", ".com?"),
+        ("https", "HTTPS"),
         (".com/?", ".com/x?"),
         (".com/?", ".com//?"),
         ("GetCallerIdentity", "AssumeRole"),

@@ -1,6 +1,6 @@
 //! All roles and bindings of a cluster, found by whom they are for.
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -146,10 +146,12 @@ impl Index {
     /// Whether a binding allows this.
     pub fn authorize(&self, user: &User, attributes: &Attributes) -> Decision {
         let combined = attributes.combined();
-        let mut errors = Vec::new();
+        let (mut errors, mut asked) = (Vec::new(), HashSet::new());
         for binding in self.bindings_for(user, &attributes.namespace) {
             match self.role_rules(&binding.role.kind, &binding.role.name, &binding.namespace) {
                 Err(error) => errors.push(error),
+                // Many bindings give the same few roles.
+                Ok(rules) if !asked.insert(rules.as_ptr()) => {}
                 Ok(rules) => {
                     let mut rules = rules.iter();
                     if rules.any(|rule| rule.allows_combined(attributes, &combined)) {
@@ -188,7 +190,7 @@ impl Index {
 
 /// Several errors in brackets, each once.
 fn aggregate(mut errors: Vec<String>) -> Option<String> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     errors.retain(|error| seen.insert(error.clone()));
     match errors.as_slice() {
         [] => None,

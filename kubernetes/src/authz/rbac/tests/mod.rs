@@ -97,28 +97,14 @@ fn at(verb: &str, group: &str, resource: &str, namespace: &str, name: &str) -> A
 
 #[test]
 fn rules_match_verbs_groups_resources_and_names() {
+    let pods = || rule("get", "core", "pods");
+    let scale = || rule("update", "*", "*/scale");
     for (rule, attributes, expected) in [
-        (
-            rule("get", "core", "pods"),
-            at("get", "", "pods", "d", "p"),
-            true,
-        ),
-        (
-            rule("get", "core", "pods"),
-            at("list", "", "pods", "d", ""),
-            false,
-        ),
-        (
-            rule("get", "core", "pods"),
-            at("get", "apps", "pods", "d", "p"),
-            false,
-        ),
+        (pods(), at("get", "", "pods", "d", "p"), true),
+        (pods(), at("list", "", "pods", "d", ""), false),
+        (pods(), at("get", "apps", "pods", "d", "p"), false),
         (rule("*", "*", "*"), at("x", "y", "z/w", "", ""), true),
-        (
-            rule("get", "core", "pods"),
-            at("get", "", "pods/log", "d", "p"),
-            false,
-        ),
+        (pods(), at("get", "", "pods/log", "d", "p"), false),
         (
             rule("get", "core", "pods/log"),
             at("get", "", "pods/log", "d", "p"),
@@ -135,17 +121,17 @@ fn rules_match_verbs_groups_resources_and_names() {
             false,
         ),
         (
-            rule("update", "*", "*/scale"),
+            scale(),
             at("update", "apps", "deployments/scale", "d", "x"),
             true,
         ),
         (
-            rule("update", "*", "*/scale"),
+            scale(),
             at("update", "apps", "deployments", "d", "x"),
             false,
         ),
         (
-            rule("update", "*", "*/scale"),
+            scale(),
             at("update", "apps", "deployments/status", "d", "x"),
             false,
         ),
