@@ -47,6 +47,10 @@ pub fn user(
         })
     };
     let Entry { username, groups } = entry.or_else(mapped).or_else(administrator)?;
+    // Only an instance can say what its private name is.
+    if username.contains("{{EC2PrivateDNSName}}") {
+        return None;
+    }
     let user = User::authenticated(expand(&username, caller), groups);
     Some(User {
         uid: format!(
@@ -73,8 +77,8 @@ fn extra(caller: &Caller) -> BTreeMap<String, Vec<String>> {
     members.map(|(k, v)| (k.to_owned(), vec![v])).collect()
 }
 
-/// Fills in what a template of a user's name or group asks for. A session's name has no `@`, which
-/// separates nothing here but everywhere else.
+/// Fills in what a template of a user's name or group asks for. Where the raw name is not asked for, a
+/// session's name has no `@`, as with aws-iam-authenticator.
 pub(super) fn expand(template: &str, caller: &Caller) -> String {
     let mut out = String::new();
     let mut rest = template;
@@ -139,6 +143,11 @@ pub(super) mod tests {
         let local = user(&caller, Mode::Api, None, &none, true).unwrap();
         assert_eq!((local.name.as_str(), local.is_in(MASTERS)), (JANE, true));
         assert_eq!(user(&caller, Mode::Api, None, &none, false), None);
+        let node = Entry {
+            username: "system:node:{{EC2PrivateDNSName}}".to_owned(),
+            groups: vec!["system:nodes".to_owned()],
+        };
+        assert_eq!(user(&caller, Mode::Api, Some(&node), &none, true), None);
         // Entries are not looked at in the old mode.
         let entry = Entry::default();
         assert_eq!(

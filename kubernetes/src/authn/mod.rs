@@ -3,6 +3,7 @@
 //! Everything here is a function over plain data; the API server owns headers, keys and the store.
 use std::collections::BTreeMap;
 
+use http::{HeaderMap, header::AUTHORIZATION};
 use serde_json::{Value, json};
 
 pub mod aws;
@@ -100,6 +101,14 @@ pub fn is_open(path: &str) -> bool {
     ["/healthz", "/livez", "/readyz"].into_iter().any(below)
 }
 
+/// The token of `Authorization: Bearer …`. `None` without the header or for another scheme.
+pub fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?.trim();
+    let (scheme, rest) = value.split_once(' ')?;
+    let token = rest.split(' ').next().filter(|token| !token.is_empty())?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
 /// The user's name of a service account.
 pub fn service_account_name(namespace: &str, name: &str) -> String {
     format!("{SERVICE_ACCOUNT}{namespace}:{name}")
@@ -152,6 +161,22 @@ mod tests {
         for path in ["/", "/version", "/api", "/healthzz", "/apis/healthz", ""] {
             assert!(!is_open(path), "{path}");
         }
+    }
+
+    #[test]
+    fn only_the_bearer_scheme_carries_a_token() {
+        for (value, token) in [
+            ("Bearer abc", Some("abc")),
+            ("bearer abc", Some("abc")),
+            ("Bearer", None),
+            ("Bearer  abc", None),
+            ("Basic abc", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(AUTHORIZATION, value.parse().unwrap());
+            assert_eq!(bearer_token(&headers), token, "{value}");
+        }
+        assert_eq!(bearer_token(&HeaderMap::new()), None);
     }
 
     #[test]

@@ -5,36 +5,33 @@ use serde_json::Value;
 
 use super::{AggregationRule, Role, Rule};
 
-/// The rules of all cluster roles that a selector selects, each rule once, roles by name. What the
-/// controller writes into `rules`; `None` if that is there already.
+/// The rules of all cluster roles that the selectors select, each rule once, selector by selector and
+/// by the names of roles. What the controller writes into `rules`; `None` if that is there already.
 pub fn aggregated_rules<'o>(
     name: &str,
     rule: &AggregationRule,
     stored: &[Rule],
     cluster_roles: impl Iterator<Item = &'o Value>,
 ) -> Option<Vec<Rule>> {
-    let mut chosen: Vec<&Value> = cluster_roles
-        .filter(|role| {
-            let mut selectors = rule.cluster_role_selectors.iter();
-            selectors.any(|selector| selects(selector, &role["metadata"]["labels"]))
-        })
+    let mut roles: Vec<(&Value, Role)> = cluster_roles
+        .filter_map(|object| Some((&object["metadata"]["labels"], Role::from_object(object)?)))
+        // A role that selects itself adds nothing.
+        .filter(|(_, role)| role.name != name)
         .collect();
-    chosen.sort_by_key(|role| role["metadata"]["name"].as_str());
+    roles.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
     let mut seen = HashSet::new();
     let mut rules = Vec::new();
-    for role in chosen.into_iter().filter_map(Role::from_object) {
-        // A role that selects itself adds nothing.
-        if role.name == name {
-            continue;
+    for selector in rule.cluster_role_selectors.iter().take(MAX_SELECTORS) {
+        for (_, role) in roles.iter().filter(|(labels, _)| selects(selector, labels)) {
+            let new = role.rules.iter().filter(|rule| seen.insert(*rule));
+            rules.extend(new.cloned());
         }
-        rules.extend(
-            role.rules
-                .into_iter()
-                .filter(|rule| seen.insert(rule.clone())),
-        );
     }
     (rules != stored).then_some(rules)
 }
+
+/// More selectors than any role has; each looks at all roles.
+const MAX_SELECTORS: usize = 100;
 
 /// A label selector. One that asks nothing selects all; one that cannot be read selects nothing.
 fn selects(selector: &Value, labels: &Value) -> bool {
