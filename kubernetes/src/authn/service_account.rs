@@ -18,11 +18,14 @@ pub struct Found {
     pub uid: String,
     /// Whether its deletion began more than a minute ago.
     pub deleted: bool,
+    /// The token in a secret (`data.token`, decoded); `None` for everything else.
+    pub token: Option<String>,
 }
 
-/// The user that a token stands for. `find` looks objects up by kind, namespace (empty for a node) and
+/// The user that `token`, which says `claims`, stands for. `find` looks objects up by kind, namespace (empty for a node) and
 /// name. The error is what the log says; the client gets a 401.
 pub fn user(
+    token: &str,
     claims: &Claims,
     find: impl Fn(Bound, &str, &str) -> Option<Found>,
 ) -> Result<User, String> {
@@ -45,12 +48,10 @@ pub fn user(
     }
     let check = |kind, what, namespace, reference: &Option<Reference>| match reference {
         None => Ok(()),
-        Some(reference) => check(
-            kind,
-            what,
-            reference,
-            find(kind, namespace, &reference.name),
-        ),
+        Some(reference) => {
+            let found = find(kind, namespace, &reference.name);
+            check(what, reference, found, token)
+        }
     };
     check(Bound::Secret, "secret", namespace, &bound.secret)?;
     check(Bound::Pod, "pod", namespace, &bound.pod)?;
@@ -62,24 +63,37 @@ pub fn user(
 }
 
 fn check(
-    kind: Bound,
     what: &str,
     reference: &Reference,
     found: Option<Found>,
+    presented: &str,
 ) -> Result<(), String> {
     let gone = || Err("service account token has been invalidated".to_owned());
-    let Some(Found { uid, deleted }) = found else {
+    let Some(Found {
+        uid,
+        deleted,
+        token,
+    }) = found
+    else {
         return gone();
     };
-    // The token of a secret of the old kind names no uid.
-    let unnamed = kind == Bound::Secret && reference.uid.is_empty();
-    if uid != reference.uid && !unnamed {
-        let claim = &reference.uid;
-        return Err(format!(
-            "{what} UID ({uid}) does not match service account {what} ref claim ({claim})"
-        ));
+    if deleted {
+        return gone();
     }
-    if deleted { gone() } else { Ok(()) }
+    // The token of a secret of the old kind names no uid: a secret made anew has another token.
+    if reference.uid.is_empty() {
+        return match token {
+            Some(token) if token == presented => Ok(()),
+            _ => Err("service account token does not match server's copy".to_owned()),
+        };
+    }
+    if uid == reference.uid {
+        return Ok(());
+    }
+    let claim = &reference.uid;
+    Err(format!(
+        "{what} UID ({uid}) does not match service account {what} ref claim ({claim})"
+    ))
 }
 
 fn whole(claims: &Claims) -> User {
@@ -145,12 +159,13 @@ mod tests {
         Some(Found {
             uid: uid.to_owned(),
             deleted: false,
+            token: (kind == Bound::Secret).then(|| "t".to_owned()),
         })
     }
 
     #[test]
     fn a_bound_token_tells_its_pod_and_node() {
-        let user = user(&claims(), find).unwrap();
+        let user = user("t", &claims(), find).unwrap();
         assert_eq!(user.name, "system:serviceaccount:shop:app");
         assert_eq!(user.uid, "u1");
         assert_eq!(
@@ -192,7 +207,7 @@ mod tests {
             ),
             (node, "service account token has been invalidated"),
         ] {
-            assert_eq!(user(&claims, find).unwrap_err(), text);
+            assert_eq!(user("t", &claims, find).unwrap_err(), text);
         }
         let deleted = |kind, namespace: &str, name: &str| {
             find(kind, namespace, name).map(|found| Found {
@@ -200,7 +215,7 @@ mod tests {
                 ..found
             })
         };
-        assert!(user(&claims(), deleted).is_err());
+        assert!(user("t", &claims(), deleted).is_err());
     }
 
     #[test]
@@ -209,8 +224,9 @@ mod tests {
         claims.kubernetes.pod = None;
         claims.kubernetes.node = None;
         claims.kubernetes.secret = Some(reference("app-token", ""));
-        assert!(user(&claims, find).is_ok());
+        assert!(user("t", &claims, find).is_ok());
+        assert!(user("older", &claims, find).is_err());
         claims.kubernetes.secret = Some(reference("gone", ""));
-        assert!(user(&claims, find).is_err());
+        assert!(user("t", &claims, find).is_err());
     }
 }

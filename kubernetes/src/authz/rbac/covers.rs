@@ -8,7 +8,7 @@ use super::{
 
 /// The parts of `wanted`, each with one verb on one thing, that no rule of `owned` holds.
 ///
-/// A rule with more than [`MAX_PARTS`] parts that no single rule holds is missing as a whole: a short
+/// A rule with more than 100,000 parts that no single rule holds is missing as a whole: a short
 /// text can name billions of them.
 pub fn covers<'r>(
     owned: impl IntoIterator<Item = &'r Rule>,
