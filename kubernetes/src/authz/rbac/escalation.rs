@@ -1,6 +1,8 @@
 //! Nobody grants what it does not have, unless it may `escalate` or `bind`.
 use std::sync::LazyLock;
 
+use serde_json::Value;
+
 use super::{ClusterRole, RoleRef, Rule, compact, covers, covers::quoted, describe};
 use crate::{
     Status,
@@ -34,8 +36,7 @@ pub fn full_authority() -> &'static [Rule] {
 /// Whether `user` may write a role. `resource` is `roles` or `clusterroles`; the namespace is empty for
 /// the latter, and `old` is what is stored, if the role is there.
 ///
-/// A change of the metadata by the garbage collector needs no check, and neither do controllers of
-/// our own.
+/// An update that [`changes_only_gc_fields`] needs no check, and neither do controllers of our own.
 pub fn check_role(
     authorizer: &Authorizer<'_>,
     user: &User,
@@ -62,6 +63,24 @@ pub fn check_role(
         ));
     }
     Ok(())
+}
+
+/// Whether an update touches only what lets the garbage collector delete the object.
+pub fn changes_only_gc_fields(new: &Value, old: &Value) -> bool {
+    const FIELDS: [&str; 4] = [
+        "ownerReferences",
+        "finalizers",
+        "managedFields",
+        "resourceVersion",
+    ];
+    let rest = |object: &Value| {
+        let mut object = object.clone();
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.retain(|name, _| !FIELDS.contains(&name.as_str()));
+        }
+        object
+    };
+    rest(new) == rest(old)
 }
 
 /// Whether `user` may give a role away. `resource` is `rolebindings` or `clusterrolebindings`, `name`

@@ -242,6 +242,21 @@ fn only_who_has_all_may_aggregate() {
 }
 
 #[test]
+fn the_garbage_collector_may_take_a_finalizer_away() {
+    let role = |metadata: Value, rules: &[Rule]| json!({ "metadata": metadata, "rules": rules });
+    let old = role(
+        json!({ "name": "r", "finalizers": ["x"], "resourceVersion": "1" }),
+        &[],
+    );
+    let new = role(json!({ "name": "r", "resourceVersion": "2" }), &[]);
+    assert!(changes_only_gc_fields(&new, &old));
+    let more = role(json!({ "name": "r" }), &[rule("*", "*", "*")]);
+    assert!(!changes_only_gc_fields(&more, &old));
+    let label = role(json!({ "name": "r", "labels": { "a": "b" } }), &[]);
+    assert!(!changes_only_gc_fields(&label, &old));
+}
+
+#[test]
 fn aggregation_puts_selected_rules_together_once() {
     let role = |name: &str, labels: Value, verb: &str| {
         json!({ "kind": "ClusterRole", "metadata": { "name": name, "labels": labels },
