@@ -24,4 +24,10 @@ pub enum Error {
     },
     #[error("cannot sign a request without a valid host and access key")]
     Unsignable,
+    #[error("cannot make or use a key of service accounts")]
+    ServiceAccountKey(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the file with the key of service accounts is not PEM of a PKCS#8 RSA key")]
+    ServiceAccountKeyFile,
+    #[error("not a certificate")]
+    Certificate(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

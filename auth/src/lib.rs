@@ -6,13 +6,16 @@
 
 mod access;
 pub mod basic;
+pub mod certificate;
 pub mod challenge;
 mod credentials;
+pub mod eks_token;
 mod error;
 pub mod link;
 pub mod policy;
 mod principal;
 mod secret;
+pub mod service_account;
 pub mod sigv4;
 pub mod token;
 

@@ -6,6 +6,8 @@
 //! * Whoever writes, controllers included, goes through the same admission, defaulting and
 //!   validation.
 
+pub mod authn;
+pub mod authz;
 mod errors;
 mod kinds;
 mod status;

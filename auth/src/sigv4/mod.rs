@@ -15,6 +15,7 @@ use std::time::Duration;
 
 pub use error::SigError;
 pub use parse::parse;
+pub(crate) use parse::parse_presigned;
 pub use sign::Signer;
 pub use verify::{Payload, verify};
 use wharf_types::{Region, Timestamp};
@@ -61,4 +62,17 @@ pub struct Signed {
     /// In lower case, in the client's order.
     headers: Vec<String>,
     signature: String,
+}
+
+impl Signed {
+    /// Whether a header, in lower case, is covered.
+    pub(crate) fn covers(&self, header: &str) -> bool {
+        self.headers.iter().any(|name| name == header)
+    }
+
+    /// Whether the signature could be one: 32 bytes in lower-case hexadecimal.
+    pub(crate) fn has_form(&self) -> bool {
+        let digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+        self.signature.len() == 64 && self.signature.bytes().all(digit)
+    }
 }

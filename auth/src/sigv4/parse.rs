@@ -1,5 +1,5 @@
 //! Reading a signature out of a request, from the header or from a presigned URL.
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, ops::RangeInclusive, time::Duration};
 
 use http::{header, request::Parts};
 use wharf_types::Timestamp;
@@ -20,12 +20,21 @@ pub fn parse(parts: &Parts) -> Result<Signed, SigError> {
     ) {
         (Some(value), false) if value.starts_with("AWS4-") => from_header(parts, value),
         (Some(_) | None, false) => Err(SigError::Missing),
-        (None, true) => from_query(query),
+        (None, true) => from_query(query, 1..=MAX_EXPIRES_SECS),
         (Some(_), true) => Err(incomplete(
             "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter \
              or the Authorization header should be specified.",
         )),
     }
+}
+
+/// Reads the signature of a presigned URL that may be valid for `expires` seconds.
+pub(crate) fn parse_presigned(
+    parts: &Parts,
+    expires: RangeInclusive<u64>,
+) -> Result<Signed, SigError> {
+    let query = amz_parameters(parts.uri.query().unwrap_or_default())?;
+    from_query(query, expires)
 }
 
 fn from_header(parts: &Parts, value: &str) -> Result<Signed, SigError> {
@@ -86,7 +95,7 @@ fn missing_fields(present: [bool; 4]) -> SigError {
     incomplete(format!("{text}Authorization={ALGORITHM}"))
 }
 
-fn from_query(mut query: Parameters) -> Result<Signed, SigError> {
+fn from_query(mut query: Parameters, valid_secs: RangeInclusive<u64>) -> Result<Signed, SigError> {
     let required = [
         "X-Amz-Algorithm",
         "X-Amz-Credential",
@@ -118,7 +127,7 @@ fn from_query(mut query: Parameters) -> Result<Signed, SigError> {
     Ok(Signed {
         scope: scope(&credential)?,
         at: date_of(&date)?,
-        expires: Some(expires_of(&expires)?),
+        expires: Some(expires_of(&expires, &valid_secs)?),
         headers: header_names(&signed_headers),
         signature,
         session_token: query.remove("X-Amz-Security-Token").map(Secret::new),
@@ -225,11 +234,13 @@ fn date_of(text: &str) -> Result<Timestamp, SigError> {
         })
 }
 
-fn expires_of(text: &str) -> Result<Duration, SigError> {
+fn expires_of(text: &str, valid: &RangeInclusive<u64>) -> Result<Duration, SigError> {
     match text.parse() {
-        Ok(secs @ 1..=MAX_EXPIRES_SECS) => Ok(Duration::from_secs(secs)),
+        Ok(secs) if valid.contains(&secs) => Ok(Duration::from_secs(secs)),
         _ => Err(incomplete(format!(
-            "X-Amz-Expires must be a number of seconds from 1 to {MAX_EXPIRES_SECS}."
+            "X-Amz-Expires must be a number of seconds from {} to {}.",
+            valid.start(),
+            valid.end()
         ))),
     }
 }
