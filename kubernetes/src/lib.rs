@@ -7,9 +7,11 @@
 //!   validation.
 
 mod errors;
+mod fields;
 mod kinds;
 mod status;
 mod table;
+mod validation;
 
 pub use errors::{Errors, Path};
 pub use kinds::{KINDS, Keep, Kind, Scope, Subresource, Verbs};
