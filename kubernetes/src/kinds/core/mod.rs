@@ -1,4 +1,38 @@
 //! The core group, which has no name: one file a kind, one row below.
 use super::Kind;
 
-pub(super) const ROWS: &[Kind] = &[];
+mod componentstatus;
+mod configmap;
+mod endpoints;
+mod event;
+mod limitrange;
+mod namespace;
+mod node;
+mod persistentvolume;
+mod persistentvolumeclaim;
+mod resourcequota;
+mod secret;
+mod service;
+mod serviceaccount;
+#[cfg(test)]
+mod tests;
+
+pub(super) use event::validate_legacy;
+pub(super) use persistentvolume::validate_driver_name;
+pub(super) use service::{PROTOCOLS, load_balancer, validate_app_protocol, validate_number};
+
+pub(super) const ROWS: &[Kind] = &[
+    configmap::ROW,
+    secret::ROW,
+    service::ROW,
+    endpoints::ROW,
+    event::ROW,
+    namespace::ROW,
+    node::ROW,
+    persistentvolume::ROW,
+    persistentvolumeclaim::ROW,
+    serviceaccount::ROW,
+    limitrange::ROW,
+    resourcequota::ROW,
+    componentstatus::ROW,
+];
