@@ -6,6 +6,7 @@
 //! * Whoever writes, controllers included, goes through the same admission, defaulting and
 //!   validation.
 
+mod defaults;
 mod errors;
 mod fields;
 mod kinds;

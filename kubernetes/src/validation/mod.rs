@@ -3,11 +3,15 @@ use serde_json::Value;
 
 use crate::{Errors, Path, fields};
 
+mod claim;
 mod labels;
 mod metadata;
 mod names;
+mod pod_spec;
 mod quantity;
+mod resources;
 
+pub(crate) use claim::validate_claim_spec;
 pub(crate) use labels::{
     Selector, validate_annotations, validate_label_name, validate_labels, validate_selector,
 };
@@ -19,7 +23,14 @@ pub(crate) use names::{
     in_range, label_value, path_segment, percent, port_name, port_number, qualified_name,
     wildcard_subdomain,
 };
+pub(crate) use pod_spec::{
+    VOLUME_SOURCES, validate_image_space, validate_pod_spec, validate_template,
+    validate_tolerations,
+};
 pub(crate) use quantity::{Quantity, validate_quantity};
+pub(crate) use resources::{
+    validate_pod_resources, validate_resize_policy, validate_resource_value, validate_resources,
+};
 
 pub(crate) const IMMUTABLE: &str = "field is immutable";
 pub(crate) const NEGATIVE: &str = "must be greater than or equal to 0";
