@@ -15,6 +15,9 @@ mod table;
 mod validation;
 
 pub use errors::{Errors, Path};
-pub use kinds::{KINDS, Keep, Kind, Scope, Subresource, Verbs};
+pub use kinds::{
+    KINDS, Keep, Kind, Scope, Subresource, Verbs, core_event_field, default_token_request,
+    event_from_core, event_to_core, validate_token_request,
+};
 pub use status::Status;
 pub use table::Column;

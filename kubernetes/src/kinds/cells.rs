@@ -1,68 +1,33 @@
 //! Columns and cells that many kinds share.
 use serde_json::Value;
-use wharf_types::Timestamp;
 
-use crate::{Column, fields, table, validation::Quantity};
-
-pub(super) type Cell = fn(&Value, Timestamp) -> Value;
+pub(super) use crate::table::{
+    cells::{AGE, NAME, integer, text, wide},
+    duration::since,
+};
+use crate::{Column, fields, table::cells::Cell, validation::Quantity};
 
 pub(super) const NONE: &str = "<none>";
 pub(super) const UNSET: &str = "<unset>";
 pub(super) const UNKNOWN: &str = "<unknown>";
 
-pub(super) const NAME: Column = Column {
-    name: "Name",
-    kind: "string",
-    format: "name",
-    priority: 0,
-    cell: |object, _| fields::text(&object["metadata"], "name").into(),
+/// What kinds without a printer of their own have in the place of AGE.
+pub(super) const CREATED_AT: Column = Column {
+    kind: "date",
+    ..text("Created At", |object, _| {
+        match fields::text(&object["metadata"], "creationTimestamp") {
+            "" => "0001-01-01T00:00:00Z".into(),
+            time => time.into(),
+        }
+    })
 };
 
-pub(super) const AGE: Column = text("Age", |object, now| {
-    since(&object["metadata"]["creationTimestamp"], now).into()
-});
-
-/// What kinds without a printer of their own have in the place of AGE.
-pub(super) const CREATED_AT: Column = column("Created At", "date", |object, _| {
-    match fields::text(&object["metadata"], "creationTimestamp") {
-        "" => "0001-01-01T00:00:00Z".into(),
-        time => time.into(),
-    }
-});
-
-const fn column(name: &'static str, kind: &'static str, cell: Cell) -> Column {
-    Column {
-        name,
-        kind,
-        format: "",
-        priority: 0,
-        cell,
-    }
-}
-
-pub(super) const fn text(name: &'static str, cell: Cell) -> Column {
-    column(name, "string", cell)
-}
-
-pub(super) const fn integer(name: &'static str, cell: Cell) -> Column {
-    column(name, "integer", cell)
-}
-
+/// A column of flags.
 pub(super) const fn boolean(name: &'static str, cell: Cell) -> Column {
-    column(name, "boolean", cell)
-}
-
-/// The same column, only with `-o wide`.
-pub(super) const fn wide(column: Column) -> Column {
     Column {
-        priority: 1,
-        ..column
+        kind: "boolean",
+        ..text(name, cell)
     }
-}
-
-/// How long ago a time was.
-pub(super) fn since(time: &Value, now: Timestamp) -> String {
-    table::age(time, now)
 }
 
 /// Texts of a list, joined; anything else in it is left out.

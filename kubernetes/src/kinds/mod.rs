@@ -11,18 +11,29 @@ mod authentication;
 mod authorization;
 mod autoscaling;
 mod batch;
+mod cells;
 mod certificates;
 mod coordination;
 mod core;
 mod discovery;
 mod events;
 mod metrics;
+mod net;
 mod networking;
 mod node;
 mod policy;
 mod rbac;
+mod resources;
 mod scheduling;
 mod storage;
+#[cfg(test)]
+mod tests;
+mod webhook;
+
+pub use authentication::{default_token_request, validate_token_request};
+pub use events::{
+    core_field as core_event_field, from_core as event_from_core, to_core as event_to_core,
+};
 
 /// Everything that is special about a kind. What the row does not say is done by the generic code.
 #[derive(Clone, Copy, Debug)]

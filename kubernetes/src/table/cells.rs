@@ -6,7 +6,7 @@ use super::{Column, duration};
 use crate::fields;
 use crate::validation::Selector;
 
-type Cell = fn(&Value, Timestamp) -> Value;
+pub(crate) type Cell = fn(&Value, Timestamp) -> Value;
 
 pub(crate) const NAME: Column = Column {
     name: "Name",

@@ -12,7 +12,7 @@ use crate::{
         Kind, Scope, Subresource,
         cells::{self, AGE, NAME, NONE},
     },
-    table,
+
     validation::{dns_label, dns_subdomain, one_of, validate_metadata, validate_metadata_update},
 };
 
@@ -32,7 +32,7 @@ pub(super) const ROW: Kind = Kind {
         }),
         cells::text("RequestedDuration", |object, _| {
             match fields::number(&object["spec"]["expirationSeconds"]) {
-                Some(seconds) => table::duration::human(seconds).into(),
+                Some(seconds) => crate::table::duration::human(seconds).into(),
                 None => NONE.into(),
             }
         }),

@@ -3,7 +3,7 @@ use serde_json::Value;
 use wharf_types::Timestamp;
 
 use crate::{
-    Errors, Path, fields,
+    Column, Errors, Path, fields,
     kinds::{Kind, cells},
     validation::{complain, dns_subdomain, qualified_name},
 };
@@ -23,24 +23,7 @@ pub(super) const ROW: Kind = Kind {
         "source",
         "type",
     ],
-    columns: &[
-        cells::text("Last Seen", |event, now| last_seen(event, now).into()),
-        cells::text("Type", |event, _| fields::text(event, "type").into()),
-        cells::text("Reason", |event, _| fields::text(event, "reason").into()),
-        cells::text("Object", |event, _| target(&event["involvedObject"]).into()),
-        cells::wide(cells::text("Subobject", |event, _| {
-            fields::text(&event["involvedObject"], "fieldPath").into()
-        })),
-        cells::wide(cells::text("Source", source)),
-        cells::text("Message", |event, _| {
-            fields::text(event, "message").trim().into()
-        }),
-        cells::wide(cells::text("First Seen", |event, now| {
-            first_seen(event, now).into()
-        })),
-        cells::wide(cells::text("Count", count)),
-        cells::wide(cells::NAME),
-    ],
+    columns: COLUMNS,
     validate: |event, errors| validate_legacy(event, "reportingComponent", errors),
     ..Kind::new(
         "",
@@ -52,26 +35,58 @@ pub(super) const ROW: Kind = Kind {
     )
 };
 
+/// The columns of both forms of an event.
+pub(in crate::kinds) const COLUMNS: &[Column] = &[
+    cells::text("Last Seen", |event, now| last_seen(event, now).into()),
+    cells::text("Type", |event, _| fields::text(event, "type").into()),
+    cells::text("Reason", |event, _| fields::text(event, "reason").into()),
+    cells::text("Object", |event, _| {
+        target(either(event, "involvedObject", "regarding")).into()
+    }),
+    cells::wide("Subobject", |event, _| {
+        fields::text(either(event, "involvedObject", "regarding"), "fieldPath").into()
+    }),
+    cells::wide("Source", source),
+    cells::text("Message", |event, _| {
+        either(event, "message", "note").as_str().unwrap_or_default().trim().into()
+    }),
+    cells::wide("First Seen", |event, now| {
+        first_seen(event, now).into()
+    }),
+    cells::wide("Count", count),
+    Column {
+        priority: 1,
+        ..cells::NAME
+    },
+];
+
 const REPORTER_MAX: usize = 128;
 const ACTION_MAX: usize = 128;
 const REASON_MAX: usize = 128;
 const NOTE_MAX: usize = 1024;
 
+/// A field by its name in the core group, or in `events.k8s.io`.
+fn either<'a>(event: &'a Value, key: &str, other: &str) -> &'a Value {
+    match &event[key] {
+        Value::Null => &event[other],
+        value => value,
+    }
+}
+
 fn first_seen(event: &Value, now: Timestamp) -> String {
-    if fields::has(event, "firstTimestamp") {
-        cells::since(&event["firstTimestamp"], now)
-    } else {
-        cells::since(&event["eventTime"], now)
+    match either(event, "firstTimestamp", "deprecatedFirstTimestamp") {
+        Value::Null => cells::since(&event["eventTime"], now),
+        time => cells::since(time, now),
     }
 }
 
 fn last_seen(event: &Value, now: Timestamp) -> String {
     if fields::has(event, "series") {
-        cells::since(&event["series"]["lastObservedTime"], now)
-    } else if fields::has(event, "lastTimestamp") {
-        cells::since(&event["lastTimestamp"], now)
-    } else {
-        first_seen(event, now)
+        return cells::since(&event["series"]["lastObservedTime"], now);
+    }
+    match either(event, "lastTimestamp", "deprecatedLastTimestamp") {
+        Value::Null => first_seen(event, now),
+        time => cells::since(time, now),
     }
 }
 
@@ -84,12 +99,14 @@ fn target(object: &Value) -> String {
 }
 
 fn source(event: &Value, _now: Timestamp) -> Value {
-    let either = |key: &str, other: &str| match fields::text(&event["source"], key) {
-        "" => fields::text(event, other).to_owned(),
+    let source = either(event, "source", "deprecatedSource");
+    let reporter = either(event, "reportingComponent", "reportingController");
+    let first = |key: &str, other: &Value| match fields::text(source, key) {
+        "" => other.as_str().unwrap_or_default().to_owned(),
         text => text.to_owned(),
     };
-    let component = either("component", "reportingComponent");
-    match either("host", "reportingInstance").as_str() {
+    let component = first("component", reporter);
+    match first("host", &event["reportingInstance"]).as_str() {
         "" => component.into(),
         host => format!("{component}, {host}").into(),
     }
@@ -99,9 +116,9 @@ fn count(event: &Value, _now: Timestamp) -> Value {
     let count = if fields::has(event, "series") {
         fields::integer(&event["series"], "count")
     } else {
-        match fields::integer(event, "count") {
-            0 => 1,
-            count => count,
+        match fields::number(either(event, "count", "deprecatedCount")) {
+            None | Some(0) => 1,
+            Some(count) => count,
         }
     };
     count.into()

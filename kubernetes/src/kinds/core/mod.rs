@@ -17,7 +17,7 @@ mod serviceaccount;
 #[cfg(test)]
 mod tests;
 
-pub(super) use event::validate_legacy;
+pub(super) use event::{COLUMNS as EVENT_COLUMNS, validate_legacy};
 pub(super) use persistentvolume::validate_driver_name;
 pub(super) use service::{PROTOCOLS, load_balancer, validate_app_protocol, validate_number};
 

@@ -28,21 +28,21 @@ pub(super) const ROW: Kind = Kind {
         cells::text("Roles", roles),
         AGE,
         cells::text("Version", |node, _| info(node, "kubeletVersion", "")),
-        cells::wide(cells::text("Internal-IP", |node, _| {
+        cells::wide("Internal-IP", |node, _| {
             address(node, "InternalIP")
-        })),
-        cells::wide(cells::text("External-IP", |node, _| {
+        }),
+        cells::wide("External-IP", |node, _| {
             address(node, "ExternalIP")
-        })),
-        cells::wide(cells::text("OS-Image", |node, _| {
+        }),
+        cells::wide("OS-Image", |node, _| {
             info(node, "osImage", UNKNOWN)
-        })),
-        cells::wide(cells::text("Kernel-Version", |node, _| {
+        }),
+        cells::wide("Kernel-Version", |node, _| {
             info(node, "kernelVersion", UNKNOWN)
-        })),
-        cells::wide(cells::text("Container-Runtime", |node, _| {
+        }),
+        cells::wide("Container-Runtime", |node, _| {
             info(node, "containerRuntimeVersion", UNKNOWN)
-        })),
+        }),
     ],
     default: |object| {
         if let Some(status) = fields::child(object, "status")

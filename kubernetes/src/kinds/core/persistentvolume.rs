@@ -39,9 +39,9 @@ pub(super) const ROW: Kind = Kind {
             fields::text(&object["status"], "reason").into()
         }),
         AGE,
-        cells::wide(cells::text("VolumeMode", |object, _| {
+        cells::wide("VolumeMode", |object, _| {
             cells::pointer(&object["spec"]["volumeMode"], UNSET)
-        })),
+        }),
     ],
     default: |object| {
         if let Some(status) = fields::ensure(object, "status") {
@@ -134,8 +134,7 @@ fn claim(object: &Value, _now: Timestamp) -> Value {
     format!("{namespace}/{}", fields::text(claim, "name")).into()
 }
 
-/// What volumes and claims say of how they are used.
-pub(super) fn validate_usage(spec: &Value, why: &str, path: &Path, errors: &mut Errors) {
+fn validate_usage(spec: &Value, path: &Path, errors: &mut Errors) {
     const MODES: [&str; 4] = [
         "ReadOnlyMany",
         "ReadWriteMany",
@@ -145,7 +144,7 @@ pub(super) fn validate_usage(spec: &Value, why: &str, path: &Path, errors: &mut 
     let modes = fields::list(spec, "accessModes");
     let at = path.field("accessModes");
     if modes.is_empty() {
-        errors.required(&at, why);
+        errors.required(&at, "");
     }
     let mut alone = false;
     let mut others = false;
@@ -170,7 +169,7 @@ pub(super) fn validate_usage(spec: &Value, why: &str, path: &Path, errors: &mut 
 }
 
 /// An amount that is more than 0.
-pub(super) fn validate_positive(amount: &Value, path: &Path, errors: &mut Errors) {
+fn validate_positive(amount: &Value, path: &Path, errors: &mut Errors) {
     if validate_quantity(amount, path, errors).is_some_and(|amount| amount.is_zero()) {
         errors.invalid(path, &"0".into(), NOT_POSITIVE);
     }
@@ -180,7 +179,7 @@ fn validate(object: &Value, errors: &mut Errors) {
     validate_metadata(object, dns_subdomain, errors);
     let path = Path::new("spec");
     let spec = &object["spec"];
-    validate_usage(spec, "", &path, errors);
+    validate_usage(spec, &path, errors);
     let capacity = &spec["capacity"];
     let at = path.field("capacity");
     if fields::count(capacity) == 0 {

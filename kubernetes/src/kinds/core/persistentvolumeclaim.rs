@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use wharf_types::Timestamp;
 
 use super::persistentvolume::{
-    BETA_CLASS, access_modes, class, phase, validate_positive, validate_usage,
+    BETA_CLASS, access_modes, class, phase,
 };
 use crate::{
     Errors, Path, fields,
@@ -12,8 +12,8 @@ use crate::{
         cells::{self, AGE, NAME, UNSET},
     },
     validation::{
-        Quantity, complain, dns_label, dns_subdomain, immutable, required, validate_metadata,
-        validate_metadata_update, validate_selector,
+        Quantity, complain, dns_label, dns_subdomain, immutable, validate_claim_spec,
+        validate_metadata, validate_metadata_update,
     },
 };
 
@@ -37,7 +37,7 @@ pub(super) const ROW: Kind = Kind {
             cells::pointer(&object["spec"]["volumeAttributesClassName"], UNSET)
         }),
         AGE,
-        cells::wide(cells::text("VolumeMode", volume_mode)),
+        cells::wide("VolumeMode", volume_mode),
     ],
     default: |object| {
         if let Some(status) = fields::ensure(object, "status") {
@@ -112,26 +112,22 @@ fn normalize_sources(object: &mut Value, old: &Value) {
 
 fn validate(object: &Value, errors: &mut Errors) {
     validate_metadata(object, dns_subdomain, errors);
-    validate_claim_spec(&object["spec"], &Path::new("spec"), errors);
+    let path = Path::new("spec");
+    let spec = &object["spec"];
+    validate_claim_spec(spec, &path, errors);
+    let class = fields::text(spec, "volumeAttributesClassName");
+    if !class.is_empty() {
+        let path = path.field("volumeAttributesClassName");
+        complain(errors, &path, class, &dns_subdomain(class));
+    }
+    validate_sources(spec, &path, errors);
 }
 
-/// The specification of a claim, also of a template of one.
-pub(crate) fn validate_claim_spec(spec: &Value, path: &Path, errors: &mut Errors) {
-    validate_selector(&spec["selector"], &path.field("selector"), errors);
-    validate_usage(spec, "at least 1 access mode is required", path, errors);
-    let storage = &spec["resources"]["requests"]["storage"];
-    let at = path.field("resources").key("storage");
-    if storage.is_null() {
-        errors.required(&at, "");
-    } else {
-        validate_positive(storage, &at, errors);
-    }
-    for key in ["dataSource", "dataSourceRef"] {
-        if fields::has(spec, key) {
-            validate_data_source(&spec[key], &path.field(key), errors);
-        }
-    }
+/// What names the source of the data, once in the old form and once in the new.
+fn validate_sources(spec: &Value, path: &Path, errors: &mut Errors) {
     let (source, other) = (&spec["dataSource"], &spec["dataSourceRef"]);
+    validate_source(source, &path.field("dataSource"), errors);
+    validate_source(other, &path.field("dataSourceRef"), errors);
     if source.is_null() || other.is_null() {
         return;
     }
@@ -147,22 +143,15 @@ pub(crate) fn validate_claim_spec(spec: &Value, path: &Path, errors: &mut Errors
     }
 }
 
-fn validate_data_source(source: &Value, path: &Path, errors: &mut Errors) {
-    required(source, "name", path, errors);
-    required(source, "kind", path, errors);
-    let group = fields::text(source, "apiGroup");
-    if !group.is_empty() {
-        let faults = dns_subdomain(group);
-        complain(errors, &path.field("apiGroup"), group, &faults);
-    } else if fields::text(source, "kind") != "PersistentVolumeClaim" {
-        let why = "must be 'PersistentVolumeClaim' when referencing the default apiGroup";
-        let kind = fields::text(source, "kind");
-        errors.invalid(path, &kind.into(), why);
-    }
-    let namespace = fields::text(source, "namespace");
-    if !namespace.is_empty() {
-        let faults = dns_label(namespace);
-        complain(errors, &path.field("namespace"), namespace, &faults);
+fn validate_source(source: &Value, path: &Path, errors: &mut Errors) {
+    for (key, rule) in [
+        ("apiGroup", dns_subdomain as fn(&str) -> Vec<String>),
+        ("namespace", dns_label),
+    ] {
+        let text = fields::text(source, key);
+        if !text.is_empty() {
+            complain(errors, &path.field(key), text, &rule(text));
+        }
     }
 }
 

@@ -22,11 +22,11 @@ const COLUMNS: &[crate::Column] = &[
         format!("{kind}/{}", fields::text(role, "name")).into()
     }),
     AGE,
-    cells::wide(cells::text("Users", |object, _| subjects(object, "User"))),
-    cells::wide(cells::text("Groups", |object, _| subjects(object, "Group"))),
-    cells::wide(cells::text("ServiceAccounts", |object, _| {
+    cells::wide("Users", |object, _| subjects(object, "User")),
+    cells::wide("Groups", |object, _| subjects(object, "Group")),
+    cells::wide("ServiceAccounts", |object, _| {
         subjects(object, "ServiceAccount")
-    })),
+    }),
 ];
 
 pub(super) const ROW: Kind = Kind {

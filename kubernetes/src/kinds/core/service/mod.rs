@@ -33,12 +33,12 @@ pub(super) const ROW: Kind = Kind {
         cells::text("External-IP", external_ip),
         cells::text("Port(s)", ports),
         AGE,
-        cells::wide(cells::text("Selector", |object, _| {
+        cells::wide("Selector", |object, _| {
             cells::or(
                 &Selector::of_labels(&object["spec"]["selector"]).show(),
                 NONE,
             )
-        })),
+        }),
     ],
     default,
     prepare_create: |object| {
