@@ -6,6 +6,7 @@
 //! * Whoever writes, controllers included, goes through the same admission, defaulting and
 //!   validation.
 
+pub mod admission;
 mod defaults;
 mod errors;
 mod fields;

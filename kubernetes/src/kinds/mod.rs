@@ -28,7 +28,13 @@ mod scheduling;
 mod storage;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::json;
 mod webhook;
+
+pub(crate) use core::claim_class;
+pub(crate) use resources::{is_extended, is_huge_pages, is_native};
+pub(crate) use storage::is_default_class;
 
 pub use authentication::{default_token_request, validate_token_request};
 pub use events::{

@@ -7,7 +7,7 @@ use super::{KINDS, Kind};
 use crate::Errors;
 
 /// Any JSON, made of the names of fields that kinds look at.
-pub(super) fn json() -> impl Strategy<Value = Value> {
+pub(crate) fn json() -> impl Strategy<Value = Value> {
     let key = prop_oneof![
         Just("metadata"),
         Just("name"),
@@ -121,8 +121,16 @@ proptest! {
 fn every_kind_has_names_of_its_own() {
     let mut seen = std::collections::HashSet::new();
     for kind in all() {
-        assert!(seen.insert((kind.group, kind.version, kind.plural)), "{}", kind.kind);
-        assert!(kind.schema.ends_with(&format!(".{}", kind.kind)), "{}", kind.schema);
+        assert!(
+            seen.insert((kind.group, kind.version, kind.plural)),
+            "{}",
+            kind.kind
+        );
+        assert!(
+            kind.schema.ends_with(&format!(".{}", kind.kind)),
+            "{}",
+            kind.schema
+        );
         assert!(
             kind.columns.is_empty() || kind.columns.iter().any(|column| column.format == "name"),
             "{}",

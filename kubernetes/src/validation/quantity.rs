@@ -129,6 +129,12 @@ impl Quantity {
         let nanos = (self.nanos + other.nanos).clamp(-MOST, MOST);
         Self { nanos, format }
     }
+
+    #[must_use]
+    pub(crate) fn minus(self, other: Self) -> Self {
+        let nanos = -other.nanos;
+        self.plus(Self { nanos, ..other })
+    }
 }
 
 fn clamp(n: i128) -> i64 {

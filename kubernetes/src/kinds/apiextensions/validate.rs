@@ -91,7 +91,9 @@ fn validate_versions(spec: &Value, path: &Path, errors: &mut Errors) {
         let why = "must contain unique version names";
         errors.invalid(&at, &spec["versions"], why);
     }
-    let storing = versions.iter().filter(|version| fields::flag(version, "storage"));
+    let storing = versions
+        .iter()
+        .filter(|version| fields::flag(version, "storage"));
     if storing.count() != 1 {
         let why = "must have exactly one version marked as storage version";
         errors.invalid(&at, &spec["versions"], why);
@@ -249,7 +251,10 @@ fn validate_stored(object: &Value, errors: &mut Errors) {
         return;
     }
     let versions = fields::list(&object["spec"], "versions");
-    let names: HashSet<&str> = versions.iter().map(|one| fields::text(one, "name")).collect();
+    let names: HashSet<&str> = versions
+        .iter()
+        .map(|one| fields::text(one, "name"))
+        .collect();
     let kept: HashSet<&str> = stored.iter().filter_map(Value::as_str).collect();
     for version in versions {
         let name = fields::text(version, "name");
@@ -272,7 +277,11 @@ fn validate_stored(object: &Value, errors: &mut Errors) {
 /// Groups of the Kubernetes project are protected.
 fn validate_approval(object: &Value, errors: &mut Errors) {
     let group = fields::text(&object["spec"], "group");
-    let own = |suffix: &str| group.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    let own = |suffix: &str| {
+        group
+            .strip_suffix(suffix)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
     if !own("k8s.io") && !own("kubernetes.io") {
         return;
     }
@@ -294,16 +303,28 @@ pub(super) fn validate_update(new: &Value, old: &Value, errors: &mut Errors) {
     validate_metadata_update(new, old, errors);
     let path = Path::new("spec");
     let (spec, before) = (&new["spec"], &old["spec"]);
-    let established = fields::list(&old["status"], "conditions").iter().any(|one| {
-        fields::text(one, "type") == "Established" && fields::text(one, "status") == "True"
-    });
+    let established = fields::list(&old["status"], "conditions")
+        .iter()
+        .any(|one| {
+            fields::text(one, "type") == "Established" && fields::text(one, "status") == "True"
+        });
     let names = path.field("names");
     if established {
-        immutable(&spec["scope"], &before["scope"], &path.field("scope"), errors);
+        immutable(
+            &spec["scope"],
+            &before["scope"],
+            &path.field("scope"),
+            errors,
+        );
         let (kind, was) = (&spec["names"]["kind"], &before["names"]["kind"]);
         immutable(kind, was, &names.field("kind"), errors);
     }
-    immutable(&spec["group"], &before["group"], &path.field("group"), errors);
+    immutable(
+        &spec["group"],
+        &before["group"],
+        &path.field("group"),
+        errors,
+    );
     let (plural, was) = (&spec["names"]["plural"], &before["names"]["plural"]);
     immutable(plural, was, &names.field("plural"), errors);
 }

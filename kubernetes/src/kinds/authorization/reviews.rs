@@ -96,8 +96,7 @@ fn validate_attributes(spec: &Value, errors: &mut Errors) {
             errors.invalid(&path.field("rawSelector"), &raw.into(), why);
         }
         if raw.is_empty() && none {
-            let why =
-                format!("when {path} is specified, requirements or rawSelector is required");
+            let why = format!("when {path} is specified, requirements or rawSelector is required");
             errors.required(&path.field("requirements"), &why);
         }
     }

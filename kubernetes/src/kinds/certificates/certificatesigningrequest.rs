@@ -12,7 +12,6 @@ use crate::{
         Kind, Scope, Subresource,
         cells::{self, AGE, NAME, NONE},
     },
-
     validation::{dns_label, dns_subdomain, one_of, validate_metadata, validate_metadata_update},
 };
 
@@ -223,7 +222,9 @@ fn validate_update(new: &Value, old: &Value, errors: &mut Errors) {
     let path = Path::new("status").field("conditions");
     let count = |object: &Value, kind: &str| {
         let conditions = fields::list(&object["status"], "conditions").iter();
-        conditions.filter(|c| fields::text(c, "type") == kind).count()
+        conditions
+            .filter(|c| fields::text(c, "type") == kind)
+            .count()
     };
     for kind in FINAL {
         if count(new, kind) < count(old, kind) {

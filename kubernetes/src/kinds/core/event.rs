@@ -48,11 +48,13 @@ pub(in crate::kinds) const COLUMNS: &[Column] = &[
     }),
     cells::wide("Source", source),
     cells::text("Message", |event, _| {
-        either(event, "message", "note").as_str().unwrap_or_default().trim().into()
+        either(event, "message", "note")
+            .as_str()
+            .unwrap_or_default()
+            .trim()
+            .into()
     }),
-    cells::wide("First Seen", |event, now| {
-        first_seen(event, now).into()
-    }),
+    cells::wide("First Seen", |event, now| first_seen(event, now).into()),
     cells::wide("Count", count),
     Column {
         priority: 1,

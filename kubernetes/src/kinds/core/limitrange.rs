@@ -130,7 +130,12 @@ fn validate_order(limit: &Value, name: &str, kind: &str, path: &Path, errors: &m
         ("min", "max", "min", "min"),
         ("min", "defaultRequest", "defaultRequest", "defaultRequest"),
         ("defaultRequest", "max", "defaultRequest", "defaultRequest"),
-        ("defaultRequest", "default", "defaultRequest", "defaultRequest"),
+        (
+            "defaultRequest",
+            "default",
+            "defaultRequest",
+            "defaultRequest",
+        ),
         ("min", "default", "default", "min"),
         ("default", "max", "default", "max"),
     ];

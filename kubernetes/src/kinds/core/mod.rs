@@ -18,6 +18,7 @@ mod serviceaccount;
 mod tests;
 
 pub(super) use event::{COLUMNS as EVENT_COLUMNS, validate_legacy};
+pub(crate) use persistentvolume::class as claim_class;
 pub(super) use persistentvolume::validate_driver_name;
 pub(super) use service::{PROTOCOLS, load_balancer, validate_app_protocol, validate_number};
 

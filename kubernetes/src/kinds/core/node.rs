@@ -28,15 +28,9 @@ pub(super) const ROW: Kind = Kind {
         cells::text("Roles", roles),
         AGE,
         cells::text("Version", |node, _| info(node, "kubeletVersion", "")),
-        cells::wide("Internal-IP", |node, _| {
-            address(node, "InternalIP")
-        }),
-        cells::wide("External-IP", |node, _| {
-            address(node, "ExternalIP")
-        }),
-        cells::wide("OS-Image", |node, _| {
-            info(node, "osImage", UNKNOWN)
-        }),
+        cells::wide("Internal-IP", |node, _| address(node, "InternalIP")),
+        cells::wide("External-IP", |node, _| address(node, "ExternalIP")),
+        cells::wide("OS-Image", |node, _| info(node, "osImage", UNKNOWN)),
         cells::wide("Kernel-Version", |node, _| {
             info(node, "kernelVersion", UNKNOWN)
         }),
@@ -54,14 +48,7 @@ pub(super) const ROW: Kind = Kind {
     },
     validate,
     validate_update,
-    ..Kind::new(
-        "",
-        "v1",
-        "Node",
-        "nodes",
-        "node",
-        "io.k8s.api.core.v1.Node",
-    )
+    ..Kind::new("", "v1", "Node", "nodes", "node", "io.k8s.api.core.v1.Node")
 };
 
 fn info(node: &Value, key: &str, fallback: &str) -> Value {

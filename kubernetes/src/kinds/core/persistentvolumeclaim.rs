@@ -2,9 +2,7 @@
 use serde_json::{Value, json};
 use wharf_types::Timestamp;
 
-use super::persistentvolume::{
-    BETA_CLASS, access_modes, class, phase,
-};
+use super::persistentvolume::{BETA_CLASS, access_modes, class, phase};
 use crate::{
     Errors, Path, fields,
     kinds::{

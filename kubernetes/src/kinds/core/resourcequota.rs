@@ -11,9 +11,7 @@ use crate::{
         cells::{self, AGE, NAME},
         resources,
     },
-    validation::{
-        IMMUTABLE, dns_subdomain, validate_metadata, validate_metadata_update,
-    },
+    validation::{IMMUTABLE, dns_subdomain, validate_metadata, validate_metadata_update},
 };
 
 pub(super) const ROW: Kind = Kind {
@@ -191,7 +189,10 @@ fn validate_update(new: &Value, old: &Value, errors: &mut Errors) {
     validate_metadata_update(new, old, errors);
     let set = |object: &Value| -> HashSet<String> {
         let scopes = fields::list(&object["spec"], "scopes").iter();
-        scopes.filter_map(Value::as_str).map(str::to_owned).collect()
+        scopes
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect()
     };
     if set(new) != set(old) {
         let path = Path::new("spec").field("scopes");

@@ -83,7 +83,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn anything_can_be_converted(mut value in crate::kinds::tests::json()) {
+        fn anything_can_be_converted(mut value in crate::kinds::json()) {
             to_core(&mut value);
             from_core(&mut value);
         }

@@ -59,7 +59,10 @@ fn validate(event: &Value, errors: &mut Errors) {
         }
     }
     let source = &event["deprecatedSource"];
-    if ["component", "host"].into_iter().any(|key| fields::is_set(&source[key])) {
+    if ["component", "host"]
+        .into_iter()
+        .any(|key| fields::is_set(&source[key]))
+    {
         errors.invalid(&Path::new("source"), &"".into(), "needs to be unset");
     }
 }

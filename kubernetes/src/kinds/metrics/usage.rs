@@ -52,9 +52,8 @@ pub(super) const PODS: Kind = Kind {
     )
 };
 
-const WINDOW: crate::Column = cells::text("Window", |object, _| {
-    fields::text(object, "window").into()
-});
+const WINDOW: crate::Column =
+    cells::text("Window", |object, _| fields::text(object, "window").into());
 
 /// What all containers of a pod use.
 fn total(object: &Value, resource: &str) -> Value {

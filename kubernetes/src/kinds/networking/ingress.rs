@@ -226,7 +226,12 @@ fn validate_service(service: &Value, path: &Path, errors: &mut Errors) {
 /// A reference to an object of any kind of the same namespace.
 pub(super) fn validate_reference(reference: &Value, path: &Path, errors: &mut Errors) {
     if let Some(group) = reference["apiGroup"].as_str() {
-        complain(errors, &path.field("apiGroup"), group, &dns_subdomain(group));
+        complain(
+            errors,
+            &path.field("apiGroup"),
+            group,
+            &dns_subdomain(group),
+        );
     }
     for key in ["kind", "name"] {
         let text = fields::text(reference, key);

@@ -19,7 +19,9 @@ pub(super) const ROW: Kind = Kind {
     scope: Scope::Cluster,
     columns: &[
         NAME,
-        cells::text("Handler", |object, _| fields::text(object, "handler").into()),
+        cells::text("Handler", |object, _| {
+            fields::text(object, "handler").into()
+        }),
         AGE,
     ],
     validate,

@@ -54,12 +54,17 @@ fn validate(object: &Value, errors: &mut Errors) {
             errors.forbidden(&Path::new("metadata").field("name"), &why);
         }
     } else if value > HIGHEST_OF_USERS {
-        let why =
-            format!("maximum allowed value of a user defined priority is {HIGHEST_OF_USERS}");
+        let why = format!("maximum allowed value of a user defined priority is {HIGHEST_OF_USERS}");
         errors.forbidden(&Path::new("value"), &why);
     }
     let policies = ["PreemptLowerPriority", "Never"];
-    one_of(object, "preemptionPolicy", &policies, &Path::default(), errors);
+    one_of(
+        object,
+        "preemptionPolicy",
+        &policies,
+        &Path::default(),
+        errors,
+    );
 }
 
 /// The two classes that the system has of its own.
@@ -73,7 +78,9 @@ fn known(name: &str, value: i64, global: bool) -> Result<(), String> {
         return Err(format!("value of {name} PriorityClass must be {wanted}"));
     }
     if global {
-        return Err(format!("globalDefault of {name} PriorityClass must be false"));
+        return Err(format!(
+            "globalDefault of {name} PriorityClass must be false"
+        ));
     }
     Ok(())
 }

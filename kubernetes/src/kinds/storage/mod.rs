@@ -10,6 +10,8 @@ mod tests;
 mod volumeattachment;
 mod volumeattributesclass;
 
+pub(crate) use storageclass::is_default as is_default_class;
+
 const GROUP: &str = "storage.k8s.io";
 
 pub(super) const ROWS: &[Kind] = &[

@@ -49,13 +49,20 @@ fn keep_allocated(spec: &mut Value, old: &Value) {
 fn keep_node_ports(spec: &mut Value, old: &Value) {
     let numbers = |spec: &Value| -> HashSet<i64> {
         let ports = fields::list(spec, "ports").iter();
-        ports.map(|port| fields::integer(port, "nodePort")).collect()
+        ports
+            .map(|port| fields::integer(port, "nodePort"))
+            .collect()
     };
     let before = numbers(old);
     let used: HashSet<i64> = numbers(spec).intersection(&before).copied().collect();
     let by_name: HashMap<&str, i64> = fields::list(old, "ports")
         .iter()
-        .map(|port| (fields::text(port, "name"), fields::integer(port, "nodePort")))
+        .map(|port| {
+            (
+                fields::text(port, "name"),
+                fields::integer(port, "nodePort"),
+            )
+        })
         .collect();
     for port in fields::each(spec, "ports") {
         let number = by_name.get(fields::text(port, "name")).copied();
@@ -66,7 +73,10 @@ fn keep_node_ports(spec: &mut Value, old: &Value) {
 }
 
 fn normalize_cluster_ips(spec: &mut Value, old: &Value) {
-    let (now, before) = (fields::text(spec, "clusterIP"), fields::text(old, "clusterIP"));
+    let (now, before) = (
+        fields::text(spec, "clusterIP"),
+        fields::text(old, "clusterIP"),
+    );
     let same = fields::same(&spec["clusterIPs"], &old["clusterIPs"]);
     if now == before {
         if fields::list(spec, "clusterIPs").is_empty() && fields::has(old, "clusterIPs") {
@@ -135,7 +145,11 @@ pub(super) fn validate(new: &Value, old: &Value, errors: &mut Errors) {
         && !fields::same(&spec["loadBalancerClass"], &before["loadBalancerClass"])
     {
         let class = &spec["loadBalancerClass"];
-        errors.invalid(&path.field("loadBalancerClass"), class, "may not change once set");
+        errors.invalid(
+            &path.field("loadBalancerClass"),
+            class,
+            "may not change once set",
+        );
     }
     if needs_health_check(spec)
         && needs_health_check(before)
@@ -148,7 +162,10 @@ pub(super) fn validate(new: &Value, old: &Value, errors: &mut Errors) {
 
 fn validate_cluster_ips(spec: &Value, old: &Value, path: &Path, errors: &mut Errors) {
     let at = path.field("clusterIPs");
-    let (now, before) = (fields::list(spec, "clusterIPs"), fields::list(old, "clusterIPs"));
+    let (now, before) = (
+        fields::list(spec, "clusterIPs"),
+        fields::list(old, "clusterIPs"),
+    );
     let mut refuse = |index: usize, why: &str| {
         errors.invalid(&at.index(index), &Value::from(now), why);
     };
@@ -158,7 +175,12 @@ fn validate_cluster_ips(spec: &Value, old: &Value, path: &Path, errors: &mut Err
         return;
     }
     if now.len() == before.len() {
-        for (i, _) in before.iter().zip(now).enumerate().filter(|(_, (a, b))| a != b) {
+        for (i, _) in before
+            .iter()
+            .zip(now)
+            .enumerate()
+            .filter(|(_, (a, b))| a != b)
+        {
             refuse(i, changed);
         }
         return;

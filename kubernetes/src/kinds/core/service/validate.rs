@@ -110,7 +110,11 @@ fn validate_port<'a>(
     } else if named {
         errors.required(&path.field("name"), "");
     }
-    validate_number(&json!(fields::integer(port, "port")), &path.field("port"), errors);
+    validate_number(
+        &json!(fields::integer(port, "port")),
+        &path.field("port"),
+        errors,
+    );
     choice(port, "protocol", &PROTOCOLS, path, errors);
     match &port["targetPort"] {
         Value::String(name) => {
@@ -241,7 +245,8 @@ fn validate_node_ports(spec: &Value, path: &Path, errors: &mut Errors) {
         if inside {
             errors.forbidden(&path, "may not be used when `type` is 'ClusterIP'");
         } else if !NODE_PORTS.contains(&number) {
-            let why = "provided port is not in the valid range. The range of valid ports is 30000-32767";
+            let why =
+                "provided port is not in the valid range. The range of valid ports is 30000-32767";
             errors.invalid(&path, &number.into(), why);
         }
         if !seen.insert((fields::text(port, "protocol"), number)) {
