@@ -7,7 +7,7 @@ use super::{KINDS, Kind};
 use crate::Errors;
 
 /// Any JSON, made of the names of fields that kinds look at.
-pub(crate) fn json() -> impl Strategy<Value = Value> {
+fn any_json() -> impl Strategy<Value = Value> {
     let key = prop_oneof![
         Just("metadata"),
         Just("name"),
@@ -81,6 +81,22 @@ pub(crate) fn json() -> impl Strategy<Value = Value> {
                 .prop_map(|pairs| Value::Object(pairs.into_iter().collect::<Map<_, _>>())),
         ]
     })
+}
+
+/// The same, mostly with the fields that every object has, so that what looks deep is reached.
+pub(crate) fn json() -> impl Strategy<Value = Value> {
+    let object =
+        (any_json(), any_json(), any_json(), any_json()).prop_map(|(meta, spec, status, more)| {
+            let mut object = match more {
+                Value::Object(more) => more,
+                _ => Map::new(),
+            };
+            object.insert("metadata".to_owned(), meta);
+            object.insert("spec".to_owned(), spec);
+            object.insert("status".to_owned(), status);
+            Value::Object(object)
+        });
+    prop_oneof![1 => any_json(), 4 => object]
 }
 
 fn all() -> impl Iterator<Item = &'static Kind> {
