@@ -235,11 +235,15 @@ mod tests {
     use super::*;
 
     fn range(limit: Value) -> [Value; 1] {
-        [json!({ "spec": { "limits": [limit] } })]
+        let mut range = json!({ "spec": { "limits": [] } });
+        range["spec"]["limits"] = Value::Array(vec![limit]);
+        [range]
     }
 
     fn pod(resources: Value) -> Value {
-        json!({ "spec": { "containers": [{ "name": "web", "resources": resources }] } })
+        let mut pod = json!({ "spec": { "containers": [{ "name": "web" }] } });
+        pod["spec"]["containers"][0]["resources"] = resources;
+        pod
     }
 
     #[test]

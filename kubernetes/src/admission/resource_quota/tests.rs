@@ -7,14 +7,17 @@ use crate::admission::{default_storage_class, limit_ranger, priority};
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 fn quota(hard: Value, used: Value) -> [Value; 1] {
-    [
-        json!({ "metadata": { "name": "q" }, "spec": { "hard": hard },
-        "status": { "hard": hard, "used": used } }),
-    ]
+    let mut quota = json!({ "metadata": { "name": "q" }, "spec": {}, "status": {} });
+    quota["spec"]["hard"] = hard.clone();
+    quota["status"]["hard"] = hard;
+    quota["status"]["used"] = used;
+    [quota]
 }
 
 fn pod(resources: Value) -> Value {
-    json!({ "spec": { "containers": [{ "name": "web", "resources": resources }] } })
+    let mut pod = json!({ "spec": { "containers": [{ "name": "web" }] } });
+    pod["spec"]["containers"][0]["resources"] = resources;
+    pod
 }
 
 #[test]

@@ -8,7 +8,8 @@ use crate::Errors;
 const PEM: &str = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0=";
 
 fn request(spec: Value) -> Value {
-    let mut object = json!({ "metadata": { "name": "x" }, "spec": spec });
+    let mut object = json!({ "metadata": { "name": "x" } });
+    object["spec"] = spec;
     object["spec"]["request"] = PEM.into();
     object
 }

@@ -101,7 +101,7 @@ fn fits(scope: &str, resource: &str) -> bool {
 }
 
 /// The standard resources of the quota that a scope cannot narrow.
-fn misfits<'a>(spec: &'a Value, scope: &str) -> usize {
+fn misfits(spec: &Value, scope: &str) -> usize {
     fields::entries(spec, "hard")
         .filter(|(name, _)| resources::is_standard_for_quota(name) && !fits(scope, name))
         .count()

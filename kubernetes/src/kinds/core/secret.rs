@@ -88,16 +88,14 @@ fn validate_type(object: &Value, errors: &mut Errors) {
         }
         "kubernetes.io/dockercfg" => validate_docker(data, ".dockercfg", errors),
         "kubernetes.io/dockerconfigjson" => validate_docker(data, ".dockerconfigjson", errors),
-        "kubernetes.io/basic-auth" => {
-            if !fields::has(data, "username") && !fields::has(data, "password") {
-                need("username");
-                need("password");
-            }
+        "kubernetes.io/basic-auth"
+            if !fields::has(data, "username") && !fields::has(data, "password") =>
+        {
+            need("username");
+            need("password");
         }
-        "kubernetes.io/ssh-auth" => {
-            if fields::text(data, "ssh-privatekey").is_empty() {
-                errors.required(&path.key("ssh-privatekey"), "");
-            }
+        "kubernetes.io/ssh-auth" if fields::text(data, "ssh-privatekey").is_empty() => {
+            errors.required(&path.key("ssh-privatekey"), "");
         }
         "kubernetes.io/tls" => {
             need("tls.crt");

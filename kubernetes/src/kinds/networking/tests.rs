@@ -9,7 +9,8 @@ fn kind(name: &str) -> &'static Kind {
 }
 
 fn check(name: &str, spec: Value) -> String {
-    let mut object = json!({ "metadata": { "name": "x" }, "spec": spec });
+    let mut object = json!({ "metadata": { "name": "x" } });
+    object["spec"] = spec;
     (kind(name).default)(&mut object);
     let mut errors = Errors::default();
     (kind(name).validate)(&object, &mut errors);
@@ -23,10 +24,9 @@ fn cells(name: &str, object: &Value) -> Vec<Value> {
 }
 
 fn ingress(path: Value) -> String {
-    check(
-        "Ingress",
-        json!({ "rules": [{ "http": { "paths": [path] } }] }),
-    )
+    let mut spec = json!({ "rules": [{ "http": { "paths": [] } }] });
+    spec["rules"][0]["http"]["paths"] = Value::Array(vec![path]);
+    check("Ingress", spec)
 }
 
 #[test]

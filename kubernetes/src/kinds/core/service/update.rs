@@ -136,7 +136,8 @@ pub(super) fn validate(new: &Value, old: &Value, errors: &mut Errors) {
     let path = Path::new("spec");
     let (spec, before) = (&new["spec"], &old["spec"]);
     let external = |spec: &Value| fields::text(spec, "type") == "ExternalName";
-    if !external(spec) && !external(before) && !(is_headless(spec) && is_headless(before)) {
+    let headless = is_headless(spec) && is_headless(before);
+    if !headless && !external(spec) && !external(before) {
         validate_cluster_ips(spec, before, &path, errors);
     }
     let balanced = |spec: &Value| fields::text(spec, "type") == "LoadBalancer";

@@ -1,7 +1,9 @@
 use super::*;
 
 fn service(spec: Value) -> String {
-    check("Service", json!({ "spec": spec }))
+    let mut object = json!({});
+    object["spec"] = spec;
+    check("Service", object)
 }
 
 #[test]

@@ -1,7 +1,9 @@
 use super::*;
 
 fn volume(spec: Value) -> String {
-    check("PersistentVolume", json!({ "spec": spec }))
+    let mut object = json!({});
+    object["spec"] = spec;
+    check("PersistentVolume", object)
 }
 
 #[test]
