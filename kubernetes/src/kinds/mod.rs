@@ -23,6 +23,7 @@ mod policy;
 mod rbac;
 mod scheduling;
 mod storage;
+mod workload;
 
 /// Everything that is special about a kind. What the row does not say is done by the generic code.
 #[derive(Clone, Copy, Debug)]

@@ -7,6 +7,7 @@ mod claim;
 mod labels;
 mod metadata;
 mod names;
+mod percentages;
 mod pod_spec;
 mod quantity;
 mod resources;
@@ -23,6 +24,7 @@ pub(crate) use names::{
     in_range, label_value, path_segment, percent, port_name, port_number, qualified_name,
     wildcard_subdomain,
 };
+pub(crate) use percentages::{amount, validate_at_most_all, validate_int_or_percent};
 pub(crate) use pod_spec::{
     VOLUME_SOURCES, validate_image_space, validate_pod_spec, validate_template,
     validate_tolerations,
