@@ -6,6 +6,7 @@
 //! * Whoever writes, controllers included, goes through the same admission, defaulting and
 //!   validation.
 
+mod cron;
 mod defaults;
 mod errors;
 mod fields;
@@ -14,6 +15,7 @@ mod status;
 mod table;
 mod validation;
 
+pub use cron::{BadSchedule, Schedule, find_zone};
 pub use errors::{Errors, Path};
 pub use kinds::{KINDS, Keep, Kind, Scope, Subresource, Verbs};
 pub use status::Status;
