@@ -17,6 +17,6 @@ mod validation;
 
 pub use cron::{BadSchedule, Schedule, find_zone};
 pub use errors::{Errors, Path};
-pub use kinds::{KINDS, Keep, Kind, Scope, Subresource, Verbs};
+pub use kinds::{KINDS, Keep, Kind, SUBRESOURCE_KINDS, Scope, Subresource, Verbs};
 pub use status::Status;
 pub use table::Column;

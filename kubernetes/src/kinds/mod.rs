@@ -23,7 +23,15 @@ mod policy;
 mod rbac;
 mod scheduling;
 mod storage;
+#[cfg(test)]
+mod testing;
 mod workload;
+
+pub(crate) use autoscaling::hpa::{
+    to_v1 as horizontal_pod_autoscaler_to_v1, to_v2 as horizontal_pod_autoscaler_to_v2,
+};
+pub(crate) use core::pod::{qos_class, validate_ephemeral_containers_update, validate_resize};
+pub(crate) use workload::{apply_scale, scale_of};
 
 /// Everything that is special about a kind. What the row does not say is done by the generic code.
 #[derive(Clone, Copy, Debug)]
@@ -139,6 +147,9 @@ pub enum Subresource {
     Finalize,
     Approval,
 }
+
+/// Kinds that are only bodies of subresources and no resources of their own.
+pub const SUBRESOURCE_KINDS: &[Kind] = &[autoscaling::scale::SCALE, policy::eviction::EVICTION];
 
 /// Every kind that the server has of its own.
 pub const KINDS: &[&[Kind]] = &[
