@@ -17,6 +17,11 @@ mod validation;
 
 pub use cron::{BadSchedule, Schedule, find_zone};
 pub use errors::{Errors, Path};
-pub use kinds::{KINDS, Keep, Kind, SUBRESOURCE_KINDS, Scope, Subresource, Verbs};
+pub use kinds::{
+    KINDS, Keep, Kind, SUBRESOURCE_KINDS, Scope, Subresource, Verbs, apply_scale,
+    horizontal_pod_autoscaler_to_v1, horizontal_pod_autoscaler_to_v2, qos_class, scale_of,
+    selectable_field, validate_ephemeral_containers_update, validate_resize,
+};
 pub use status::Status;
 pub use table::Column;
+pub use validation::{Quantity, container_amounts};

@@ -22,16 +22,18 @@ mod node;
 mod policy;
 mod rbac;
 mod scheduling;
+mod selectable;
 mod storage;
 #[cfg(test)]
 mod testing;
 mod workload;
 
-pub(crate) use autoscaling::hpa::{
+pub use autoscaling::hpa::{
     to_v1 as horizontal_pod_autoscaler_to_v1, to_v2 as horizontal_pod_autoscaler_to_v2,
 };
-pub(crate) use core::pod::{qos_class, validate_ephemeral_containers_update, validate_resize};
-pub(crate) use workload::{apply_scale, scale_of};
+pub use core::pod::{qos_class, validate_ephemeral_containers_update, validate_resize};
+pub use selectable::selectable_field;
+pub use workload::{apply_scale, scale_of};
 
 /// Everything that is special about a kind. What the row does not say is done by the generic code.
 #[derive(Clone, Copy, Debug)]

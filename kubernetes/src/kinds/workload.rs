@@ -75,7 +75,7 @@ pub(super) fn immutable_in_spec(new: &Value, old: &Value, key: &str, errors: &mu
 }
 
 /// The answer of the `scale` subresource of an object that has `spec.replicas`.
-pub(crate) fn scale_of(object: &Value) -> Value {
+pub fn scale_of(object: &Value) -> Value {
     let (from, spec) = (&object["metadata"], &object["spec"]);
     let mut metadata = json!({});
     for key in [
@@ -118,7 +118,7 @@ pub(crate) fn scale_of(object: &Value) -> Value {
 }
 
 /// Brings what a `scale` subresource says into the object.
-pub(crate) fn apply_scale(object: &mut Value, scale: &Value) {
+pub fn apply_scale(object: &mut Value, scale: &Value) {
     let replicas = fields::integer(&scale["spec"], "replicas");
     if let Some(spec) = fields::ensure(object, "spec") {
         fields::set(spec, "replicas", replicas);

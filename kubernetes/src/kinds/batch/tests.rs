@@ -128,6 +128,16 @@ fn the_template_of_a_job_never_changes() {
     let mut suspended = old.clone();
     suspended["spec"]["suspend"] = true.into();
     assert_eq!(refused(&JOB, &new, &suspended), "[]");
+    let mut indexed = old.clone();
+    indexed["spec"]["completionMode"] = "Indexed".into();
+    let mut more = indexed.clone();
+    more["spec"]["completions"] = 3.into();
+    assert_eq!(
+        refused(&JOB, &more, &indexed),
+        "spec.completions: Invalid value: 3: can only be modified in tandem with spec.parallelism"
+    );
+    more["spec"]["parallelism"] = 3.into();
+    assert_eq!(refused(&JOB, &more, &indexed), "[]");
     new = old.clone();
     new["spec"]["completions"] = 2.into();
     assert_eq!(

@@ -12,7 +12,7 @@ const BEHAVIOR: &str = "autoscaling.alpha.kubernetes.io/behavior";
 const MOST_BYTES: usize = 256 * 1024;
 
 /// Makes version 1 of version 2.
-pub(crate) fn to_v1(object: &mut Value) {
+pub fn to_v1(object: &mut Value) {
     drop_annotations(object);
     fields::set(object, "apiVersion", "autoscaling/v1");
     let mut notes = Map::new();
@@ -73,7 +73,7 @@ pub(crate) fn to_v1(object: &mut Value) {
 }
 
 /// Makes version 2 of version 1.
-pub(crate) fn to_v2(object: &mut Value) {
+pub fn to_v2(object: &mut Value) {
     let annotations = object["metadata"]["annotations"].clone();
     let noted = |key: &str| -> Option<Value> {
         let text = fields::text(&annotations, key);

@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 use super::super::workload::{keep_status, start_status};
 use super::super::{Kind, Subresource};
 use crate::fields;
-use crate::validation::validate_metadata_update;
 
 mod convert;
 mod table;
@@ -12,7 +11,7 @@ mod table;
 mod tests;
 mod validate;
 
-pub(crate) use convert::{to_v1, to_v2};
+pub use convert::{to_v1, to_v2};
 
 const DEFAULT_CPU_PERCENT: i32 = 80;
 
@@ -30,7 +29,7 @@ pub(super) const V2: Kind = Kind {
     },
     prepare_update: keep_status,
     validate: validate::validate,
-    validate_update: validate_metadata_update,
+    validate_update: validate::validate_update,
     ..Kind::new(
         "autoscaling",
         "v2",
@@ -58,9 +57,6 @@ pub(super) const V1: Kind = Kind {
         );
     },
     validate: |object, errors| validate::validate(&converted(object), errors),
-    validate_update: |new, old, errors| {
-        validate_metadata_update(&converted(new), &converted(old), errors);
-    },
     ..V2
 };
 

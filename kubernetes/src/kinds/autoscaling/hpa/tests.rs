@@ -1,4 +1,3 @@
-use serde_json::{Value, json};
 use wharf_types::Timestamp;
 
 use super::*;
@@ -105,6 +104,13 @@ fn bounds_and_targets_are_checked() {
     assert_eq!(
         invalid(&V2, &hpa),
         "spec.minReplicas: Invalid value: 0: must be greater than or equal to 1"
+    );
+    let mut groupless = web();
+    (V2.default)(&mut groupless);
+    groupless["spec"]["scaleTargetRef"]["apiVersion"] = "v1".into();
+    assert_eq!(
+        invalid(&V2, &groupless),
+        "spec.scaleTargetRef.apiVersion: Invalid value: \"v1\": apiVersion must specify API group"
     );
     hpa["spec"]["minReplicas"] = 9.into();
     assert_eq!(

@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use crate::validation::{
     NOT_POSITIVE, Quantity, complain, dns_label, dns_subdomain, one_of, path_segment,
-    validate_metadata, validate_quantity,
+    validate_metadata, validate_metadata_update, validate_quantity,
 };
 use crate::{Errors, Path, fields};
 
@@ -39,11 +39,12 @@ pub(super) fn validate(object: &Value, errors: &mut Errors) {
         let why = "must be greater than or equal to `minReplicas`";
         errors.invalid(&most_path, &most.into(), why);
     }
-    validate_reference(
-        &spec["scaleTargetRef"],
-        &path.field("scaleTargetRef"),
-        errors,
-    );
+    let (target, here) = (&spec["scaleTargetRef"], path.field("scaleTargetRef"));
+    validate_reference(target, &here, errors);
+    // What was stored once has a resource version.
+    if fields::text(&object["metadata"], "resourceVersion").is_empty() {
+        validate_group(target, &here, errors);
+    }
     for (i, metric) in fields::list(spec, "metrics").iter().enumerate() {
         validate_metric(metric, &path.field("metrics").index(i), errors);
     }
@@ -71,6 +72,30 @@ fn validate_reference(target: &Value, path: &Path, errors: &mut Errors) {
     if version.split('/').count() > 2 {
         let why = format!("unexpected GroupVersion string: {version}");
         errors.invalid(&path.field("apiVersion"), &version.into(), &why);
+    }
+}
+
+/// What is scaled has a group; only replication controllers are so old that they have none.
+fn validate_group(target: &Value, path: &Path, errors: &mut Errors) {
+    let version = fields::text(target, "apiVersion");
+    let group = version.split_once('/').map_or("", |(group, _)| group);
+    if group.is_empty() && fields::text(target, "kind") != "ReplicationController" {
+        let why = "apiVersion must specify API group";
+        errors.invalid(&path.field("apiVersion"), &version.into(), why);
+    }
+}
+
+pub(super) fn validate_update(new: &Value, old: &Value, errors: &mut Errors) {
+    validate_metadata_update(new, old, errors);
+    let (new, old) = (
+        &new["spec"]["scaleTargetRef"],
+        &old["spec"]["scaleTargetRef"],
+    );
+    if ["kind", "apiVersion"]
+        .iter()
+        .any(|key| fields::text(new, key) != fields::text(old, key))
+    {
+        validate_group(new, &Path::new("spec").field("scaleTargetRef"), errors);
     }
 }
 

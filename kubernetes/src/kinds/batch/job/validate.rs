@@ -250,11 +250,15 @@ fn validate_indexed(spec: &Value, path: &Path, errors: &mut Errors) {
 pub(super) fn validate_update(new: &Value, old: &Value, errors: &mut Errors) {
     validate_metadata_update(new, old, errors);
     let path = Path::new("spec");
-    let elastic = fields::text(&new["spec"], "completionMode") == "Indexed"
-        && new["spec"]["completions"] == new["spec"]["parallelism"]
-        && fields::has(&new["spec"], "completions");
-    if !elastic {
+    let completions = &new["spec"]["completions"];
+    if fields::text(&new["spec"], "completionMode") != "Indexed" {
         immutable_in_spec(new, old, "completions", errors);
+    } else if *completions != old["spec"]["completions"]
+        && !completions.is_null()
+        && *completions != new["spec"]["parallelism"]
+    {
+        let why = "can only be modified in tandem with spec.parallelism";
+        errors.invalid(&path.field("completions"), completions, why);
     }
     immutable_in_spec(new, old, "selector", errors);
     let before = scheduled_template(new, old);

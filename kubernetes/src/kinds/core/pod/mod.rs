@@ -11,14 +11,16 @@ use crate::{Errors, Path, fields};
 
 mod labels;
 mod qos;
+mod resize;
 mod summary;
 mod table;
 #[cfg(test)]
 mod tests;
 mod update;
 
-pub(crate) use qos::qos_class;
-pub(crate) use update::{validate_ephemeral_containers_update, validate_resize};
+pub use qos::qos_class;
+pub use resize::validate_resize;
+pub use update::validate_ephemeral_containers_update;
 
 pub(super) const POD: Kind = Kind {
     short: &["po"],

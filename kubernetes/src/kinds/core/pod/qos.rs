@@ -7,7 +7,7 @@ use crate::validation::Quantity;
 const COUNTED: [&str; 2] = ["cpu", "memory"];
 
 /// `Guaranteed`, `Burstable` or `BestEffort`, after the requests and limits of a spec.
-pub(crate) fn qos_class(spec: &Value) -> &'static str {
+pub fn qos_class(spec: &Value) -> &'static str {
     let own = &spec["resources"];
     let containers: Vec<&Value> = if fields::is_set(own) {
         vec![own]
@@ -67,7 +67,7 @@ mod tests {
             class(&[json!({ "requests": { "cpu": "0" } })]),
             "BestEffort"
         );
-        assert_eq!(class(&[full.clone()]), "Guaranteed");
+        assert_eq!(class(std::slice::from_ref(&full)), "Guaranteed");
         assert_eq!(class(&[full.clone(), json!({})]), "Burstable");
         assert_eq!(class(&[json!({ "requests": { "cpu": "1" } })]), "Burstable");
         let less = json!({ "requests": { "cpu": "1", "memory": "1" }, "limits": both });

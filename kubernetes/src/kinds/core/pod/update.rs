@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::validation::{
-    Quantity, in_range, validate_image_space, validate_metadata_update, validate_tolerations,
+    in_range, validate_image_space, validate_metadata_update, validate_tolerations,
 };
 use crate::{Errors, Path, fields};
 
@@ -125,7 +125,7 @@ fn munge(munged: &mut Value, old: &Value) {
     }
 }
 
-fn take_back(munged: &mut Value, old: &Value, key: &str) {
+pub(super) fn take_back(munged: &mut Value, old: &Value, key: &str) {
     match &old[key] {
         Value::Null => {
             fields::remove(munged, key);
@@ -156,13 +156,13 @@ fn munge_gated(munged: &mut Value, old: &Value, path: &Path, errors: &mut Errors
     if !terms.is_empty() && terms.len() != new_terms.len() {
         let why = "no additions/deletions to non-empty NodeSelectorTerms list are allowed";
         errors.invalid(&here, &now[required]["nodeSelectorTerms"], why);
-    } else if !terms
-        .iter()
-        .zip(new_terms)
-        .all(|(old, new)| only_added(old, new))
-    {
-        let why = "only additions are allowed (no mutations or deletions)";
-        errors.invalid(&here, &now[required]["nodeSelectorTerms"], why);
+    } else {
+        for (i, (old, new)) in terms.iter().zip(new_terms).enumerate() {
+            if !only_added(old, new) {
+                let why = "only additions are allowed (no mutations or deletions)";
+                errors.invalid(&here.index(i), new, why);
+            }
+        }
     }
     match &old["affinity"] {
         Value::Null => {
@@ -199,7 +199,7 @@ fn only_added(old: &Value, new: &Value) -> bool {
 }
 
 /// An update through the `ephemeralcontainers` subresource, besides the validation of pods.
-pub(crate) fn validate_ephemeral_containers_update(new: &Value, old: &Value, errors: &mut Errors) {
+pub fn validate_ephemeral_containers_update(new: &Value, old: &Value, errors: &mut Errors) {
     validate_metadata_update(new, old, errors);
     let path = Path::new("spec").field("ephemeralContainers");
     if fields::has(
@@ -233,56 +233,6 @@ pub(crate) fn validate_ephemeral_containers_update(new: &Value, old: &Value, err
     }
 }
 
-/// An update through the `resize` subresource, besides the validation of pods.
-pub(crate) fn validate_resize(new: &Value, old: &Value, errors: &mut Errors) {
-    validate_metadata_update(new, old, errors);
-    let path = Path::new("spec");
-    if super::qos_class(&new["spec"]) != super::qos_class(&old["spec"]) {
-        let why = "Pod QOS Class may not change as a result of resizing";
-        errors.invalid(&path, &super::qos_class(&new["spec"]).into(), why);
-    }
-    let mut munged = new["spec"].clone();
-    for list in ["containers", "initContainers"] {
-        let before = fields::list(&old["spec"], list);
-        for (i, (container, before)) in fields::each(&mut munged, list).zip(before).enumerate() {
-            let path = path.field(list).index(i).field("resources");
-            validate_not_removed(container, before, &path, errors);
-            take_back(container, before, "resizePolicy");
-            for kind in ["requests", "limits"] {
-                take_back_amounts(container, before, kind);
-            }
-        }
-    }
-    if !fields::same(&munged, &old["spec"]) {
-        let why = "only cpu and memory resources are mutable";
-        errors.forbidden(&path, why);
-    }
-}
-
-fn take_back_amounts(container: &mut Value, before: &Value, kind: &str) {
-    let before = &before["resources"][kind];
-    let Some(resources) = fields::ensure(container, "resources") else {
-        return;
-    };
-    if let Some(amounts) = fields::ensure(resources, kind) {
-        for name in ["cpu", "memory"] {
-            take_back(amounts, before, name);
-        }
-    }
-}
-
-fn validate_not_removed(new: &Value, old: &Value, path: &Path, errors: &mut Errors) {
-    for (kind, what) in [("limits", "limits"), ("requests", "requests")] {
-        for (name, before) in fields::entries(&old["resources"], kind) {
-            let gone = !fields::has(&new["resources"][kind], name);
-            if gone && Quantity::of(before).is_ok_and(|q| !q.is_zero()) {
-                let why = format!("resource {what} cannot be removed");
-                errors.forbidden(&path.field(kind), &why);
-            }
-        }
-    }
-}
-
 /// A unified diff of two values: the lines between their common start and end.
 fn difference(old: &Value, new: &Value) -> String {
     const CONTEXT: usize = 3;
@@ -297,10 +247,8 @@ fn difference(old: &Value, new: &Value) -> String {
     let after = end.min(CONTEXT);
     let part = |lines: &[&str], from: usize, to: usize, mark: char| {
         let lines = lines.get(from..to).unwrap_or_default();
-        lines
-            .iter()
-            .map(|line| format!("{mark}{line}\n"))
-            .collect::<String>()
+        let lines = lines.iter().map(|line| format!("{mark}{line}\n"));
+        lines.collect::<Vec<String>>().concat()
     };
     let (old_end, new_end) = (old.len() - end, new.len() - end);
     format!(
