@@ -92,6 +92,11 @@ impl Errors {
         self.push("FieldValueInvalid", path, text);
     }
 
+    /// Where the value would say nothing.
+    pub fn invalid_without_value(&mut self, path: &Path, why: &str) {
+        self.push("FieldValueInvalid", path, format!("Invalid value: {why}"));
+    }
+
     pub fn forbidden(&mut self, path: &Path, why: &str) {
         self.push("FieldValueForbidden", path, format!("Forbidden: {why}"));
     }

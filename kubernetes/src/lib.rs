@@ -7,6 +7,7 @@
 //!   validation.
 
 pub mod admission;
+mod cron;
 mod defaults;
 mod errors;
 mod fields;
@@ -15,10 +16,14 @@ mod status;
 mod table;
 mod validation;
 
+pub use cron::{BadSchedule, Schedule, find_zone};
 pub use errors::{Errors, Path};
 pub use kinds::{
-    KINDS, Keep, Kind, Scope, Subresource, Verbs, core_event_field, default_token_request,
-    event_from_core, event_to_core, validate_token_request,
+    KINDS, Keep, Kind, SUBRESOURCE_KINDS, Scope, Subresource, Verbs, apply_scale, core_event_field,
+    default_token_request, event_from_core, event_to_core, horizontal_pod_autoscaler_to_v1,
+    horizontal_pod_autoscaler_to_v2, qos_class, scale_of, selectable_field,
+    validate_ephemeral_containers_update, validate_resize, validate_token_request,
 };
 pub use status::Status;
 pub use table::Column;
+pub use validation::{Quantity, container_amounts};

@@ -5,7 +5,7 @@ use super::round_resources;
 use crate::fields;
 
 /// The spec of a claim.
-pub(crate) fn default_claim_spec(spec: &mut Value) {
+pub(super) fn default_claim_spec(spec: &mut Value) {
     fields::default_pointer(spec, "volumeMode", "Filesystem");
     if let Some(resources) = fields::ensure(spec, "resources") {
         round_resources(resources, "limits");

@@ -5,8 +5,6 @@ mod container;
 mod pod_spec;
 mod volume;
 
-pub(crate) use claim::{default_claim, default_claim_spec};
-pub(crate) use container::round_resources;
-pub(crate) use pod_spec::{
-    default_pod, default_pod_spec, default_template, mirror_service_account,
-};
+pub(crate) use claim::default_claim;
+use container::round_resources;
+pub(crate) use pod_spec::{default_pod, default_template, mirror_service_account};

@@ -5,6 +5,7 @@ use super::container::{default_container, requests_from_limits};
 use super::round_resources;
 use super::volume::default_volume;
 use crate::fields;
+use crate::validation::container_amounts;
 
 /// A pod template that a field of `parent` holds.
 pub(crate) fn default_template(parent: &mut Value, key: &str) {
@@ -35,11 +36,38 @@ pub(crate) fn default_pod(pod: &mut Value) {
             }
         }
     }
+    request_for_pod(spec);
     fields::default_pointer(spec, "enableServiceLinks", true);
 }
 
+/// A pod that limits itself requests what its containers do, or else as much as its limits.
+fn request_for_pod(spec: &mut Value) {
+    let limits = &spec["resources"]["limits"];
+    if fields::count(limits) == 0 {
+        return;
+    }
+    let mut wanted: Vec<(String, Value)> = Vec::new();
+    for (name, amount) in container_amounts(spec, "requests") {
+        if ["cpu", "memory"].contains(&name) {
+            wanted.push((name.to_owned(), amount.to_string().into()));
+        }
+    }
+    for (name, limit) in limits.as_object().into_iter().flatten() {
+        if ["cpu", "memory"].contains(&name.as_str()) || name.starts_with("hugepages-") {
+            wanted.push((name.clone(), limit.clone()));
+        }
+    }
+    if let Some(resources) = fields::child(spec, "resources")
+        && let Some(requests) = fields::ensure(resources, "requests")
+    {
+        for (name, amount) in wanted {
+            fields::default_pointer(requests, &name, amount);
+        }
+    }
+}
+
 /// What pods and templates have in common.
-pub(crate) fn default_pod_spec(spec: &mut Value) {
+fn default_pod_spec(spec: &mut Value) {
     fields::default_plain(spec, "dnsPolicy", "ClusterFirst");
     fields::default_plain(spec, "restartPolicy", "Always");
     fields::default_pointer(spec, "securityContext", json!({}));

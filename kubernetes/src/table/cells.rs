@@ -74,12 +74,10 @@ pub(crate) fn labels(labels: &Value) -> Value {
     }
 }
 
-/// A selector; `<none>` if it takes everything, `<error>` if nobody can understand it.
+/// A selector; `<none>` if it is empty, `<error>` if nobody can understand it.
 pub(crate) fn selector(selector: &Value) -> Value {
     match Selector::parse(selector).map(Selector::show) {
         None => "<error>".into(),
-        // Without a selector nothing is taken, and it shows as an empty text.
-        Some(shown) if shown.is_empty() && !selector.is_null() => "<none>".into(),
         Some(shown) if shown.is_empty() => "<none>".into(),
         Some(shown) => shown.into(),
     }

@@ -7,7 +7,7 @@ use super::{validate_annotations, validate_labels};
 use crate::{Errors, Path, fields};
 
 /// What is wrong with a name.
-pub(crate) type NameRule = fn(&str) -> Faults;
+type NameRule = fn(&str) -> Faults;
 
 /// The metadata of any object, new or changed. The namespace is checked by whoever routes.
 pub(crate) fn validate_metadata(object: &Value, rule: NameRule, errors: &mut Errors) {
@@ -150,7 +150,7 @@ mod tests {
     use super::super::dns_subdomain;
     use super::*;
 
-    fn check(metadata: Value) -> String {
+    fn check(metadata: &Value) -> String {
         let mut errors = Errors::default();
         validate_metadata(&json!({ "metadata": metadata }), dns_subdomain, &mut errors);
         errors.to_string()
@@ -159,11 +159,11 @@ mod tests {
     #[test]
     fn a_prefix_may_end_with_a_dash() {
         assert_eq!(
-            check(json!({ "generateName": "web-", "name": "web-x" })),
+            check(&json!({ "generateName": "web-", "name": "web-x" })),
             "[]"
         );
         assert_eq!(
-            check(json!({})),
+            check(&json!({})),
             "metadata.name: Required value: name or generateName is required"
         );
     }
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn finalizers_are_qualified() {
         assert_eq!(
-            check(json!({ "name": "a", "finalizers": ["mine"] })),
+            check(&json!({ "name": "a", "finalizers": ["mine"] })),
             "metadata.finalizers[0]: Invalid value: \"mine\": name is neither a standard finalizer name nor is it fully qualified"
         );
     }

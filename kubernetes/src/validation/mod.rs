@@ -7,6 +7,8 @@ mod claim;
 mod labels;
 mod metadata;
 mod names;
+mod percentages;
+mod pod_requests;
 mod pod_spec;
 mod quantity;
 mod resources;
@@ -16,21 +18,22 @@ pub(crate) use labels::{
     Selector, validate_annotations, validate_label_name, validate_labels, validate_selector,
 };
 pub(crate) use metadata::{
-    NameRule, validate_metadata, validate_metadata_update, validate_template_metadata,
+    validate_metadata, validate_metadata_update, validate_template_metadata,
 };
 pub(crate) use names::{
     config_map_key, dns_label, dns_label_1035, dns_subdomain, env_var_name, http_header_name,
     in_range, label_value, path_segment, percent, port_name, port_number, qualified_name,
     wildcard_subdomain,
 };
+pub(crate) use percentages::{amount, validate_at_most_all, validate_int_or_percent};
+pub use pod_requests::container_amounts;
 pub(crate) use pod_spec::{
     VOLUME_SOURCES, validate_image_space, validate_pod_spec, validate_template,
     validate_tolerations,
 };
-pub(crate) use quantity::{Quantity, validate_quantity};
-pub(crate) use resources::{
-    validate_pod_resources, validate_resize_policy, validate_resource_value, validate_resources,
-};
+pub use quantity::Quantity;
+pub(crate) use quantity::validate_quantity;
+pub(crate) use resources::{validate_pod_resources, validate_resize_policy, validate_resources};
 
 pub(crate) const IMMUTABLE: &str = "field is immutable";
 pub(crate) const NEGATIVE: &str = "must be greater than or equal to 0";

@@ -74,7 +74,7 @@ fn validate_name(name: &str, path: &Path, errors: &mut Errors) {
 }
 
 /// The amount of a resource, which is whole for those that cannot be split.
-pub(crate) fn validate_resource_value(
+fn validate_resource_value(
     name: &str,
     value: &Value,
     path: &Path,

@@ -1,6 +1,7 @@
 //! The core group, which has no name: one file a kind, one row below.
 use super::Kind;
 
+mod binding;
 mod componentstatus;
 mod configmap;
 mod endpoints;
@@ -10,6 +11,9 @@ mod namespace;
 mod node;
 mod persistentvolume;
 mod persistentvolumeclaim;
+pub(super) mod pod;
+mod pod_template;
+mod replication_controller;
 mod resourcequota;
 mod secret;
 mod service;
@@ -23,6 +27,10 @@ pub(super) use persistentvolume::validate_driver_name;
 pub(super) use service::{PROTOCOLS, load_balancer, validate_app_protocol, validate_number};
 
 pub(super) const ROWS: &[Kind] = &[
+    binding::BINDING,
+    pod::POD,
+    pod_template::POD_TEMPLATE,
+    replication_controller::REPLICATION_CONTROLLER,
     configmap::ROW,
     secret::ROW,
     service::ROW,
