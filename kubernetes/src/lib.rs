@@ -20,9 +20,9 @@ pub use cron::{BadSchedule, Schedule, find_zone};
 pub use errors::{Errors, Path};
 pub use kinds::{
     KINDS, Keep, Kind, SUBRESOURCE_KINDS, Scope, Subresource, Verbs, apply_scale, core_event_field,
-    default_token_request, event_from_core, event_to_core, horizontal_pod_autoscaler_to_v1,
+    event_from_core, event_to_core, horizontal_pod_autoscaler_to_v1,
     horizontal_pod_autoscaler_to_v2, qos_class, scale_of, selectable_field,
-    validate_ephemeral_containers_update, validate_resize, validate_token_request,
+    validate_ephemeral_containers_update, validate_resize,
 };
 pub use status::Status;
 pub use table::Column;

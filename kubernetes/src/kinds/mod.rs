@@ -35,12 +35,11 @@ mod webhook;
 mod workload;
 
 pub(crate) use core::claim_class;
-pub(crate) use resources::{is_extended, is_huge_pages, is_native};
+pub(crate) use resources::is_extended;
 pub(crate) use storage::is_default_class;
 #[cfg(test)]
 pub(crate) use tests::json;
 
-pub use authentication::{default_token_request, validate_token_request};
 pub use autoscaling::hpa::{
     to_v1 as horizontal_pod_autoscaler_to_v1, to_v2 as horizontal_pod_autoscaler_to_v2,
 };
@@ -167,7 +166,11 @@ pub enum Subresource {
 }
 
 /// Kinds that are only bodies of subresources and no resources of their own.
-pub const SUBRESOURCE_KINDS: &[Kind] = &[autoscaling::scale::SCALE, policy::eviction::EVICTION];
+pub const SUBRESOURCE_KINDS: &[Kind] = &[
+    autoscaling::scale::SCALE,
+    policy::eviction::EVICTION,
+    authentication::TOKEN_REQUEST,
+];
 
 /// Every kind that the server has of its own.
 pub const KINDS: &[&[Kind]] = &[

@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use crate::{
     Errors, Path,
-    validation::{Quantity, complain, qualified_name, validate_quantity},
+    validation::{Quantity, complain, is_huge_pages, is_native, qualified_name, validate_quantity},
 };
 
 const QUOTA: [&str; 19] = [
@@ -41,10 +41,6 @@ const COUNTED: [&str; 9] = [
     "services.loadbalancers",
 ];
 
-pub(crate) fn is_native(name: &str) -> bool {
-    !name.contains('/') || name.contains("kubernetes.io/")
-}
-
 /// A resource of a device, such as `nvidia.com/gpu`.
 pub(crate) fn is_extended(name: &str) -> bool {
     !is_native(name)
@@ -52,16 +48,8 @@ pub(crate) fn is_extended(name: &str) -> bool {
         && qualified_name(&format!("requests.{name}")).is_empty()
 }
 
-pub(crate) fn is_huge_pages(name: &str) -> bool {
-    name.starts_with("hugepages-")
-}
-
 fn is_quota_huge_pages(name: &str) -> bool {
     is_huge_pages(name) || name.starts_with("requests.hugepages-")
-}
-
-pub(super) fn is_overcommit_allowed(name: &str) -> bool {
-    is_native(name) && !is_huge_pages(name)
 }
 
 pub(super) fn is_standard_for_quota(name: &str) -> bool {

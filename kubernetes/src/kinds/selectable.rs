@@ -9,6 +9,11 @@ pub fn selectable_field(object: &Value, path: &str) -> String {
         // The field has another name than the selector.
         "status.successful" => (at("status.succeeded"), "0"),
         "status.replicas" => (at(path), "0"),
+        // Whoever reports stands for the component where an event has none.
+        "source" => match &at("source.component") {
+            Value::Null => (at("reportingComponent"), ""),
+            component => (*component, ""),
+        },
         "spec.hostNetwork" | "spec.unschedulable" => (at(path), "false"),
         "status.podIP" if at(path).is_null() => {
             let first = at("status.podIPs").get(0);
@@ -28,6 +33,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn the_source_of_an_event_is_who_reports() {
+        let event = json!({ "reportingComponent": "a", "source": {} });
+        assert_eq!(selectable_field(&event, "source"), "a");
+        let event = json!({ "reportingComponent": "a", "source": { "component": "b" } });
+        assert_eq!(selectable_field(&event, "source"), "b");
+    }
 
     #[test]
     fn what_is_left_out_is_zero() {

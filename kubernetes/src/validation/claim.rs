@@ -52,18 +52,18 @@ pub(crate) fn validate_claim_spec(spec: &Value, path: &Path, errors: &mut Errors
 }
 
 fn validate_storage(spec: &Value, path: &Path, errors: &mut Errors) {
-    let requests = path.field("resources").field("requests");
+    let path = path.field("resources").key("storage");
     let storage = &spec["resources"]["requests"]["storage"];
     if storage.is_null() {
-        errors.required(&path.field("resources").key("storage"), "");
+        errors.required(&path, "");
         return;
     }
     match Quantity::of(storage) {
         Ok(amount) if amount > Quantity::ZERO => {}
         Ok(amount) => {
             let shown = amount.to_string().into();
-            errors.invalid(&requests.key("storage"), &shown, NOT_POSITIVE);
+            errors.invalid(&path, &shown, NOT_POSITIVE);
         }
-        Err(why) => errors.invalid(&requests.key("storage"), storage, why),
+        Err(why) => errors.invalid(&path, storage, why),
     }
 }

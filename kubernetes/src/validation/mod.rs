@@ -33,7 +33,10 @@ pub(crate) use pod_spec::{
 };
 pub use quantity::Quantity;
 pub(crate) use quantity::validate_quantity;
-pub(crate) use resources::{validate_pod_resources, validate_resize_policy, validate_resources};
+pub(crate) use resources::{
+    is_huge_pages, is_native, may_overcommit, validate_pod_resources, validate_resize_policy,
+    validate_resources,
+};
 
 pub(crate) const IMMUTABLE: &str = "field is immutable";
 pub(crate) const NEGATIVE: &str = "must be greater than or equal to 0";

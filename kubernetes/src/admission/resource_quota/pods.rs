@@ -5,7 +5,11 @@ use serde_json::Value;
 use wharf_types::Timestamp;
 
 use super::super::amounts::{self, Amounts};
-use crate::{fields, kinds, table::duration, validation::Quantity};
+use crate::{
+    fields, kinds,
+    table::duration,
+    validation::{Quantity, is_huge_pages, is_native},
+};
 
 /// What a pod has to say once a quota counts it.
 const STATED: [&str; 6] = [
@@ -29,7 +33,7 @@ pub(super) fn counts(name: &str) -> bool {
         || compute.contains(&name)
         || name.starts_with("hugepages-")
         || name.starts_with("requests.hugepages-")
-        || (name.starts_with("requests.") && !kinds::is_native(name))
+        || (name.starts_with("requests.") && !is_native(name))
 }
 
 /// A pod that has ended counts only as an object.
@@ -61,8 +65,8 @@ pub(super) fn add_usage(pod: &Value, now: Timestamp, usage: &mut Amounts) {
 fn add_compute(requests: &Amounts, limits: &Amounts, usage: &mut Amounts) {
     usage.insert("pods".to_owned(), Quantity::from_units(1));
     for (name, amount) in requests {
-        let plain = ["cpu", "memory", "ephemeral-storage"].contains(&name.as_str())
-            || kinds::is_huge_pages(name);
+        let plain =
+            ["cpu", "memory", "ephemeral-storage"].contains(&name.as_str()) || is_huge_pages(name);
         if plain {
             usage.insert(name.clone(), *amount);
         }
@@ -132,17 +136,7 @@ fn is_best_effort(pod: &Value) -> bool {
     if !class.is_empty() {
         return class == "BestEffort";
     }
-    let asks = |resources: &Value| {
-        ["requests", "limits"].into_iter().any(|key| {
-            let amounts = amounts::read(resources, key);
-            let some = |name: &str| amounts.get(name).is_some_and(|a| *a > Quantity::ZERO);
-            some("cpu") || some("memory")
-        })
-    };
-    let spec = &pod["spec"];
-    let containers = fields::list(spec, "containers").iter();
-    let mut all = containers.chain(fields::list(spec, "initContainers"));
-    !asks(&spec["resources"]) && !all.any(|container| asks(&container["resources"]))
+    kinds::qos_class(&pod["spec"]) == "BestEffort"
 }
 
 fn crosses_namespaces(affinity: &Value) -> bool {

@@ -44,16 +44,29 @@ const SELF_SUBJECT_REVIEW: Kind = Kind {
 const SECONDS_MIN: i64 = 600;
 const SECONDS_MAX: i64 = 1 << 32;
 
-/// A `TokenRequest` lasts an hour if it does not say how long. It has no path of its own: it hangs
-/// under a service account.
-pub fn default_token_request(request: &mut Value) {
+/// Only under service accounts, as `serviceaccounts/token`.
+pub(super) const TOKEN_REQUEST: Kind = Kind {
+    verbs: Verbs::Review,
+    default: default_token_request,
+    validate: validate_token_request,
+    ..Kind::new(
+        GROUP,
+        "v1",
+        "TokenRequest",
+        "tokenrequests",
+        "tokenrequest",
+        "io.k8s.api.authentication.v1.TokenRequest",
+    )
+};
+
+/// A token lasts an hour if nobody says how long.
+fn default_token_request(request: &mut Value) {
     if let Some(spec) = fields::ensure(request, "spec") {
         fields::default_pointer(spec, "expirationSeconds", 3600);
     }
 }
 
-/// What is wrong with a `TokenRequest`.
-pub fn validate_token_request(request: &Value, errors: &mut Errors) {
+fn validate_token_request(request: &Value, errors: &mut Errors) {
     let path = Path::new("spec").field("expirationSeconds");
     let value = &request["spec"]["expirationSeconds"];
     let seconds = fields::number(value).unwrap_or_default();

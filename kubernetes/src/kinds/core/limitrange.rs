@@ -11,7 +11,7 @@ use crate::{
         resources,
     },
     validation::{
-        Quantity, complain, dns_subdomain, qualified_name, validate_metadata,
+        Quantity, complain, dns_subdomain, may_overcommit, qualified_name, validate_metadata,
         validate_metadata_update,
     },
 };
@@ -166,7 +166,7 @@ fn validate_order(limit: &Value, name: &str, kind: &str, path: &Path, errors: &m
         let value = value.to_string().into();
         errors.invalid(&path.field(field).key(name), &value, &why);
     }
-    if !resources::is_overcommit_allowed(name)
+    if !may_overcommit(name)
         && let (Some(limit), Some(request)) = (of("default"), of("defaultRequest"))
         && limit != request
     {
