@@ -67,7 +67,7 @@ fn default_http(handler: &mut Value) {
 
 /// Brings the quantities of a list of resources into their canonical form, as the server stores
 /// them: no parts below a thousandth.
-pub(super) fn round_resources(parent: &mut Value, key: &str) {
+pub(crate) fn round_resources(parent: &mut Value, key: &str) {
     let Some(list) = fields::child(parent, key).and_then(Value::as_object_mut) else {
         return;
     };

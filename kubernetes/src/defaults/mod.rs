@@ -6,5 +6,5 @@ mod pod_spec;
 mod volume;
 
 pub(crate) use claim::default_claim;
-use container::round_resources;
+pub(crate) use container::round_resources;
 pub(crate) use pod_spec::{default_pod, default_template, mirror_service_account};

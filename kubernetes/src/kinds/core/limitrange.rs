@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashSet};
 use serde_json::Value;
 
 use crate::{
-    Errors, Path, fields,
+    Errors, Path,
+    defaults::round_resources,
+    fields,
     kinds::{
         Kind,
         cells::{CREATED_AT, NAME},
@@ -23,6 +25,9 @@ pub(super) const ROW: Kind = Kind {
         if let Some(spec) = fields::child(object, "spec") {
             for limit in fields::each(spec, "limits") {
                 default_item(limit);
+                for key in ["max", "min", "default", "defaultRequest", RATIO] {
+                    round_resources(limit, key);
+                }
             }
         }
     },

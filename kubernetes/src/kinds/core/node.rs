@@ -5,7 +5,9 @@ use serde_json::Value;
 use wharf_types::Timestamp;
 
 use crate::{
-    Errors, Path, fields,
+    Errors, Path,
+    defaults::round_resources,
+    fields,
     kinds::{
         Kind, Scope, Subresource,
         cells::{self, AGE, NAME, NONE, UNKNOWN},
@@ -39,11 +41,13 @@ pub(super) const ROW: Kind = Kind {
         }),
     ],
     default: |object| {
-        if let Some(status) = fields::child(object, "status")
-            && status["capacity"].is_object()
-        {
-            let capacity = status["capacity"].clone();
-            fields::default_pointer(status, "allocatable", capacity);
+        if let Some(status) = fields::child(object, "status") {
+            if status["capacity"].is_object() {
+                let capacity = status["capacity"].clone();
+                fields::default_pointer(status, "allocatable", capacity);
+            }
+            round_resources(status, "capacity");
+            round_resources(status, "allocatable");
         }
     },
     validate,

@@ -3,7 +3,9 @@ use serde_json::{Value, json};
 use wharf_types::Timestamp;
 
 use crate::{
-    Errors, Path, fields,
+    Errors, Path,
+    defaults::round_resources,
+    fields,
     kinds::{
         Kind, Scope, Subresource,
         cells::{self, AGE, NAME, UNSET},
@@ -50,6 +52,7 @@ pub(super) const ROW: Kind = Kind {
         if let Some(spec) = fields::child(object, "spec") {
             fields::default_plain(spec, "persistentVolumeReclaimPolicy", "Retain");
             fields::default_pointer(spec, "volumeMode", "Filesystem");
+            round_resources(spec, "capacity");
         }
     },
     prepare_create: |object| fields::set(object, "status", json!({ "phase": "Pending" })),

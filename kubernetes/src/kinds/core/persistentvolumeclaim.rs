@@ -4,7 +4,9 @@ use wharf_types::Timestamp;
 
 use super::persistentvolume::{BETA_CLASS, access_modes, class, phase};
 use crate::{
-    Errors, Path, fields,
+    Errors, Path,
+    defaults::default_claim,
+    fields,
     kinds::{
         Kind, Subresource,
         cells::{self, AGE, NAME, UNSET},
@@ -37,14 +39,7 @@ pub(super) const ROW: Kind = Kind {
         AGE,
         cells::wide("VolumeMode", volume_mode),
     ],
-    default: |object| {
-        if let Some(status) = fields::ensure(object, "status") {
-            fields::default_plain(status, "phase", "Pending");
-        }
-        if let Some(spec) = fields::child(object, "spec") {
-            fields::default_pointer(spec, "volumeMode", "Filesystem");
-        }
-    },
+    default: default_claim,
     prepare_create: |object| {
         fields::set(object, "status", json!({ "phase": "Pending" }));
         normalize_sources(object, &Value::Null);

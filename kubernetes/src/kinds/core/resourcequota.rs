@@ -5,7 +5,9 @@ use serde_json::Value;
 use wharf_types::Timestamp;
 
 use crate::{
-    Errors, Path, fields,
+    Errors, Path,
+    defaults::round_resources,
+    fields,
     kinds::{
         Kind, Subresource,
         cells::{self, AGE, NAME},
@@ -23,6 +25,15 @@ pub(super) const ROW: Kind = Kind {
         cells::text("Limit", |object, now| amounts(object, now, true)),
         AGE,
     ],
+    default: |object| {
+        if let Some(spec) = fields::child(object, "spec") {
+            round_resources(spec, "hard");
+        }
+        if let Some(status) = fields::child(object, "status") {
+            round_resources(status, "hard");
+            round_resources(status, "used");
+        }
+    },
     validate,
     validate_update,
     ..Kind::new(

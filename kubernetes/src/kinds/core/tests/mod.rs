@@ -197,6 +197,9 @@ fn limits_are_in_order() {
 #[test]
 fn quotas_count_what_they_know() {
     let quota = |hard: Value, scopes: Value| json!({ "spec": { "hard": hard, "scopes": scopes } });
+    let mut object = quota(json!({ "memory": "1024Mi" }), json!([]));
+    (kind("ResourceQuota").default)(&mut object);
+    assert_eq!(object["spec"]["hard"]["memory"], "1Gi");
     assert_eq!(
         check("ResourceQuota", quota(json!({ "pods": "1.5" }), json!([]))),
         "spec.hard[pods]: Invalid value: \"1500m\": must be an integer"
