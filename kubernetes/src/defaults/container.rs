@@ -72,8 +72,13 @@ pub(crate) fn round_resources(parent: &mut Value, key: &str) {
         return;
     };
     for value in list.values_mut() {
-        if let Ok(quantity) = Quantity::of(value) {
-            *value = quantity.round_up_to_milli().to_string().into();
+        let text = match value {
+            Value::String(text) => Quantity::stored(text),
+            Value::Number(number) => Quantity::stored(&number.to_string()),
+            _ => continue,
+        };
+        if let Ok(text) = text {
+            *value = text.into();
         }
     }
 }

@@ -6,8 +6,10 @@ use serde_json::Value;
 use crate::{Errors, Path};
 
 const NANO: i128 = 1_000_000_000;
-/// Go keeps a quantity within a signed 64-bit number of units.
-const MOST: i128 = (i64::MAX as i128) * NANO;
+/// Go keeps quantities with a binary suffix within a signed 64-bit number of units.
+const MOST_BINARY: i128 = (i64::MAX as i128) * NANO;
+/// The most billionths of all others, far more than anybody means.
+const MOST: i128 = 10i128.pow(37);
 const SYNTAX: &str =
     "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
@@ -73,6 +75,41 @@ impl Quantity {
         Ok(Self { nanos, format })
     }
 
+    /// The text that the server stores for a quantity, without parts below a thousandth. As in
+    /// Go, a text stays as it is where Go would find nothing to shorten in it, such as `1.125`.
+    pub fn stored(text: &str) -> Result<String, &'static str> {
+        let quantity = Self::parse(text)?;
+        let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+        let end = unsigned.find(|c: char| !c.is_ascii_digit() && c != '.');
+        let (number, suffix) = unsigned
+            .split_at_checked(end.unwrap_or(unsigned.len()))
+            .unwrap_or((unsigned, ""));
+        let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+        let digits = format!("{}{part}", whole.trim_start_matches('0'));
+        let (base, exponent, _) = unit(suffix)?;
+        let places = i32::try_from(part.len()).unwrap_or(i32::MAX);
+        let scale = exponent.saturating_sub(places);
+        // Eight divides every unit above.
+        let odd = digits.parse::<u64>().is_ok_and(|n| n % 8 != 0);
+        let room = 14 - exponent.clamp(0, 60) * 3 / 10;
+        let short = i32::try_from(digits.len()).is_ok_and(|length| length <= room);
+        if base == 2 && part.is_empty() && odd && short {
+            return Ok(text.to_owned());
+        }
+        let kept = base == 10
+            && digits.len() <= 18
+            && scale >= -3
+            && scale % 3 == 0
+            && !digits.ends_with("000")
+            && !digits.is_empty()
+            && !digits.starts_with('0')
+            && whole.starts_with(|c: char| c != '0');
+        if kept {
+            return Ok(text.to_owned());
+        }
+        Ok(quantity.round_up_to_milli().to_string())
+    }
+
     /// Reads a text, or a number as JSON may have it.
     pub fn of(value: &Value) -> Result<Self, &'static str> {
         match value {
@@ -126,7 +163,7 @@ impl Quantity {
         } else {
             self.format
         };
-        let nanos = (self.nanos + other.nanos).clamp(-MOST, MOST);
+        let nanos = self.nanos.saturating_add(other.nanos).clamp(-MOST, MOST);
         Self { nanos, format }
     }
 
@@ -187,12 +224,12 @@ fn unit(suffix: &str) -> Result<(i128, i32, Format), &'static str> {
 
 /// `whole.part × base^exponent` in billionths, rounded up and kept within [`MOST`].
 fn scaled(whole: &str, part: &str, base: i128, exponent: i32) -> i128 {
-    // 21 digits before the point are more than the most; 30 behind are below a billionth of 2^-60.
     let whole = whole.trim_start_matches('0');
     let shift = if base == 10 { exponent } else { 0 };
     let length = i32::try_from(whole.len()).unwrap_or(i32::MAX);
-    if !whole.is_empty() && length.saturating_add(shift) > 20 {
-        return MOST;
+    let most = if base == 2 { MOST_BINARY } else { MOST };
+    if !whole.is_empty() && length.saturating_add(shift) > 28 {
+        return most;
     }
     let digits = whole
         .bytes()
@@ -204,8 +241,8 @@ fn scaled(whole: &str, part: &str, base: i128, exponent: i32) -> i128 {
     let mut rest = false;
     for (place, digit) in (0i32..).map(|i| first.saturating_sub(i)).zip(digits) {
         match u32::try_from(place) {
-            Ok(place) if place <= 28 => sum += digit * 10i128.pow(place),
-            Ok(_) if digit > 0 => return MOST,
+            Ok(place) if place <= 36 => sum += digit * 10i128.pow(place),
+            Ok(_) if digit > 0 => return most,
             Ok(_) => {}
             Err(_) => rest |= digit > 0,
         }
@@ -218,7 +255,7 @@ fn scaled(whole: &str, part: &str, base: i128, exponent: i32) -> i128 {
     // With a binary suffix, parts below a billionth would still count; nobody writes them.
     (sum.saturating_add(i128::from(rest)))
         .saturating_mul(factor)
-        .min(MOST)
+        .min(most)
 }
 
 /// The canonical form, in which the server stores it.
@@ -321,6 +358,9 @@ mod tests {
         assert_eq!(Quantity::parse("1.1").unwrap().units(), 2);
         assert_eq!(Quantity::parse("0.1").unwrap().milli(), 100);
         assert_eq!(Quantity::parse("1"), Quantity::parse("1000m"));
+        for (given, stored) in [("1.125", "1.125"), ("1.5", "1500m"), ("1.2345", "1235m")] {
+            assert_eq!(Quantity::stored(given).unwrap(), stored);
+        }
         assert_eq!(
             Quantity::parse("999999999999999999999E").unwrap().units(),
             i64::MAX
