@@ -65,6 +65,10 @@ impl Errors {
         self.0.is_empty()
     }
 
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()
     }
@@ -86,6 +90,11 @@ impl Errors {
     pub fn invalid(&mut self, path: &Path, value: &Value, why: &str) {
         let text = format!("Invalid value: {}: {why}", shown(value));
         self.push("FieldValueInvalid", path, text);
+    }
+
+    /// Where the value would say nothing.
+    pub fn invalid_without_value(&mut self, path: &Path, why: &str) {
+        self.push("FieldValueInvalid", path, format!("Invalid value: {why}"));
     }
 
     pub fn forbidden(&mut self, path: &Path, why: &str) {

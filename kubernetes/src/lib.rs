@@ -8,12 +8,24 @@
 
 pub mod authn;
 pub mod authz;
+pub mod admission;
+mod cron;
+mod defaults;
 mod errors;
+mod fields;
 mod kinds;
 mod status;
 mod table;
+mod validation;
 
+pub use cron::{BadSchedule, Schedule, find_zone};
 pub use errors::{Errors, Path};
-pub use kinds::{KINDS, Keep, Kind, Scope, Subresource, Verbs};
+pub use kinds::{
+    KINDS, Keep, Kind, SUBRESOURCE_KINDS, Scope, Subresource, Verbs, apply_scale, core_event_field,
+    event_from_core, event_to_core, horizontal_pod_autoscaler_to_v1,
+    horizontal_pod_autoscaler_to_v2, qos_class, scale_of, selectable_field,
+    validate_ephemeral_containers_update, validate_resize,
+};
 pub use status::Status;
 pub use table::Column;
+pub use validation::{Quantity, container_amounts};

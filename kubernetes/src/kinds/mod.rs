@@ -11,18 +11,44 @@ mod authentication;
 mod authorization;
 mod autoscaling;
 mod batch;
+mod cells;
 mod certificates;
 mod coordination;
 mod core;
 mod discovery;
 mod events;
 mod metrics;
+mod net;
 mod networking;
 mod node;
 mod policy;
 mod rbac;
+mod resources;
 mod scheduling;
+mod selectable;
 mod storage;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod webhook;
+mod workload;
+
+pub(crate) use core::claim_class;
+pub(crate) use resources::is_extended;
+pub(crate) use storage::is_default_class;
+#[cfg(test)]
+pub(crate) use tests::json;
+
+pub use autoscaling::hpa::{
+    to_v1 as horizontal_pod_autoscaler_to_v1, to_v2 as horizontal_pod_autoscaler_to_v2,
+};
+pub use core::pod::{qos_class, validate_ephemeral_containers_update, validate_resize};
+pub use events::{
+    core_field as core_event_field, from_core as event_from_core, to_core as event_to_core,
+};
+pub use selectable::selectable_field;
+pub use workload::{apply_scale, scale_of};
 
 /// Everything that is special about a kind. What the row does not say is done by the generic code.
 #[derive(Clone, Copy, Debug)]
@@ -138,6 +164,13 @@ pub enum Subresource {
     Finalize,
     Approval,
 }
+
+/// Kinds that are only bodies of subresources and no resources of their own.
+pub const SUBRESOURCE_KINDS: &[Kind] = &[
+    autoscaling::scale::SCALE,
+    policy::eviction::EVICTION,
+    authentication::TOKEN_REQUEST,
+];
 
 /// Every kind that the server has of its own.
 pub const KINDS: &[&[Kind]] = &[

@@ -2,6 +2,9 @@
 use serde_json::Value;
 use wharf_types::Timestamp;
 
+pub(crate) mod cells;
+pub(crate) mod duration;
+
 /// A column of a kind's table.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {

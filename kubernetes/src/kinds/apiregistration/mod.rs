@@ -1,4 +1,8 @@
-//! Group `apiregistration`: one file a kind, one row below.
+//! Group `apiregistration.k8s.io`: one file a kind, one row below.
 use super::Kind;
 
-pub(super) const ROWS: &[Kind] = &[];
+mod apiservice;
+
+const GROUP: &str = "apiregistration.k8s.io";
+
+pub(super) const ROWS: &[Kind] = &[apiservice::ROW];

@@ -1,4 +1,7 @@
-//! Group `autoscaling`: one file a kind, one row below.
+//! The group autoscaling: one file a kind, one row below.
 use super::Kind;
 
-pub(super) const ROWS: &[Kind] = &[];
+pub(super) mod hpa;
+pub(super) mod scale;
+
+pub(super) const ROWS: &[Kind] = &[hpa::V2, hpa::V1];

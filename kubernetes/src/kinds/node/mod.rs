@@ -1,4 +1,8 @@
-//! Group `node`: one file a kind, one row below.
+//! Group `node.k8s.io`: one file a kind, one row below.
 use super::Kind;
 
-pub(super) const ROWS: &[Kind] = &[];
+mod runtimeclass;
+
+const GROUP: &str = "node.k8s.io";
+
+pub(super) const ROWS: &[Kind] = &[runtimeclass::ROW];
