@@ -4,6 +4,9 @@
 //! read only this. Pure functions over JSON; the schemas of custom resources are of the same type.
 
 mod builtin;
+pub mod proto;
+pub mod quantity;
+mod time;
 mod types;
 
 pub use types::{Field, GroupVersionKind, ListKind, MergeStrategy, Schema, Shape, Type, TypeId};
