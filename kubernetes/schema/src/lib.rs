@@ -4,6 +4,8 @@
 //! read only this. Pure functions over JSON; the schemas of custom resources are of the same type.
 
 mod builtin;
+pub mod fields;
+mod path;
 pub mod proto;
 pub mod quantity;
 mod time;
