@@ -8,6 +8,7 @@ pub mod fields;
 mod path;
 pub mod proto;
 pub mod quantity;
+pub mod structural;
 mod time;
 mod types;
 
