@@ -3,6 +3,13 @@
 //! Protobuf decoding, strategic merge, server-side apply, field validation, OpenAPI and explain
 //! read only this. Pure functions over JSON; the schemas of custom resources are of the same type.
 
+mod builtin;
+pub mod fields;
+mod path;
+pub mod proto;
+pub mod quantity;
+pub mod structural;
+mod time;
 mod types;
 
-pub use types::{Field, ListKind, MergeStrategy, Schema, Shape, Type, TypeId};
+pub use types::{Field, GroupVersionKind, ListKind, MergeStrategy, Schema, Shape, Type, TypeId};
