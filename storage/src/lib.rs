@@ -13,6 +13,7 @@ mod check;
 mod collect;
 mod error;
 mod meta;
+mod objects;
 mod open;
 mod scrub;
 
@@ -27,6 +28,7 @@ pub use meta::{
     NewManifest, Owner, Read, ReferrerFilter, ReferrerRow, Repository, Sparse, Stored, UploadParts,
     UploadRow, Write,
 };
+pub use objects::{ObjectChange, ObjectRow, Objects};
 pub use open::{DataDir, Options, S3Settings};
 use wharf_types::{Algorithm, Clock, Hasher, Timestamp, UploadId};
 
@@ -69,6 +71,13 @@ impl Store {
     /// The metadata.
     pub const fn meta(&self) -> &Meta {
         &self.meta
+    }
+
+    /// Where the objects of a cluster are, in a folder that exists.
+    pub fn cluster_file(&self, id: &str) -> Result<std::path::PathBuf, Error> {
+        let folder = self._data_dir.path().join("clusters");
+        std::fs::create_dir_all(&folder)?;
+        Ok(folder.join(format!("{id}.db")))
     }
 
     /// The time of day.

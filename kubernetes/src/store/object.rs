@@ -1,0 +1,76 @@
+//! An object as it is kept: bytes, and what must be known without reading them.
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// One state of an object. Never changes; shared by whoever reads, lists or watches it.
+#[derive(Debug)]
+pub struct Object {
+    /// Empty for objects of the cluster.
+    pub namespace: String,
+    pub name: String,
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub revision: u64,
+    /// JSON.
+    pub body: Bytes,
+    pub labels: Vec<(String, String)>,
+    /// The uids of its owners.
+    pub owners: Vec<String>,
+    /// The values of its kind's selectable fields, in the order of the row.
+    pub fields: Vec<String>,
+    /// Whether it has a deletion timestamp.
+    pub deleting: bool,
+    view: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
+impl Object {
+    /// Notes what must be known of an object.
+    pub(super) fn new(value: &Value, revision: u64, fields: Vec<String>, body: Bytes) -> Self {
+        let metadata = &value["metadata"];
+        let text = |name: &str| metadata[name].as_str().unwrap_or_default().to_owned();
+        let labels = metadata["labels"].as_object().into_iter().flatten();
+        let owners = metadata["ownerReferences"].as_array().into_iter().flatten();
+        Self {
+            namespace: text("namespace"),
+            name: text("name"),
+            uid: text("uid"),
+            revision,
+            body,
+            labels: labels
+                .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+                .collect(),
+            owners: owners
+                .filter_map(|owner| owner["uid"].as_str().map(str::to_owned))
+                .collect(),
+            fields,
+            deleting: !metadata["deletionTimestamp"].is_null(),
+            view: OnceLock::new(),
+        }
+    }
+
+    /// The object, to be looked through or changed.
+    pub fn value(&self) -> Value {
+        // It was serialized by us.
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    pub fn label(&self, key: &str) -> Option<&str> {
+        let found = self.labels.iter().find(|(name, _)| name == key);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// What a controller reads of the object, as a type that ignores the rest and has a default for
+    /// everything. It is read once; a kind has one such type.
+    pub fn view<T>(&self) -> Arc<T>
+    where
+        T: DeserializeOwned + Default + Send + Sync + 'static,
+    {
+        let read = || Arc::new(serde_json::from_slice::<T>(&self.body).unwrap_or_default());
+        let kept = self.view.get_or_init(|| Box::new(read()));
+        kept.downcast_ref::<Arc<T>>().map_or_else(read, Arc::clone)
+    }
+}
