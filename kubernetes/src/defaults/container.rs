@@ -128,8 +128,14 @@ fn tag(image: &str) -> Option<&str> {
         }
         _ => repository,
     };
-    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-/".contains(&b);
-    if path.is_empty() || !path.bytes().all(allowed) {
+    let edge = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let well = |part: &str| {
+        let bytes = part.as_bytes();
+        bytes.first().is_some_and(edge)
+            && bytes.last().is_some_and(edge)
+            && bytes.iter().all(|b| edge(b) || b"._-".contains(b))
+    };
+    if !path.split('/').all(well) {
         return None;
     }
     match (tag, digest) {
