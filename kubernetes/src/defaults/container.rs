@@ -120,9 +120,10 @@ fn tag(image: &str) -> Option<&str> {
     };
     let path = match repository.split_once('/') {
         Some((host, path))
-            if host.contains(['.', ':'])
-                || host == "localhost"
-                || host.bytes().any(|b| b.is_ascii_uppercase()) =>
+            if host.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && (host.contains(['.', ':'])
+                    || host == "localhost"
+                    || host.bytes().any(|b| b.is_ascii_uppercase())) =>
         {
             path
         }
@@ -167,6 +168,9 @@ mod tests {
             "",
             "NGINX",
             "a b",
+            "..",
+            "/x",
+            "../x",
         ] {
             assert_eq!(pull_policy(seldom), "IfNotPresent", "{seldom}");
         }

@@ -257,6 +257,14 @@ mod tests {
     }
 
     #[test]
+    fn searches_may_have_underscores() {
+        assert!(dns_search("_tcp.a_b.c").is_empty());
+        for bad in ["", "A", "__a", "a_", "a..b"] {
+            assert_eq!(dns_search(bad), [SEARCH], "{bad}");
+        }
+    }
+
+    #[test]
     fn qualified_names_have_at_most_one_prefix() {
         assert!(qualified_name("app.kubernetes.io/name").is_empty());
         assert_eq!(qualified_name("/a"), ["prefix part must be non-empty"]);
