@@ -120,16 +120,23 @@ fn tag(image: &str) -> Option<&str> {
     };
     let path = match repository.split_once('/') {
         Some((host, path))
-            if host.contains(['.', ':'])
-                || host == "localhost"
-                || host.bytes().any(|b| b.is_ascii_uppercase()) =>
+            if host.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && (host.contains(['.', ':'])
+                    || host == "localhost"
+                    || host.bytes().any(|b| b.is_ascii_uppercase())) =>
         {
             path
         }
         _ => repository,
     };
-    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-/".contains(&b);
-    if path.is_empty() || !path.bytes().all(allowed) {
+    let edge = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let well = |part: &str| {
+        let bytes = part.as_bytes();
+        bytes.first().is_some_and(edge)
+            && bytes.last().is_some_and(edge)
+            && bytes.iter().all(|b| edge(b) || b"._-".contains(b))
+    };
+    if !path.split('/').all(well) {
         return None;
     }
     match (tag, digest) {
@@ -161,6 +168,9 @@ mod tests {
             "",
             "NGINX",
             "a b",
+            "..",
+            "/x",
+            "../x",
         ] {
             assert_eq!(pull_policy(seldom), "IfNotPresent", "{seldom}");
         }

@@ -24,6 +24,10 @@ pub(crate) fn default_pod(pod: &mut Value) {
         return;
     };
     default_pod_spec(spec);
+    if fields::integer(spec, "terminationGracePeriodSeconds") < 0 {
+        // A negative one has always meant as soon as possible.
+        fields::set(spec, "terminationGracePeriodSeconds", 1);
+    }
     let host = fields::flag(spec, "hostNetwork");
     for list in ["containers", "initContainers"] {
         for container in fields::each(spec, list) {

@@ -41,8 +41,9 @@ pub(super) fn validate_selected_template(spec: &Value, kind: &str, errors: &mut 
         None => errors.invalid(&here, selector, "invalid label selector"),
         Some(parsed) => {
             let labels = &spec["template"]["metadata"]["labels"];
-            let unmatched = !selector.is_null() && !parsed.is_empty() && !parsed.matches(labels);
-            if unmatched {
+            // Without a selector nothing is taken, with an empty one everything.
+            let all = parsed.is_empty() && !selector.is_null();
+            if !all && (selector.is_null() || !parsed.matches(labels)) {
                 let here = path.field("template").field("metadata").field("labels");
                 errors.invalid(&here, labels, MISMATCH);
             }

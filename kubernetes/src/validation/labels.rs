@@ -90,7 +90,11 @@ impl<'a> Selector<'a> {
             };
             operator && qualified_name(fields::text(term, "key")).is_empty()
         };
-        terms.iter().all(understood).then_some(Self {
+        let well = fields::entries(selector, "matchLabels").all(|(key, value)| {
+            qualified_name(key).is_empty()
+                && label_value(value.as_str().unwrap_or_default()).is_empty()
+        });
+        (well && terms.iter().all(understood)).then_some(Self {
             labels: &selector["matchLabels"],
             terms,
         })

@@ -21,9 +21,9 @@ pub(crate) use metadata::{
     validate_metadata, validate_metadata_update, validate_template_metadata,
 };
 pub(crate) use names::{
-    config_map_key, dns_label, dns_label_1035, dns_subdomain, env_var_name, http_header_name,
-    in_range, label_value, path_segment, percent, port_name, port_number, qualified_name,
-    wildcard_subdomain,
+    config_map_key, dns_label, dns_label_1035, dns_search, dns_subdomain, env_var_name,
+    http_header_name, in_range, label_value, path_segment, percent, port_name, port_number,
+    qualified_name, wildcard_subdomain,
 };
 pub(crate) use percentages::{amount, validate_at_most_all, validate_int_or_percent};
 pub use pod_requests::container_amounts;

@@ -4,6 +4,7 @@ const QUALIFIED: &str = "must consist of alphanumeric characters, '-', '_' or '.
 const LABEL_VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 const DNS_LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
 const DNS_SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+const SEARCH: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*')";
 const WILDCARD: &str = "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', regex used for validation is '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 const DNS_LABEL_1035: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
 const CONFIG_KEY: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
@@ -68,6 +69,17 @@ pub(crate) fn dns_subdomain(value: &str) -> Faults {
     too_long(value, 253, &mut faults);
     if !is_subdomain(value) {
         faults.push(DNS_SUBDOMAIN.to_owned());
+    }
+    faults
+}
+
+/// A name of DNS in which underscores are welcome, also at the start of a label.
+pub(crate) fn dns_search(value: &str) -> Faults {
+    let mut faults = Faults::new();
+    too_long(value, 253, &mut faults);
+    let label = |part: &str| framed(part.strip_prefix('_').unwrap_or(part), lower, b"-_");
+    if !value.split('.').all(label) {
+        faults.push(SEARCH.to_owned());
     }
     faults
 }
@@ -242,6 +254,14 @@ mod tests {
         );
         assert_eq!(dns_label("a.b"), ["must not contain dots"]);
         assert!(dns_label_1035("1a")[0].starts_with("a DNS-1035 label must consist of"));
+    }
+
+    #[test]
+    fn searches_may_have_underscores() {
+        assert!(dns_search("_tcp.a_b.c").is_empty());
+        for bad in ["", "A", "__a", "a_", "a..b"] {
+            assert_eq!(dns_search(bad), [SEARCH], "{bad}");
+        }
     }
 
     #[test]

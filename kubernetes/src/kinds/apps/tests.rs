@@ -122,7 +122,7 @@ fn the_selector_takes_the_template() {
     object["spec"].as_object_mut().unwrap().remove("selector");
     assert_eq!(
         invalid(&DEPLOYMENT, &object),
-        "spec.selector: Required value"
+        "[spec.selector: Required value, spec.template.metadata.labels: Invalid value: {\"app\":\"other\"}: `selector` does not match template `labels`]"
     );
 }
 

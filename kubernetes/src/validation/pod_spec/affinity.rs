@@ -49,6 +49,7 @@ fn validate_node_affinity(affinity: &Value, path: &Path, errors: &mut Errors) {
         }
         for (i, term) in terms.iter().enumerate() {
             validate_node_term(term, &path.index(i), errors);
+            validate_values(term, &path.index(i), errors);
         }
     }
     for (i, term) in fields::list(affinity, PREFERRED).iter().enumerate() {
@@ -84,13 +85,20 @@ fn validate_node_term(term: &Value, path: &Path, errors: &mut Errors) {
             }
         }
         validate_label_name(fields::text(one, "key"), &path.field("key"), errors);
-        for (n, value) in values.iter().enumerate() {
-            let value = value.as_str().unwrap_or_default();
-            complain(errors, &here.index(n), value, &label_value(value));
-        }
     }
     for (i, one) in fields::list(term, "matchFields").iter().enumerate() {
         validate_node_field(one, &path.field("matchFields").index(i), errors);
+    }
+}
+
+/// Values are labels where they are required; what is only preferred may be anything.
+fn validate_values(term: &Value, path: &Path, errors: &mut Errors) {
+    for (i, one) in fields::list(term, "matchExpressions").iter().enumerate() {
+        let here = path.field("matchExpressions").index(i).field("values");
+        for (n, value) in fields::list(one, "values").iter().enumerate() {
+            let value = value.as_str().unwrap_or_default();
+            complain(errors, &here.index(n), value, &label_value(value));
+        }
     }
 }
 

@@ -3,7 +3,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use crate::validation::{complain, dns_subdomain};
+use crate::validation::{complain, dns_search, dns_subdomain};
 use crate::{Errors, Path, fields};
 
 const NAME_SERVERS: usize = 3;
@@ -63,8 +63,7 @@ fn validate_searches(config: &Value, path: &Path, errors: &mut Errors) {
             continue;
         }
         let search = search.strip_suffix('.').unwrap_or(search);
-        // Underscores are as good as letters here since 1.34.
-        let faults = dns_subdomain(&search.replace('_', "a"));
+        let faults = dns_search(search);
         complain(errors, &path.index(i), search, &faults);
     }
 }

@@ -277,7 +277,7 @@ pub(super) fn descends(target: &str, path: &Path, errors: &mut Errors) {
 /// The same, and not one of the names that the kubelet takes for itself.
 pub(super) fn not_reserved(target: &str, path: &Path, errors: &mut Errors) {
     descends(target, path, errors);
-    if target.starts_with("..") && target != ".." && !target.starts_with("../") {
+    if target.starts_with("..") && !target.starts_with("../") {
         errors.invalid(path, &target.into(), "must not start with '..'");
     }
 }
