@@ -13,6 +13,7 @@ mod docs;
 mod files;
 mod links;
 mod migrations;
+mod schema;
 mod sources;
 
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ usage: cargo xtask <command>
   check       check crate edges, migrations, generated tables, sources and links
   migrations  record the checksums of new migrations
   docs        rewrite the generated tables in the docs
+  schema      write the table of Kubernetes' types anew (needs Go)
 ";
 
 /// What a check found wrong, one line each.
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         "check" => check(&root),
         "migrations" => migrations::record(&root).map(|()| true),
         "docs" => docs::rewrite(&root).map(|()| true),
+        "schema" => schema::write(&root).map(|()| true),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);

@@ -4,9 +4,13 @@
 //! read only this. Pure functions over JSON; the schemas of custom resources are of the same type.
 
 pub mod apply;
+mod builtin;
 pub mod patch;
+pub mod proto;
+pub mod quantity;
 #[cfg(test)]
 mod testing;
+mod time;
 mod types;
 
-pub use types::{Field, ListKind, MergeStrategy, Schema, Shape, Type, TypeId};
+pub use types::{Field, GroupVersionKind, ListKind, MergeStrategy, Schema, Shape, Type, TypeId};

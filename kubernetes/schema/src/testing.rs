@@ -123,7 +123,10 @@ pub(crate) fn workload() -> (Schema, TypeId) {
         "Rolling",
         vec![field("maxSurge", Shape::IntOrString)],
     );
-    let strategy = vec![field("type", Shape::String), field("rollingUpdate", rolling)];
+    let strategy = vec![
+        field("type", Shape::String),
+        field("rollingUpdate", rolling),
+    ];
     let strategy = add(&mut s, "Strategy", strategy);
     let hosts = field("hosts", list(Shape::String, ListKind::Set));
     let spec = vec![
@@ -132,7 +135,10 @@ pub(crate) fn workload() -> (Schema, TypeId) {
         with((false, false, None), field("replaced", selector)),
         with((false, true, None), field("strategy", strategy)),
         by_key("containers", container, &["name"]),
-        with((true, true, Some("name")), by_key("volumes", volume, &["name"])),
+        with(
+            (true, true, Some("name")),
+            by_key("volumes", volume, &["name"]),
+        ),
         with((true, false, None), hosts),
         field("nodeSelector", texts(true)),
         field("config", Shape::Any),

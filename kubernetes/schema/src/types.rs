@@ -12,6 +12,42 @@ pub struct TypeId(u32);
 pub struct Schema {
     types: Vec<Type>,
     names: HashMap<String, TypeId>,
+    kinds: HashMap<GroupVersionKind, TypeId>,
+    /// By type and field; only of those that have something to say.
+    facts: HashMap<TypeId, HashMap<String, Facts>>,
+}
+
+/// The name of a kind. The core group is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupVersionKind {
+    pub group: String,
+    pub version: String,
+    pub kind: String,
+}
+
+/// What few fields have, and only Kubernetes' own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// The numbers of the messages in which protobuf has the field, where JSON has none.
+    pub(crate) embedded: Vec<u32>,
+    pub(crate) omitzero: bool,
+    /// The type's name in Go, if it is not the plain one.
+    pub(crate) go: Option<String>,
+    pub(crate) wire: Wire,
+    /// The name in OpenAPI of a field that is any JSON.
+    pub(crate) reference: Option<String>,
+}
+
+/// Where protobuf differs from what the shape suggests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Wire {
+    #[default]
+    Plain,
+    /// A message around the list (of each value, if it is a map).
+    Items,
+    SchemaOrBool,
+    SchemaOrArray,
+    SchemaOrStrings,
 }
 
 impl Schema {
@@ -23,6 +59,41 @@ impl Schema {
     /// The type of an id of this schema.
     pub fn get(&self, id: TypeId) -> Option<&Type> {
         self.types.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// The type of a kind, such as `("apps", "v1", "Deployment")`. Those of `meta/v1`, such as
+    /// `DeleteOptions`, are kinds of every group.
+    pub fn kind(&self, group: &str, version: &str, kind: &str) -> Option<TypeId> {
+        let kind = GroupVersionKind {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            kind: kind.to_owned(),
+        };
+        self.kinds.get(&kind).copied()
+    }
+
+    /// Makes a type that of a kind.
+    pub fn add_kind(&mut self, kind: GroupVersionKind, id: TypeId) {
+        self.kinds.insert(kind, id);
+    }
+
+    /// All kinds and their types, in no order.
+    pub fn kinds(&self) -> impl Iterator<Item = (&GroupVersionKind, TypeId)> {
+        self.kinds.iter().map(|(kind, id)| (kind, *id))
+    }
+
+    /// All types, in the order of their names for the built-in ones.
+    pub fn types(&self) -> impl Iterator<Item = &Type> {
+        self.types.iter()
+    }
+
+    pub(crate) fn facts(&self, id: TypeId, field: &str) -> Option<&Facts> {
+        self.facts.get(&id)?.get(field)
+    }
+
+    pub(crate) fn set_facts(&mut self, id: TypeId, mut facts: HashMap<String, Facts>) {
+        facts.retain(|_, fact| *fact != Facts::default());
+        self.facts.insert(id, facts);
     }
 
     /// Adds a type, or replaces the one of its name, which keeps its id.

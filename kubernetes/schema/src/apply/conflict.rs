@@ -89,7 +89,12 @@ impl fmt::Display for Listed<'_> {
 
 /// `default/web; apps/v1, Kind=Deployment`.
 pub(super) fn name_of(object: &Value) -> String {
-    let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let text = |pointer| {
+        object
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     let version = match text("/apiVersion") {
         core if !core.contains('/') => format!("/{core}"),
         version => version.to_owned(),

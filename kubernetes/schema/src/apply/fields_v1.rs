@@ -84,12 +84,14 @@ fn parse(name: &str) -> Result<Option<Element>, String> {
         "k" => {
             let keys: Map<String, Value> =
                 serde_json::from_str(rest).map_err(|e| wrong(&e.to_string()))?;
-            let mut keys: Vec<(String, Key)> =
-                keys.into_iter().map(|(name, key)| (name, Key(key))).collect();
+            let mut keys: Vec<(String, Key)> = keys
+                .into_iter()
+                .map(|(name, key)| (name, Key(key)))
+                .collect();
             keys.sort_unstable();
             Element::Keys(keys)
         }
-        "i" => Element::Index(rest.parse().map_err(|_| wrong("invalid index"))?),
+        "i" => Element::Index(rest.parse().ok().ok_or_else(|| wrong("invalid index"))?),
         _ if kind.chars().count() == 1 => return Ok(None),
         _ => return Err(wrong("missing colon")),
     };
@@ -126,7 +128,13 @@ mod tests {
 
     #[test]
     fn what_is_no_set_is_refused() {
-        for fields in [json!({"x": {}}), json!({"v:{": {}}), json!({"i:x": {}}), json!([]), json!({"f:a": 1})] {
+        for fields in [
+            json!({"x": {}}),
+            json!({"v:{": {}}),
+            json!({"i:x": {}}),
+            json!([]),
+            json!({"f:a": 1}),
+        ] {
             assert!(decode(&fields).is_err(), "{fields}");
         }
         assert!(decode(&json!({"z:new": {"f:a": {}}})).unwrap().is_empty());

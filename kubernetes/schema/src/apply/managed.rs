@@ -183,7 +183,9 @@ pub(super) fn cap(managed: &mut Managed) {
         };
         if bucket == manager {
             // A bucket that is not the oldest of its version takes the oldest in.
-            let Some(old) = managed.remove(oldest) else { continue };
+            let Some(old) = managed.remove(oldest) else {
+                continue;
+            };
             if let Some(entry) = managed.get_mut(&bucket) {
                 entry.set = std::mem::take(&mut entry.set).union(&old.set);
             }

@@ -95,12 +95,16 @@ pub fn apply(
         };
         let empty = Value::Object(Map::new());
         update::track(&typed, &empty, &old, &mut managed, &change).map_err(|why| {
-            ApplyError::Failed(format!("failed to create manager for existing fields: {why}"))
+            ApplyError::Failed(format!(
+                "failed to create manager for existing fields: {why}"
+            ))
         })?;
     }
     typed.validate(applied).map_err(|why| {
         let name = conflict::name_of(applied);
-        ApplyError::Failed(format!("failed to create typed patch object ({name}): {why}"))
+        ApplyError::Failed(format!(
+            "failed to create typed patch object ({name}): {why}"
+        ))
     })?;
     let (mut new, managed_after) =
         last_applied::apply(&typed, &old, applied, &managed, change, force)?;

@@ -25,7 +25,14 @@ fn applied(
     minute: i64,
 ) -> Result<Value, ApplyError> {
     let (schema, id) = workload();
-    apply(&schema, id, live, &object(spec), &change(manager, minute), false)
+    apply(
+        &schema,
+        id,
+        live,
+        &object(spec),
+        &change(manager, minute),
+        false,
+    )
 }
 
 fn updated(old: Option<&Value>, new: &Value, manager: &str, minute: i64) -> Value {
@@ -49,14 +56,20 @@ fn owners(object: &Value) -> Vec<String> {
         let paths = fields_v1::decode(&entry["fieldsV1"]).unwrap().paths();
         let paths: Vec<String> = paths.iter().map(ToString::to_string).collect();
         let (manager, operation) = (entry["manager"].as_str(), entry["operation"].as_str());
-        format!("{} {}: {}", manager.unwrap(), operation.unwrap(), paths.join(" "))
+        format!(
+            "{} {}: {}",
+            manager.unwrap(),
+            operation.unwrap(),
+            paths.join(" ")
+        )
     };
     entries.unwrap_or_default().into_iter().map(show).collect()
 }
 
 #[test]
 fn an_applied_object_is_its_managers() {
-    let spec = json!({"replicas": 1, "containers": [{"name": "a", "ports": [{"containerPort": 80}]}]});
+    let spec =
+        json!({"replicas": 1, "containers": [{"name": "a", "ports": [{"containerPort": 80}]}]});
     let new = applied(None, &spec, "me", 0).unwrap();
     assert_eq!(new["spec"], spec);
     let entry = &new["metadata"]["managedFields"][0];
@@ -81,9 +94,18 @@ fn an_applied_object_is_its_managers() {
 fn what_is_not_applied_any_more_goes_unless_others_own_it() {
     let spec = json!({"replicas": 1, "nodeSelector": {"a": "1"}, "containers": [{"name": "a", "image": "1"}, {"name": "b"}]});
     let live = applied(None, &spec, "me", 0).unwrap();
-    let live = applied(Some(&live), &json!({"containers": [{"name": "b", "image": "2"}]}), "other", 1).unwrap();
+    let live = applied(
+        Some(&live),
+        &json!({"containers": [{"name": "b", "image": "2"}]}),
+        "other",
+        1,
+    )
+    .unwrap();
     let live = applied(Some(&live), &json!({"replicas": 1}), "me", 2).unwrap();
-    assert_eq!(live["spec"], json!({"replicas": 1, "containers": [{"name": "b", "image": "2"}]}));
+    assert_eq!(
+        live["spec"],
+        json!({"replicas": 1, "containers": [{"name": "b", "image": "2"}]})
+    );
     assert_eq!(
         owners(&live),
         [
@@ -102,7 +124,10 @@ fn what_is_not_applied_any_more_goes_unless_others_own_it() {
 
 #[test]
 fn conflicts_are_told_as_upstream_does() {
-    let live = created(&json!({"replicas": 1, "numbers": [1]}), "kubectl-client-side-apply");
+    let live = created(
+        &json!({"replicas": 1, "numbers": [1]}),
+        "kubectl-client-side-apply",
+    );
     let error = applied(Some(&live), &json!({"replicas": 2}), "me", 1).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -116,8 +141,19 @@ fn conflicts_are_told_as_upstream_does() {
             "field": ".spec.replicas",
         }])
     );
-    let live = applied(Some(&live), &json!({"hosts": ["x"], "nodeSelector": {"a": "1"}}), "second", 1).unwrap();
-    let error = applied(Some(&live), &json!({"replicas": 2, "numbers": [2], "nodeSelector": {"b": "1"}}), "me", 2);
+    let live = applied(
+        Some(&live),
+        &json!({"hosts": ["x"], "nodeSelector": {"a": "1"}}),
+        "second",
+        1,
+    )
+    .unwrap();
+    let error = applied(
+        Some(&live),
+        &json!({"replicas": 2, "numbers": [2], "nodeSelector": {"b": "1"}}),
+        "me",
+        2,
+    );
     assert_eq!(
         error.unwrap_err().to_string(),
         "Apply failed with 3 conflicts: conflicts with \"kubectl-client-side-apply\" using example.io/v1:\n- .spec.numbers\n- .spec.replicas\nconflicts with \"second\":\n- .spec.nodeSelector"
@@ -128,7 +164,10 @@ fn conflicts_are_told_as_upstream_does() {
 fn the_same_value_is_shared_and_force_takes_it() {
     let live = created(&json!({"replicas": 1}), "x");
     let shared = applied(Some(&live), &json!({"replicas": 1}), "me", 1).unwrap();
-    assert_eq!(owners(&shared), ["me Apply: .spec.replicas", "x Update: .spec.replicas"]);
+    assert_eq!(
+        owners(&shared),
+        ["me Apply: .spec.replicas", "x Update: .spec.replicas"]
+    );
     let (schema, id) = workload();
     let new = object(&json!({"replicas": 2}));
     let forced = apply(&schema, id, Some(&shared), &new, &change("me", 2), true).unwrap();
@@ -150,10 +189,15 @@ fn applying_the_same_again_keeps_the_time() {
 
 #[test]
 fn updates_own_what_they_change() {
-    let live = created(&json!({"replicas": 1, "hosts": ["a"], "containers": [{"name": "a"}]}), "first");
+    let live = created(
+        &json!({"replicas": 1, "hosts": ["a"], "containers": [{"name": "a"}]}),
+        "first",
+    );
     assert_eq!(
         owners(&live),
-        ["first Update: .spec .spec.containers .spec.hosts .spec.replicas .spec.containers[name=\"a\"] .spec.containers[name=\"a\"].name .spec.hosts[=\"a\"]"]
+        [
+            "first Update: .spec.containers .spec.hosts .spec.replicas .spec.containers[name=\"a\"] .spec.containers[name=\"a\"].name .spec.hosts[=\"a\"]"
+        ]
     );
     let mut new = live.clone();
     new["spec"]["replicas"] = json!(2);
@@ -161,12 +205,15 @@ fn updates_own_what_they_change() {
     new["status"] = json!({"ready": 1});
     let (schema, id) = workload();
     let status = [Path::fields(&["status"])];
-    let second = Change { ignored: &status, ..change("second", 1) };
+    let second = Change {
+        ignored: &status,
+        ..change("second", 1)
+    };
     update(&schema, id, Some(&live), &mut new, &second);
     assert_eq!(
         owners(&new),
         [
-            "first Update: .spec .spec.containers .spec.hosts .spec.containers[name=\"a\"] .spec.containers[name=\"a\"].name",
+            "first Update: .spec.containers .spec.hosts .spec.containers[name=\"a\"] .spec.containers[name=\"a\"].name",
             "second Update: .spec.replicas",
         ]
     );
@@ -178,7 +225,10 @@ fn clients_can_set_and_reset_managed_fields() {
     for reset in [json!([]), json!([{}])] {
         let mut new = live.clone();
         new["metadata"]["managedFields"] = reset;
-        assert_eq!(updated(Some(&live), &new, "second", 1)["metadata"].get("managedFields"), None);
+        assert_eq!(
+            updated(Some(&live), &new, "second", 1)["metadata"].get("managedFields"),
+            None
+        );
     }
     // Left out or invalid: the recorded ones stay.
     for given in [json!(null), json!([{"operation": "Other"}])] {
@@ -188,7 +238,10 @@ fn clients_can_set_and_reset_managed_fields() {
     }
     let mut new = live.clone();
     new["metadata"]["managedFields"][0]["manager"] = json!("renamed");
-    assert_eq!(owners(&updated(Some(&live), &new, "x", 1)), ["renamed Update: .spec .spec.replicas"]);
+    assert_eq!(
+        owners(&updated(Some(&live), &new, "x", 1)),
+        ["renamed Update: .spec.replicas"]
+    );
     assert_eq!(
         check_managed(&json!([{"operation": "Apply", "apiVersion": "v1"}])).unwrap_err(),
         "missing fieldsType in managed fields entry 0"
@@ -205,7 +258,10 @@ fn objects_nobody_tracked_belong_to_before_first_apply() {
     let new = applied(Some(&live), &json!({"hosts": ["a"]}), "me", 1).unwrap();
     assert_eq!(
         owners(&new),
-        ["me Apply: .spec.hosts[=\"a\"]", "before-first-apply Update: .spec .spec.replicas"]
+        [
+            "me Apply: .spec.hosts[=\"a\"]",
+            "before-first-apply Update: .spec.replicas"
+        ]
     );
     // Nothing is tracked before.
     assert_eq!(updated(Some(&live), &live, "x", 1), live);
@@ -221,17 +277,29 @@ fn more_than_ten_updaters_become_ancient() {
     }
     let owners = owners(&live);
     assert_eq!(owners.len(), 10);
-    assert!(owners[0].starts_with("ancient-changes Update: "), "{owners:?}");
-    assert!(owners[0].contains(".metadata.labels.l03 .spec") || owners[0].contains(".metadata.labels.l03"));
+    assert!(
+        owners[0].starts_with("ancient-changes Update: "),
+        "{owners:?}"
+    );
+    assert!(owners[0].contains(".metadata.labels.l03"), "{owners:?}");
     assert!(owners[9].starts_with("m12 "));
 }
 
 #[test]
 fn what_does_not_fit_the_schema_is_refused() {
     let cases = [
-        (json!({"nothing": 1}), ".spec.nothing: field not declared in schema"),
-        (json!({"replicas": "1"}), ".spec.replicas: expected numeric (int or float), got string"),
-        (json!({"hosts": ["a", "a"]}), ".spec.hosts: duplicate entries for key [=\"a\"]"),
+        (
+            json!({"nothing": 1}),
+            ".spec.nothing: field not declared in schema",
+        ),
+        (
+            json!({"replicas": "1"}),
+            ".spec.replicas: expected numeric (int or float), got string",
+        ),
+        (
+            json!({"hosts": ["a", "a"]}),
+            ".spec.hosts: duplicate entries for key [=\"a\"]",
+        ),
         (
             json!({"containers": [{"name": "x"}, {"name": "x"}]}),
             ".spec.containers: duplicate entries for key [name=\"x\"]",
@@ -244,7 +312,10 @@ fn what_does_not_fit_the_schema_is_refused() {
             json!({"selector": {"matchLabels": {"a": 5}}}),
             ".spec.selector.matchLabels.a: expected string, got &value.valueUnstructured{Value:5}",
         ),
-        (json!({"containers": {}}), ".spec.containers: expected list, got &{map[]}"),
+        (
+            json!({"containers": {}}),
+            ".spec.containers: expected list, got &{map[]}",
+        ),
         (
             json!({"x": 1, "y": 2}),
             "errors:\n  .spec.x: field not declared in schema\n  .spec.y: field not declared in schema",
@@ -253,14 +324,19 @@ fn what_does_not_fit_the_schema_is_refused() {
     for (spec, text) in cases {
         assert_eq!(
             applied(None, &spec, "me", 0).unwrap_err().to_string(),
-            format!("failed to create typed patch object (default/web; example.io/v1, Kind=Workload): {text}")
+            format!(
+                "failed to create typed patch object (default/web; example.io/v1, Kind=Workload): {text}"
+            )
         );
     }
     let (schema, id) = workload();
     let mut with_managed = object(&json!({}));
     with_managed["metadata"]["managedFields"] = json!([]);
     let error = apply(&schema, id, None, &with_managed, &change("me", 0), false).unwrap_err();
-    assert_eq!((error.code(), error.to_string().as_str()), (400, "metadata.managedFields must be nil"));
+    assert_eq!(
+        (error.code(), error.to_string().as_str()),
+        (400, "metadata.managedFields must be nil")
+    );
 }
 
 #[test]
@@ -278,8 +354,18 @@ fn kubectl_takes_over_from_client_side_apply() {
     let now: Value = serde_json::from_str(text).unwrap();
     assert_eq!(now, object(&json!({"replicas": 2})));
     // Others conflict, and so does kubectl for other fields.
-    assert_eq!(applied(Some(&live), &json!({"replicas": 2}), "x", 1).unwrap_err().code(), 409);
-    let error = applied(Some(&live), &json!({"replicas": 2, "numbers": [2]}), "kubectl", 1);
+    assert_eq!(
+        applied(Some(&live), &json!({"replicas": 2}), "x", 1)
+            .unwrap_err()
+            .code(),
+        409
+    );
+    let error = applied(
+        Some(&live),
+        &json!({"replicas": 2, "numbers": [2]}),
+        "kubectl",
+        1,
+    );
     assert_eq!(
         error.unwrap_err().to_string(),
         "Apply failed with 1 conflict: conflict with \"kubectl-client-side-apply\" using example.io/v1: .spec.numbers"
@@ -289,35 +375,76 @@ fn kubectl_takes_over_from_client_side_apply() {
 #[test]
 fn merged_lists_keep_the_applied_order_around_what_others_have() {
     let names = |object: &Value| -> String {
-        let containers = object["spec"]["containers"].as_array().cloned().unwrap_or_default();
-        containers.iter().map(|c| c["name"].as_str().unwrap().to_owned()).collect()
+        let containers = object["spec"]["containers"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        containers
+            .iter()
+            .map(|c| c["name"].as_str().unwrap().to_owned())
+            .collect()
     };
     let spec = |names: &str| {
-        let containers: Vec<Value> = names.chars().map(|c| json!({"name": c.to_string()})).collect();
+        let containers: Vec<Value> = names
+            .chars()
+            .map(|c| json!({"name": c.to_string()}))
+            .collect();
         json!({ "containers": containers })
     };
-    for (live, new, expected) in [("abc", "cb", "acb"), ("abc", "bd", "abdc"), ("ab", "ba", "ba"), ("", "ab", "ab"), ("ab", "c", "abc")] {
+    for (live, new, expected) in [
+        ("abc", "cb", "acb"),
+        ("abc", "bd", "abcd"),
+        ("ab", "ba", "ba"),
+        ("", "ab", "ab"),
+        ("ab", "c", "abc"),
+    ] {
         let old = created(&spec(live), "x");
-        assert_eq!(names(&applied(Some(&old), &spec(new), "me", 1).unwrap()), expected, "{live} {new}");
+        assert_eq!(
+            names(&applied(Some(&old), &spec(new), "me", 1).unwrap()),
+            expected,
+            "{live} {new}"
+        );
     }
 }
 
 #[test]
 fn values_without_a_schema_have_granular_maps_and_atomic_lists() {
-    let live = applied(None, &json!({"config": {"a": {"b": 1}, "list": [{"x": 1}]}}), "me", 0).unwrap();
+    let live = applied(
+        None,
+        &json!({"config": {"a": {"b": 1}, "list": [{"x": 1}]}}),
+        "me",
+        0,
+    )
+    .unwrap();
     let live = applied(Some(&live), &json!({"config": {"a": {"c": 1}}}), "you", 1).unwrap();
-    assert_eq!(live["spec"]["config"], json!({"a": {"b": 1, "c": 1}, "list": [{"x": 1}]}));
-    let error = applied(Some(&live), &json!({"config": {"list": [{"x": 2}]}}), "you", 2).unwrap_err();
-    assert!(error.to_string().ends_with("conflict with \"me\": .spec.config.list"));
+    assert_eq!(
+        live["spec"]["config"],
+        json!({"a": {"b": 1, "c": 1}, "list": [{"x": 1}]})
+    );
+    let error = applied(
+        Some(&live),
+        &json!({"config": {"list": [{"x": 2}]}}),
+        "you",
+        2,
+    )
+    .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("conflict with \"me\": .spec.config.list")
+    );
 }
 
 #[test]
 fn large_objects_take_no_time_to_speak_of() {
-    let env: Vec<Value> = (0..20_000).map(|i| json!({"name": format!("VARIABLE_{i}"), "value": "x"})).collect();
+    let env: Vec<Value> = (0..20_000)
+        .map(|i| json!({"name": format!("VARIABLE_{i}"), "value": "x"}))
+        .collect();
     let spec = json!({"containers": [{"name": "a", "env": env}]});
     let live = applied(None, &spec, "me", 0).unwrap();
     assert_eq!(applied(Some(&live), &spec, "me", 1).unwrap(), live);
-    let less = json!({"containers": [{"name": "a", "env": [{"name": "VARIABLE_7", "value": "y"}]}]});
+    let less =
+        json!({"containers": [{"name": "a", "env": [{"name": "VARIABLE_7", "value": "y"}]}]});
     let live = applied(Some(&live), &less, "me", 2).unwrap();
     assert_eq!(live["spec"], less);
 }

@@ -29,9 +29,13 @@ pub fn update(
     let given = take_managed(new);
     let mut before = old.cloned().unwrap_or_else(|| Value::Object(Map::new()));
     let recorded = take_managed(&mut before);
-    let mut managed = starting_point(given, recorded, change);
+    let mut managed = starting_point(given.as_ref(), recorded.as_ref(), change);
     let untracked = managed.is_empty() && old.is_some();
-    if untracked || [&before, new].iter().any(|object| size_within(object, MAX_DEPTH).is_none()) {
+    if untracked
+        || [&before, new]
+            .iter()
+            .any(|object| size_within(object, MAX_DEPTH).is_none())
+    {
         return;
     }
     if track(&typed, &before, new, &mut managed, change).is_ok() {
@@ -39,13 +43,13 @@ pub fn update(
     }
 }
 
-fn starting_point(given: Option<Value>, recorded: Option<Value>, change: &Change<'_>) -> Managed {
-    let recorded = || managed::decode(recorded.as_ref()).unwrap_or_default();
+fn starting_point(given: Option<&Value>, recorded: Option<&Value>, change: &Change<'_>) -> Managed {
+    let recorded = || managed::decode(recorded).unwrap_or_default();
     // Clients of subresources cannot set them.
     if !change.subresource.is_empty() {
         return recorded();
     }
-    let resets = match given.as_ref().and_then(Value::as_array).map(Vec::as_slice) {
+    let resets = match given.and_then(Value::as_array).map(Vec::as_slice) {
         Some([]) => true,
         Some([Value::Object(entry)]) => entry.is_empty(),
         _ => false,
@@ -53,7 +57,7 @@ fn starting_point(given: Option<Value>, recorded: Option<Value>, change: &Change
     if resets {
         return Managed::new();
     }
-    match managed::decode(given.as_ref()) {
+    match managed::decode(given) {
         Ok(managed) if !managed.is_empty() => managed,
         // Clients that do not know them leave them out.
         _ => recorded(),

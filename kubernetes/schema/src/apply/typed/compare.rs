@@ -1,7 +1,7 @@
 //! Which fields differ between two objects.
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Kind, Typed, element_error, is_empty_object, items};
 use crate::apply::path::{Element, compare};
@@ -86,11 +86,11 @@ impl<'a> Typed<'a> {
     }
 
     /// Whether the value is owned as a whole.
-    fn change_as(
+    fn change_as<'b>(
         &self,
         kind: Kind<'a>,
-        old: Option<&Value>,
-        new: Option<&Value>,
+        old: Option<&'b Value>,
+        new: Option<&'b Value>,
         change: &mut Change,
     ) -> Result<bool, String> {
         let empty = match kind {
@@ -108,18 +108,16 @@ impl<'a> Typed<'a> {
         }
         let old = old.and_then(Value::as_object);
         let new = new.and_then(Value::as_object);
-        let mut field = |name: &String, a, b| {
-            let below = self.change(kind.field(name), a, b)?;
-            change.put(Element::Field(name.clone()), below);
-            Ok::<(), String>(())
+        let side = |object: Option<&'b Map<String, Value>>, name: &str| {
+            let object = object?;
+            object.get(name).or_else(|| self.zero(kind, name))
         };
-        for (name, value) in old.into_iter().flatten() {
-            field(name, Some(value), new.and_then(|new| new.get(name)))?;
-        }
-        for (name, value) in new.into_iter().flatten() {
-            if old.is_none_or(|old| !old.contains_key(name)) {
-                field(name, None, Some(value))?;
-            }
+        let added = new.into_iter().flat_map(Map::keys);
+        let names = old.into_iter().flat_map(Map::keys);
+        for name in names.chain(added.filter(|name| old.is_none_or(|old| !old.contains_key(*name))))
+        {
+            let below = self.change(kind.field(name), side(old, name), side(new, name))?;
+            change.put(Element::Field(name.clone()), below);
         }
         Ok(false)
     }

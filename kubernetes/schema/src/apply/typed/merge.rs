@@ -57,8 +57,11 @@ impl<'a> Typed<'a> {
                 .map_err(|why| element_error(kind, i, why))
         };
         let names: Vec<Element> = new.iter().enumerate().map(name).collect::<Result<_, _>>()?;
-        let live_names: Vec<Element> =
-            live.iter().enumerate().map(name).collect::<Result<_, _>>()?;
+        let live_names: Vec<Element> = live
+            .iter()
+            .enumerate()
+            .map(name)
+            .collect::<Result<_, _>>()?;
         // An element that is there more than once is not merged, but replaced.
         let mut old: BTreeMap<&Element, Option<&Value>> = BTreeMap::new();
         for (name, item) in live_names.iter().zip(live) {

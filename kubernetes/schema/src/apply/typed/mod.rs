@@ -7,12 +7,17 @@ mod ownership;
 mod remove;
 mod validate;
 
+use std::sync::LazyLock;
+
 use serde_json::Value;
 
 use super::path::{Element, Key};
 use crate::{ListKind, Schema, Shape, Type};
 
 pub(super) use compare::Comparison;
+
+/// What a structure is that nobody mentioned.
+static ZERO: LazyLock<Value> = LazyLock::new(|| Value::Object(serde_json::Map::new()));
 
 static ANY: Shape = Shape::Any;
 static ATOMIC: ListKind = ListKind::Atomic;
@@ -89,6 +94,18 @@ impl<'a> Typed<'a> {
             },
             _ => Kind::Scalar,
         }
+    }
+
+    /// A structure that is no pointer is always there in Go. So whoever sets the first field in it
+    /// does not own the structure itself.
+    fn zero(&self, kind: Kind<'a>, name: &str) -> Option<&'static Value> {
+        let Kind::Struct(ty) = kind else { return None };
+        let field = ty.field(name).filter(|field| !field.pointer)?;
+        let Shape::Struct(id) = field.shape else {
+            return None;
+        };
+        let granular = self.schema.get(id).is_some_and(|ty| !ty.atomic);
+        granular.then(|| &*ZERO)
     }
 
     /// What identifies an element of a list that is not atomic.

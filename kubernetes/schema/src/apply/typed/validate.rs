@@ -56,7 +56,10 @@ impl<'a> Validation<'a> {
             (Kind::Scalar, _) => self.scalar(shape, value),
             (Kind::List(element, list), Value::Array(items)) => self.items(element, list, items),
             (Kind::List(..), _) => {
-                self.problem(&format!("expected list, got &{{{}}}", crate::patch::go::shown(value)));
+                self.problem(&format!(
+                    "expected list, got &{{{}}}",
+                    crate::patch::go::shown(value)
+                ));
             }
             (Kind::Map(element, _), Value::Object(fields)) => {
                 for (name, field) in fields {
@@ -77,7 +80,10 @@ impl<'a> Validation<'a> {
                 }
             }
             (Kind::Map(..) | Kind::Struct(_), _) => {
-                self.problem(&format!("expected map, got &{{{}}}", crate::patch::go::shown(value)));
+                self.problem(&format!(
+                    "expected map, got &{{{}}}",
+                    crate::patch::go::shown(value)
+                ));
             }
         }
     }

@@ -16,7 +16,7 @@ const LIST: &str = "[]interface {}";
 impl Merging<'_> {
     /// Merges the lists that `$setElementOrder/x` orders, and takes them out of the patch.
     pub(super) fn lists_in_order(
-        &self,
+        self,
         original: &mut Object,
         patch: &mut Object,
         shape: &Shape,
@@ -48,7 +48,7 @@ impl Merging<'_> {
     }
 
     fn list_in_order(
-        &self,
+        self,
         old: Option<Vec<Value>>,
         change: Option<Vec<Value>>,
         order: &[Value],

@@ -14,7 +14,7 @@ use crate::patch::go::shown_list;
 impl Merging<'_> {
     /// Merges a list of a patch into a list; both have the order that the patch gives afterwards.
     pub(super) fn lists(
-        &self,
+        self,
         original: Vec<Value>,
         patch: Vec<Value>,
         place: &Place<'_>,
@@ -46,7 +46,7 @@ impl Merging<'_> {
     }
 
     fn elements(
-        &self,
+        self,
         mut original: Vec<Value>,
         patch: Vec<Value>,
         place: &Place<'_>,
@@ -123,10 +123,7 @@ fn special_elements(
 }
 
 /// Deletes the scalars that `$deleteFromPrimitiveList` names.
-pub(super) fn delete_scalars(
-    items: &mut Vec<Value>,
-    unwanted: &[Value],
-) -> Result<(), PatchError> {
+pub(super) fn delete_scalars(items: &mut Vec<Value>, unwanted: &[Value]) -> Result<(), PatchError> {
     if items.is_empty() && unwanted.is_empty() {
         return Ok(());
     }
@@ -158,9 +155,9 @@ pub(super) fn identities(items: &[Value], key: &str) -> Vec<Value> {
 /// Whether the elements are objects. They must be of one type; lists of lists are not merged.
 pub(super) fn are_objects(lists: &[&[Value]]) -> Result<bool, PatchError> {
     let mut elements = lists.iter().flat_map(|list| list.iter());
-    let first = elements.next().ok_or_else(|| {
-        PatchError::Failed("no elements in any of the given slices".to_owned())
-    })?;
+    let first = elements
+        .next()
+        .ok_or_else(|| PatchError::Failed("no elements in any of the given slices".to_owned()))?;
     if first.is_array() {
         return Err(PatchError::Rejected(
             "lists of lists are not supported".to_owned(),

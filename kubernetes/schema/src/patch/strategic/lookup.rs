@@ -42,7 +42,7 @@ impl Place<'_> {
 impl<'a> Merging<'a> {
     /// A field that holds an object.
     pub(super) fn object_field<'b>(
-        &self,
+        self,
         shape: &'b Shape,
         name: &str,
     ) -> Result<Place<'b>, PatchError>
@@ -91,7 +91,7 @@ impl<'a> Merging<'a> {
 
     /// A field that holds a list; the shape is that of its elements.
     pub(super) fn list_field<'b>(
-        &self,
+        self,
         shape: &'b Shape,
         name: &str,
     ) -> Result<Place<'b>, PatchError>
@@ -102,13 +102,10 @@ impl<'a> Merging<'a> {
         if place.open {
             return Ok(place);
         }
-        let element = match place.shape {
-            Cow::Borrowed(Shape::List(element, _)) => element,
-            _ => {
-                return Err(PatchError::Failed(
-                    "expected slice or array type, but got: struct".to_owned(),
-                ));
-            }
+        let Cow::Borrowed(Shape::List(element, _)) = place.shape else {
+            return Err(PatchError::Failed(
+                "expected slice or array type, but got: struct".to_owned(),
+            ));
         };
         if matches!(**element, Shape::List(..)) {
             return Err(PatchError::Failed("unexpected slice of slice".to_owned()));

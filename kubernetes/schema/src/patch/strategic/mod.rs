@@ -43,7 +43,7 @@ pub fn strategic(
 impl Merging<'_> {
     /// Merges a patch into an object of a shape.
     fn objects(
-        &self,
+        self,
         mut original: Object,
         mut patch: Object,
         shape: &Shape,
@@ -71,7 +71,7 @@ impl Merging<'_> {
     }
 
     fn field(
-        &self,
+        self,
         original: &mut Object,
         name: String,
         change: Value,
@@ -111,7 +111,7 @@ impl Merging<'_> {
 
     /// `$deleteFromPrimitiveList/x`, whatever strategy the list has.
     fn delete_from_list(
-        &self,
+        self,
         original: &mut Object,
         directive: &str,
         change: Value,
@@ -121,7 +121,9 @@ impl Merging<'_> {
             .split_once('/')
             .filter(|(prefix, _)| *prefix == DELETE_FROM_LIST)
             .map(|(_, name)| name)
-            .ok_or_else(|| PatchError::Malformed("invalid patch format of primitive list".into()))?;
+            .ok_or_else(|| {
+                PatchError::Malformed("invalid patch format of primitive list".into())
+            })?;
         match (original.get_mut(name), change) {
             (_, Value::Null) => {
                 original.remove(name);

@@ -138,10 +138,23 @@ pub(crate) fn specs() -> impl Strategy<Value = Value> {
 /// Any JSON, with directives and fields of the type among its names.
 pub(crate) fn anything() -> impl Strategy<Value = Value> {
     let names = proptest::sample::select(vec![
-        "spec", "containers", "name", "env", "hosts", "selector", "metadata", "$patch",
-        "$retainKeys", "$setElementOrder/containers", "$setElementOrder/hosts",
-        "$deleteFromPrimitiveList/hosts", "$setElementOrder", "finalizers", "managedFields",
-        "config", "apiVersion",
+        "spec",
+        "containers",
+        "name",
+        "env",
+        "hosts",
+        "selector",
+        "metadata",
+        "$patch",
+        "$retainKeys",
+        "$setElementOrder/containers",
+        "$setElementOrder/hosts",
+        "$deleteFromPrimitiveList/hosts",
+        "$setElementOrder",
+        "finalizers",
+        "managedFields",
+        "config",
+        "apiVersion",
     ]);
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -24,7 +24,11 @@ fn fails(spec: &Value, patch: &Value, code: u16, text: &str) {
 #[test]
 fn fields_are_added_changed_and_deleted() {
     check(&[
-        (json!({"replicas": 1}), json!({"replicas": 2}), json!({"replicas": 2})),
+        (
+            json!({"replicas": 1}),
+            json!({"replicas": 2}),
+            json!({"replicas": 2}),
+        ),
         (json!({"replicas": 1}), json!({"replicas": null}), json!({})),
         (json!({}), json!({"replicas": null}), json!({})),
         (
@@ -37,7 +41,11 @@ fn fields_are_added_changed_and_deleted() {
             json!({"selector": {"matchLabels": {"a": null, "c": "3"}}}),
             json!({"selector": {"matchLabels": {"c": "3"}}}),
         ),
-        (json!({"numbers": [1, 2]}), json!({"numbers": [3]}), json!({"numbers": [3]})),
+        (
+            json!({"numbers": [1, 2]}),
+            json!({"numbers": [3]}),
+            json!({"numbers": [3]}),
+        ),
         (
             json!({"replaced": {"matchLabels": {"a": "1"}}}),
             json!({"replaced": {"matchLabels": {"b": "1"}}}),
@@ -53,7 +61,11 @@ fn fields_are_added_changed_and_deleted() {
             json!({"selector": {"matchLabels": {"$patch": "delete"}}}),
             json!({"selector": {"matchLabels": {}}}),
         ),
-        (json!({"replicas": 1}), json!({"selector": {"$patch": "delete"}}), json!({"replicas": 1})),
+        (
+            json!({"replicas": 1}),
+            json!({"selector": {"$patch": "delete"}}),
+            json!({"replicas": 1}),
+        ),
     ]);
 }
 
@@ -96,7 +108,11 @@ fn lists_are_merged_by_key_with_the_patch_in_its_order() {
 #[test]
 fn lists_of_scalars_are_merged_as_sets() {
     check(&[
-        (json!({"hosts": ["a", "b"]}), json!({"hosts": ["c", "a"]}), json!({"hosts": ["c", "a", "b"]})),
+        (
+            json!({"hosts": ["a", "b"]}),
+            json!({"hosts": ["c", "a"]}),
+            json!({"hosts": ["c", "a", "b"]}),
+        ),
         (
             json!({"hosts": ["a", "b", "c"]}),
             json!({"$deleteFromPrimitiveList/hosts": ["b", "x"]}),
@@ -107,7 +123,11 @@ fn lists_of_scalars_are_merged_as_sets() {
             json!({"$deleteFromPrimitiveList/hosts": ["b"], "$setElementOrder/hosts": ["c", "d", "a"], "hosts": ["d"]}),
             json!({"hosts": ["c", "d", "a"]}),
         ),
-        (json!({}), json!({"$deleteFromPrimitiveList/hosts": ["b"]}), json!({})),
+        (
+            json!({}),
+            json!({"$deleteFromPrimitiveList/hosts": ["b"]}),
+            json!({}),
+        ),
     ]);
 }
 
@@ -140,7 +160,11 @@ fn set_element_order_wins_and_keeps_what_only_the_server_has() {
             }),
             json!({"containers": [{"name": "a", "env": []}, {"name": "b"}]}),
         ),
-        (json!({}), json!({"$setElementOrder/containers": [{"name": "a"}]}), json!({})),
+        (
+            json!({}),
+            json!({"$setElementOrder/containers": [{"name": "a"}]}),
+            json!({}),
+        ),
     ]);
 }
 
@@ -206,9 +230,24 @@ fn errors_have_the_words_of_kubernetes() {
         json!({"$setElementOrder/containers": [{"name": "b"}, {"name": "a"}], "containers": [{"name": "a"}, {"name": "b"}]}),
         "The order in patch list:\n[map[name:a] map[name:b]]\n doesn't match $setElementOrder list:\n[map[name:b] map[name:a]]\n",
     );
-    fails(&one, &json!({"$setElementOrder": []}), 400, "invalid patch format of setElementOrder list");
-    fails(&one, &json!({"$deleteFromPrimitiveList": []}), 400, "invalid patch format of primitive list");
-    fails(&json!({"hosts": [["a"]]}), &json!({"hosts": ["b"]}), 422, "lists of lists are not supported");
+    fails(
+        &one,
+        &json!({"$setElementOrder": []}),
+        400,
+        "invalid patch format of setElementOrder list",
+    );
+    fails(
+        &one,
+        &json!({"$deleteFromPrimitiveList": []}),
+        400,
+        "invalid patch format of primitive list",
+    );
+    fails(
+        &json!({"hosts": [["a"]]}),
+        &json!({"hosts": ["b"]}),
+        422,
+        "lists of lists are not supported",
+    );
 }
 
 #[test]
@@ -219,5 +258,10 @@ fn a_failed_patch_changes_nothing() {
     let patch = json!({"spec": {"replicas": 2, "containers": [{"image": "x"}]}});
     strategic(&schema, id, &mut target, &patch).unwrap_err();
     assert_eq!(target, before);
-    assert_eq!(strategic(&schema, id, &mut target, &json!([])).unwrap_err().code(), 400);
+    assert_eq!(
+        strategic(&schema, id, &mut target, &json!([]))
+            .unwrap_err()
+            .code(),
+        400
+    );
 }

@@ -141,8 +141,10 @@ impl Patching {
         self.measure("replace", at, value)?;
         match self.parent("replace", at)? {
             (Value::Array(items), key) => {
-                let i = index(&key, items.len()).map_err(|_| {
-                    format!("replace operation does not apply: doc is missing key: {at}: missing value")
+                let i = index(&key, items.len()).ok().ok_or_else(|| {
+                    format!(
+                        "replace operation does not apply: doc is missing key: {at}: missing value"
+                    )
                 })?;
                 // Removing and adding again would move what follows; the slot is set in place.
                 let slot = items.get_mut(i).ok_or_else(|| missing("replace", at))?;
@@ -186,7 +188,11 @@ impl Patching {
         let actual = get(parent, &key)
             .map_err(|why| format!("error in test for path: '{at}': {why}"))?
             .unwrap_or(&Value::Null);
-        if actual == expected { Ok(()) } else { Err(failed()) }
+        if actual == expected {
+            Ok(())
+        } else {
+            Err(failed())
+        }
     }
 
     /// What holds the value of a path, and its key in there.
@@ -203,7 +209,7 @@ impl Patching {
             value = match value {
                 Value::Object(fields) => fields.get_mut(&key).ok_or_else(gone)?,
                 Value::Array(items) => {
-                    let i = index(&key, items.len()).map_err(|_| gone())?;
+                    let i = index(&key, items.len()).ok().ok_or_else(gone)?;
                     items.get_mut(i).ok_or_else(gone)?
                 }
                 _ => return Err(gone()),
@@ -229,11 +235,7 @@ impl Patching {
     }
 }
 
-fn path<'a>(
-    operation: &'a Map<String, Value>,
-    name: &str,
-    kind: &str,
-) -> Result<&'a str, String> {
+fn path<'a>(operation: &'a Map<String, Value>, name: &str, kind: &str) -> Result<&'a str, String> {
     operation.get(name).and_then(Value::as_str).ok_or_else(|| {
         format!(
             "{kind} operation failed to decode {name}: operation missing {name} field: missing value"
@@ -258,7 +260,8 @@ fn get<'a>(parent: &'a Value, key: &str) -> Result<Option<&'a Value>, String> {
 fn index(key: &str, len: usize) -> Result<usize, String> {
     let wanted: i64 = key
         .parse()
-        .map_err(|_| format!("value was not a proper array index: '{key}'"))?;
+        .ok()
+        .ok_or_else(|| format!("value was not a proper array index: '{key}'"))?;
     let position = if wanted < 0 {
         usize::try_from(wanted.unsigned_abs())
             .ok()
