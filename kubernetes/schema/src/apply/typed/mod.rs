@@ -96,16 +96,17 @@ impl<'a> Typed<'a> {
         }
     }
 
-    /// A structure that is no pointer is always there in Go. So whoever sets the first field in it
-    /// does not own the structure itself.
+    /// What a field is in Go that JSON does not mention: structures that are no pointers are always
+    /// there, and so are, as null, lists and maps that are not omitted when empty. Whoever sets the
+    /// first thing in them does not own the field itself.
     fn zero(&self, kind: Kind<'a>, name: &str) -> Option<&'static Value> {
         let Kind::Struct(ty) = kind else { return None };
         let field = ty.field(name).filter(|field| !field.pointer)?;
-        let Shape::Struct(id) = field.shape else {
-            return None;
-        };
-        let granular = self.schema.get(id).is_some_and(|ty| !ty.atomic);
-        granular.then(|| &*ZERO)
+        match self.kind(&field.shape, None) {
+            below if below.atomic() || field.shape == Shape::Any => None,
+            Kind::Struct(_) => Some(&*ZERO),
+            _ => (!field.omitempty).then_some(&Value::Null),
+        }
     }
 
     /// What identifies an element of a list that is not atomic.
