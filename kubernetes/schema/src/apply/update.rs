@@ -105,7 +105,7 @@ pub(super) fn apply(
 ) -> Result<(Value, Managed), Failure> {
     let mut managed = managed.clone();
     reconcile(typed, &mut managed);
-    let merged = typed.merge(live, applied)?;
+    let merged = typed.merge(live.clone(), applied)?;
     let id = change.id(Verb::Apply);
     let ignored: Set = change.ignored.iter().collect();
     let entry = Entry {
@@ -115,7 +115,7 @@ pub(super) fn apply(
     };
     let last = managed.insert(id.clone(), entry).map(|entry| entry.set);
     let new = match last {
-        Some(last) if !last.is_empty() => prune(typed, &merged, &managed, &last)?,
+        Some(last) if !last.is_empty() => prune(typed, merged, &managed, &last)?,
         _ => merged,
     };
     let compared = compare(typed, live, &new, change)?;
@@ -152,21 +152,20 @@ impl From<String> for Failure {
 }
 
 /// Removes what the manager applied last time, does not apply now, and nobody else owns.
-fn prune(
-    typed: &Typed<'_>,
-    merged: &Value,
-    managed: &Managed,
-    last: &Set,
-) -> Result<Value, String> {
+fn prune(typed: &Typed<'_>, merged: Value, managed: &Managed, last: &Set) -> Result<Value, String> {
     let fields = |object: &Value| -> Result<Set, String> {
         Ok(typed.with_named_fields(&typed.fields(object)?))
     };
     let last = typed.with_named_fields(last);
-    let all = fields(merged)?;
     let owned = managed
         .values()
         .fold(Set::default(), |all, entry| all.union(&entry.set));
     let owned = typed.with_named_fields(&owned);
+    if last.difference(&owned).is_empty() {
+        return Ok(merged);
+    }
+    let merged = &merged;
+    let all = fields(merged)?;
     // What others own comes back,
     let kept = fields(&typed.without(merged, &last))?.union(&owned);
     let pruned = typed.without(merged, &all.difference(&kept));

@@ -166,3 +166,73 @@ fn large_objects_take_no_time_to_speak_of() {
     let live = applied(Some(&live), &less, "me", 2).unwrap();
     assert_eq!(live["spec"], less);
 }
+
+#[test]
+fn entries_that_own_nothing_vanish() {
+    let live = created(&json!({"replicas": 1}), "first");
+    let mut new = live.clone();
+    new["spec"]["replicas"] = json!(2);
+    let new = updated(Some(&live), &new, "second", 1);
+    assert_eq!(owners(&new), ["second Update: .spec.replicas"]);
+    let mut less = new.clone();
+    less["spec"] = json!({});
+    let less = updated(Some(&new), &less, "third", 2);
+    assert_eq!(less["metadata"].get("managedFields"), None);
+}
+
+#[test]
+fn subresources_cannot_set_managed_fields() {
+    let (schema, id) = workload();
+    let live = created(&json!({"replicas": 1}), "first");
+    let mut new = live.clone();
+    new["metadata"]["managedFields"] = json!([]);
+    new["status"] = json!({"ready": 1});
+    let status = Change {
+        subresource: "status",
+        ..change("second", 1)
+    };
+    update(&schema, id, Some(&live), &mut new, &status);
+    assert_eq!(
+        owners(&new),
+        [
+            "first Update: .spec.replicas",
+            "second Update: .status.ready"
+        ]
+    );
+    let mut other = object(&json!({}));
+    other["status"] = json!({"ready": 2});
+    let error = apply(&schema, id, Some(&new), &other, &change("me", 2), false).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "Apply failed with 1 conflict: conflict with \"second\" with subresource \"status\" using example.io/v1: .status.ready"
+    );
+}
+
+#[test]
+fn elements_that_are_there_twice_are_owned_together() {
+    let twice = json!({"containers": [{"name": "a", "image": "1"}, {"name": "a", "image": "2"}]});
+    let live = created(&twice, "x");
+    assert_eq!(
+        owners(&live),
+        ["x Update: .spec.containers .spec.containers[name=\"a\"]"]
+    );
+    let once = json!({"containers": [{"name": "a", "image": "3"}]});
+    let error = applied(Some(&live), &once, "me", 1).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with(": .spec.containers[name=\"a\"]"),
+        "{error}"
+    );
+    let (schema, id) = workload();
+    let new = apply(
+        &schema,
+        id,
+        Some(&live),
+        &object(&once),
+        &change("me", 1),
+        true,
+    )
+    .unwrap();
+    assert_eq!(new["spec"], once);
+}

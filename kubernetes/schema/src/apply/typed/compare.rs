@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{Kind, Typed, element_error, is_empty_object, items};
+use super::{Kind, Typed, is_empty_object, items};
 use crate::apply::path::{Element, compare};
 use crate::apply::set::{Node, Set};
 use crate::{ListKind, Shape};
@@ -132,15 +132,11 @@ impl<'a> Typed<'a> {
         change: &mut Change,
     ) -> Result<(), String> {
         let mut elements: BTreeMap<Element, (Vec<&Value>, Vec<&Value>)> = BTreeMap::new();
-        let name = |i, item| {
-            self.element(shape, kind, item)
-                .map_err(|why| element_error(kind, i, why))
-        };
-        for (i, item) in old.iter().enumerate() {
-            elements.entry(name(i, item)?).or_default().0.push(item);
+        for (element, item) in self.elements(shape, kind, old)?.into_iter().zip(old) {
+            elements.entry(element).or_default().0.push(item);
         }
-        for (i, item) in new.iter().enumerate() {
-            elements.entry(name(i, item)?).or_default().1.push(item);
+        for (element, item) in self.elements(shape, kind, new)?.into_iter().zip(new) {
+            elements.entry(element).or_default().1.push(item);
         }
         for (element, (old, new)) in elements {
             let (a, b) = (old.first().copied(), new.first().copied());

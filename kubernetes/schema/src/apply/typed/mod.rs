@@ -155,6 +155,22 @@ impl<'a> Typed<'a> {
     }
 }
 
+impl<'a> Typed<'a> {
+    /// What identifies each element of a list.
+    fn elements(
+        &self,
+        shape: &'a Shape,
+        kind: &ListKind,
+        items: &[Value],
+    ) -> Result<Vec<Element>, String> {
+        let name = |(i, item)| {
+            self.element(shape, kind, item)
+                .map_err(|why| element_error(kind, i, why))
+        };
+        items.iter().enumerate().map(name).collect()
+    }
+}
+
 /// Stands for the text that names the keys; see [`element_error`].
 const OMITTED: &str = "omits all key fields";
 

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Kind, Typed, element_error, items};
+use super::{Kind, Typed, items};
 use crate::apply::path::Element;
 use crate::apply::set::{Node, Set};
 use crate::{ListKind, Shape};
@@ -41,10 +41,7 @@ impl<'a> Typed<'a> {
         items: &[Value],
     ) -> Result<Set, String> {
         let mut elements: BTreeMap<Element, (usize, &Value)> = BTreeMap::new();
-        for (i, item) in items.iter().enumerate() {
-            let element = self
-                .element(shape, kind, item)
-                .map_err(|why| element_error(kind, i, why))?;
+        for (element, item) in self.elements(shape, kind, items)?.into_iter().zip(items) {
             elements.entry(element).or_insert((0, item)).0 += 1;
         }
         let mut set = Set::default();

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::list::{are_objects, identity};
+use super::list::{are_objects, identities, identity};
 use super::lookup::Merging;
 use super::{
     DIRECTIVE, ELEMENT_ORDER, Object, PatchError, no_merge_key, without_directives, wrong_type,
@@ -39,7 +39,7 @@ impl Merging<'_> {
                 .map(|(_, name)| name)
                 .ok_or_else(invalid)?;
             let change = patch.remove(name).map(list).transpose()?;
-            let old = original.get(name).cloned().map(list).transpose()?;
+            let old = original.remove(name).map(list).transpose()?;
             if let Some(merged) = self.list_in_order(old, change, &order, shape, name)? {
                 original.insert(name.to_owned(), Value::Array(merged));
             }
@@ -58,7 +58,7 @@ impl Merging<'_> {
         let place = self.list_field(shape, name)?;
         let key = place.key();
         check_order(change.as_deref().unwrap_or_default(), order, key)?;
-        let server = old.clone().unwrap_or_default();
+        let server = identities(old.as_deref().unwrap_or_default(), key);
         are_objects_or_absent(old.as_deref(), change.as_deref())?;
         let merged = match (old, change) {
             (Some(old), None) => old,
