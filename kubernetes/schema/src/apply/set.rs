@@ -1,13 +1,14 @@
 //! Sets of fields: who owns what.
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::path::{Element, Path};
 
 /// A set of paths, as a tree. The root itself is never a member.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Set {
-    /// No node is empty.
-    nodes: BTreeMap<Element, Node>,
+    /// No node is empty. Sets made of each other share their elements.
+    nodes: BTreeMap<Arc<Element>, Node>,
 }
 
 /// What a set has at a path and below it.
@@ -46,7 +47,7 @@ impl Set {
         let mut set = self;
         let mut elements = path.0.iter().peekable();
         while let Some(element) = elements.next() {
-            let node = set.nodes.entry(element.clone()).or_default();
+            let node = set.nodes.entry(Arc::new(element.clone())).or_default();
             if elements.peek().is_none() {
                 node.member = true;
             }
@@ -78,12 +79,12 @@ impl Set {
     fn collect(&self, prefix: &mut Vec<Element>, paths: &mut Vec<Path>) {
         for (element, _) in self.nodes.iter().filter(|(_, node)| node.member) {
             let mut path = prefix.clone();
-            path.push(element.clone());
+            path.push(Element::clone(element));
             paths.push(Path(path));
         }
         for (element, node) in &self.nodes {
             if !node.children.is_empty() {
-                prefix.push(element.clone());
+                prefix.push(Element::clone(element));
                 node.children.collect(prefix, paths);
                 prefix.pop();
             }
@@ -91,7 +92,9 @@ impl Set {
     }
 
     pub(super) fn nodes(&self) -> impl Iterator<Item = (&Element, &Node)> {
-        self.nodes.iter()
+        self.nodes
+            .iter()
+            .map(|(element, node)| (element.as_ref(), node))
     }
 
     pub(super) fn node(&self, element: &Element) -> Option<&Node> {
@@ -101,7 +104,7 @@ impl Set {
     /// Puts a node below an element, unless it is empty.
     pub(super) fn put(&mut self, element: Element, node: Node) {
         if !node.is_empty() {
-            self.nodes.insert(element, node);
+            self.nodes.insert(Arc::new(element), node);
         }
     }
 
@@ -114,7 +117,7 @@ impl Set {
                     node.children = std::mem::take(&mut node.children).union(&theirs.children);
                 }
                 None => {
-                    self.nodes.insert(element.clone(), theirs.clone());
+                    self.nodes.insert(Arc::clone(element), theirs.clone());
                 }
             }
         }
@@ -166,7 +169,7 @@ impl Set {
             .iter()
             .map(|(element, node)| (element, make(element, node)))
             .filter(|(_, node)| !node.is_empty())
-            .map(|(element, node)| (element.clone(), node))
+            .map(|(element, node)| (Arc::clone(element), node))
             .collect();
         Self { nodes }
     }

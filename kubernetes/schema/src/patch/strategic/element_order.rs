@@ -1,5 +1,5 @@
 //! The order of merged lists: that of the patch, and in between what only the server has.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -58,17 +58,46 @@ impl Merging<'_> {
         let place = self.list_field(shape, name)?;
         let key = place.key();
         check_order(change.as_deref().unwrap_or_default(), order, key)?;
-        let server = identities(old.as_deref().unwrap_or_default(), key);
+        let mut server = identities(old.as_deref().unwrap_or_default(), key);
         are_objects_or_absent(old.as_deref(), change.as_deref())?;
         let merged = match (old, change) {
             (Some(old), None) => old,
             (None, Some(change)) => change.into_iter().filter_map(without_directives).collect(),
-            (Some(old), Some(change)) if place.merged() => self.lists(old, change, &place)?,
+            (Some(old), Some(change)) if place.merged() => {
+                let added = identities(&change, key);
+                let merged = self.lists(old, change, &place)?;
+                server = server_order(server, added, &merged, key);
+                merged
+            }
             (Some(_), Some(change)) => change,
             (None, None) => return Ok(None),
         };
         ordered(merged, order, &server, key).map(Some)
     }
+}
+
+/// The server's order after a merge: added elements take the places of deleted ones at its end, as
+/// upstream has it.
+fn server_order(
+    mut server: Vec<Value>,
+    mut added: Vec<Value>,
+    merged: &[Value],
+    key: &str,
+) -> Vec<Value> {
+    let ids = |items: &[Value]| -> HashSet<String> {
+        let ids = items.iter().filter_map(|item| element_id(item, key).ok());
+        ids.collect()
+    };
+    let (before, after) = (ids(&server), ids(merged));
+    let places = server.len();
+    let is_in = |ids: &HashSet<String>, item: &Value| {
+        element_id(item, key).is_ok_and(|id| ids.contains(&id))
+    };
+    server.retain(|item| is_in(&after, item));
+    added.retain(|item| is_in(&after, item) && !is_in(&before, item));
+    let free = places - server.len();
+    server.extend(added.into_iter().take(free));
+    server
 }
 
 fn list(value: Value) -> Result<Vec<Value>, PatchError> {
@@ -97,23 +126,29 @@ fn check_order(patch: &[Value], order: &[Value], key: &str) -> Result<(), PatchE
     if order.is_empty() {
         return Ok(());
     }
-    let mut wanted = order.iter();
+    let mismatch = || {
+        PatchError::Failed(format!(
+            "The order in patch list:\n{}\n doesn't match {ELEMENT_ORDER} list:\n{}\n",
+            shown_list(patch),
+            shown_list(order),
+        ))
+    };
+    let mut wanted = order.iter().peekable();
     for element in patch {
         if !key.is_empty() && !element.is_object() {
             return Err(wrong_type("map[string]interface {}", element));
         }
-        if element.get(DIRECTIVE).is_some() {
+        let directive = element.get(DIRECTIVE);
+        if directive.is_some_and(|directive| directive == "delete") {
+            continue;
+        }
+        wanted.peek().ok_or_else(mismatch)?;
+        if directive.is_some() {
             continue;
         }
         let element = identity(element, key)?;
         loop {
-            let next = wanted.next().ok_or_else(|| {
-                PatchError::Failed(format!(
-                    "The order in patch list:\n{}\n doesn't match {ELEMENT_ORDER} list:\n{}\n",
-                    shown_list(patch),
-                    shown_list(order),
-                ))
-            })?;
+            let next = wanted.next().ok_or_else(mismatch)?;
             if identity(next, key)? == element {
                 break;
             }

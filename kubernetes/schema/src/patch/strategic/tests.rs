@@ -152,6 +152,15 @@ fn set_element_order_wins_and_keeps_what_only_the_server_has() {
             json!({"$setElementOrder/containers": [{"name": "b"}], "containers": [{"name": "a", "$patch": "delete"}]}),
             json!({"containers": [{"name": "b"}]}),
         ),
+        // What is added takes the place of what is deleted.
+        (
+            json!({"containers": [{"name": "server"}, {"name": "old"}]}),
+            json!({
+                "$setElementOrder/containers": [{"name": "new"}],
+                "containers": [{"name": "new"}, {"name": "old", "$patch": "delete"}],
+            }),
+            json!({"containers": [{"name": "server"}, {"name": "new"}]}),
+        ),
         (
             json!({}),
             json!({
