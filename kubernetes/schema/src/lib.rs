@@ -5,9 +5,12 @@
 
 pub mod apply;
 mod builtin;
+pub mod fields;
 pub mod patch;
+mod path;
 pub mod proto;
 pub mod quantity;
+pub mod structural;
 #[cfg(test)]
 mod testing;
 mod time;

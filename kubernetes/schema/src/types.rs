@@ -1,5 +1,5 @@
 //! The table's own types.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -15,6 +15,8 @@ pub struct Schema {
     kinds: HashMap<GroupVersionKind, TypeId>,
     /// By type and field; only of those that have something to say.
     facts: HashMap<TypeId, HashMap<String, Facts>>,
+    /// Types of custom resources, whose values are not Go's.
+    custom: HashSet<TypeId>,
 }
 
 /// The name of a kind. The core group is empty.
@@ -85,6 +87,14 @@ impl Schema {
     /// All types, in the order of their names for the built-in ones.
     pub fn types(&self) -> impl Iterator<Item = &Type> {
         self.types.iter()
+    }
+
+    pub(crate) fn is_custom(&self, id: TypeId) -> bool {
+        self.custom.contains(&id)
+    }
+
+    pub(crate) fn set_custom(&mut self, id: TypeId) {
+        self.custom.insert(id);
     }
 
     pub(crate) fn facts(&self, id: TypeId, field: &str) -> Option<&Facts> {

@@ -112,7 +112,7 @@ fn deep_messages_are_refused() {
             left >>= 7;
         }
         length.push(u8::try_from(left).unwrap());
-        inner = [vec![0xea, 0x01], length, inner].concat();
+        inner = [vec![0xe2, 0x01], length, inner].concat();
     }
     let schema = Schema::builtin();
     let id = schema

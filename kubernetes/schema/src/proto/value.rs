@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::reader::{Reader, Wire};
 use super::{DecodeError, Decoder, MAGIC, MAX_DEPTH, decode_at};
+use crate::fields::zero;
 use crate::types::{GroupVersionKind, Wire as Form};
 use crate::{Shape, TypeId, quantity, time};
 
@@ -150,7 +151,10 @@ impl Reading<'_> {
         }
         let value = match value {
             Some(value) => Some(value),
-            None => zero(element),
+            None => match element {
+                Shape::Map(..) => Some(Value::Object(Map::new())),
+                other => zero(other),
+            },
         };
         map.insert(key, value.unwrap_or(Value::Null));
         Ok(Value::Object(map))
@@ -321,18 +325,4 @@ fn float(number: f64) -> Result<Value, DecodeError> {
     serde_json::Number::from_f64(number)
         .map(Value::Number)
         .ok_or_else(|| DecodeError::BadValue(format!("json: unsupported value: {number}")))
-}
-
-/// What a map has where the wire leaves the value out.
-fn zero(shape: &Shape) -> Option<Value> {
-    match shape {
-        Shape::String | Shape::Bytes => Some("".into()),
-        Shape::Bool => Some(false.into()),
-        Shape::Int32 | Shape::Int64 | Shape::IntOrString => Some(0.into()),
-        Shape::Number => Some(0.0.into()),
-        Shape::Quantity => Some("0".into()),
-        Shape::Duration => Some("0s".into()),
-        Shape::Struct(_) | Shape::Map(..) => Some(Value::Object(Map::new())),
-        Shape::List(..) | Shape::Time | Shape::MicroTime | Shape::Any => None,
-    }
 }
