@@ -1,0 +1,209 @@
+//! The entries of `metadata.managedFields`.
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::fields_v1;
+use super::set::Set;
+
+/// How many entries of operation `Update` an object may have.
+const MAX_UPDATERS: usize = 10;
+
+/// Whoever owns what the oldest of too many managers owned.
+const ANCIENT: &str = "ancient-changes";
+
+/// How a manager changes objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verb {
+    Apply,
+    Update,
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Apply => "Apply",
+            Self::Update => "Update",
+        })
+    }
+}
+
+/// Who owns fields.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Manager {
+    pub name: String,
+    pub operation: Verb,
+    /// Such as `apps/v1`; empty for appliers, who are the same in all versions.
+    pub version: String,
+    /// Empty for the object itself.
+    pub subresource: String,
+}
+
+/// `"kubectl" with subresource "scale" using apps/v1`, as in conflicts.
+impl fmt::Display for Manager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.name)?;
+        if !self.subresource.is_empty() {
+            write!(f, " with subresource {:?}", self.subresource)?;
+        }
+        if self.operation == Verb::Update {
+            write!(f, " using {}", self.version)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a manager owns.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Entry {
+    pub(super) version: String,
+    pub(super) set: Set,
+    pub(super) time: Option<Timestamp>,
+}
+
+pub(super) type Managed = BTreeMap<Manager, Entry>;
+
+/// Reads `managedFields`; null and nothing are none.
+pub(super) fn decode(entries: Option<&Value>) -> Result<Managed, String> {
+    let entries = match entries {
+        None | Some(Value::Null) => return Ok(Managed::new()),
+        Some(Value::Array(entries)) => entries,
+        Some(_) => return Err("managedFields must be a list".to_owned()),
+    };
+    let mut managed = Managed::new();
+    for (i, entry) in entries.iter().enumerate() {
+        let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
+        let operation = match text("operation") {
+            "Apply" => Verb::Apply,
+            "Update" => Verb::Update,
+            _ => return Err("operation must be `Apply` or `Update`".to_owned()),
+        };
+        let version = text("apiVersion").to_owned();
+        if version.is_empty() {
+            return Err("apiVersion must not be empty".to_owned());
+        }
+        match text("fieldsType") {
+            "FieldsV1" => {}
+            "" => return Err(format!("missing fieldsType in managed fields entry {i}")),
+            other => {
+                return Err(format!(
+                    "invalid fieldsType {other:?} in managed fields entry {i}"
+                ));
+            }
+        }
+        let set = match entry.get("fieldsV1") {
+            None | Some(Value::Null) => Set::default(),
+            Some(fields) => {
+                fields_v1::decode(fields).map_err(|why| format!("error decoding set: {why}"))?
+            }
+        };
+        let time = match text("time") {
+            "" => None,
+            time => Some(
+                time.parse()
+                    .map_err(|why| format!("cannot parse time {time:?}: {why}"))?,
+            ),
+        };
+        let manager = Manager {
+            name: text("manager").to_owned(),
+            operation,
+            version: match operation {
+                Verb::Apply => String::new(),
+                Verb::Update => version.clone(),
+            },
+            subresource: text("subresource").to_owned(),
+        };
+        let entry = Entry { version, set, time };
+        managed.insert(manager, entry);
+    }
+    Ok(managed)
+}
+
+/// Writes `managedFields`: appliers first, then by age and name.
+pub(super) fn encode(managed: &Managed) -> Value {
+    let seconds = |entry: &Entry| entry.time.map_or(0, Timestamp::as_second);
+    let mut entries: Vec<(&Manager, &Entry)> = managed.iter().collect();
+    entries.sort_by(|(p, a), (q, b)| {
+        (p.operation.cmp(&q.operation))
+            .then_with(|| seconds(a).cmp(&seconds(b)))
+            .then_with(|| p.name.cmp(&q.name))
+            .then_with(|| a.version.cmp(&b.version))
+            .then_with(|| p.subresource.cmp(&q.subresource))
+    });
+    entries
+        .into_iter()
+        .map(|(manager, entry)| encode_entry(manager, entry))
+        .collect()
+}
+
+fn encode_entry(manager: &Manager, entry: &Entry) -> Value {
+    let mut object = Map::new();
+    let mut put = |name: &str, text: &str| {
+        if !text.is_empty() {
+            object.insert(name.to_owned(), Value::from(text));
+        }
+    };
+    put("manager", &manager.name);
+    put("operation", &manager.operation.to_string());
+    put("apiVersion", &entry.version);
+    if let Some(time) = entry.time {
+        put("time", &time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    }
+    put("fieldsType", "FieldsV1");
+    put("subresource", &manager.subresource);
+    object.insert("fieldsV1".to_owned(), fields_v1::encode(&entry.set));
+    Value::Object(object)
+}
+
+/// Merges the oldest updaters of a version into one until there are few enough.
+pub(super) fn cap(managed: &mut Managed) {
+    let mut updaters: Vec<(i64, Manager)> = managed
+        .iter()
+        .filter(|(manager, _)| manager.operation == Verb::Update)
+        .map(|(manager, entry)| (entry.time.map_or(0, Timestamp::as_second), manager.clone()))
+        .collect();
+    updaters.sort_unstable();
+    let mut left = updaters.len();
+    let mut first: BTreeMap<String, Manager> = BTreeMap::new();
+    for (_, manager) in updaters {
+        if left <= MAX_UPDATERS {
+            return;
+        }
+        let Some(oldest) = first.get(&manager.version) else {
+            first.insert(manager.version.clone(), manager);
+            continue;
+        };
+        let bucket = Manager {
+            name: ANCIENT.to_owned(),
+            operation: Verb::Update,
+            version: manager.version.clone(),
+            subresource: String::new(),
+        };
+        if bucket == manager {
+            // A bucket that is not the oldest of its version takes the oldest in.
+            let Some(old) = managed.remove(oldest) else {
+                continue;
+            };
+            if let Some(entry) = managed.get_mut(&bucket) {
+                entry.set = std::mem::take(&mut entry.set).union(&old.set);
+            }
+            first.insert(manager.version.clone(), bucket);
+            left -= 1;
+            continue;
+        }
+        if !managed.contains_key(&bucket)
+            && let Some(entry) = managed.remove(oldest)
+        {
+            managed.insert(bucket.clone(), entry);
+        }
+        if let Some(Entry { set, time, .. }) = managed.remove(&manager)
+            && let Some(entry) = managed.get_mut(&bucket)
+        {
+            entry.set = set.union(&entry.set);
+            entry.time = time;
+        }
+        left -= 1;
+    }
+}
