@@ -5,6 +5,7 @@
 
 mod builtin;
 pub mod fields;
+pub mod openapi;
 mod path;
 pub mod proto;
 pub mod quantity;

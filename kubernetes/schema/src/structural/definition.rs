@@ -115,16 +115,20 @@ impl Checking {
             ("", Level::Root) => {
                 self.report(here, ProblemKind::Required, "must not be empty at the root")
             }
-            ("", Level::Item) if !open && !either => self.report(
-                here,
-                ProblemKind::Required,
-                "must not be empty for specified array items",
-            ),
-            ("", Level::Field) if !open && !either => self.report(
-                here,
-                ProblemKind::Required,
-                "must not be empty for specified object fields",
-            ),
+            ("", Level::Item) if !open && !either => {
+                self.report(
+                    here,
+                    ProblemKind::Required,
+                    "must not be empty for specified array items",
+                );
+            }
+            ("", Level::Field) if !open && !either => {
+                self.report(
+                    here,
+                    ProblemKind::Required,
+                    "must not be empty for specified object fields",
+                );
+            }
             ("", _) => {}
             (kind, _) if !TYPES.contains(&kind) => {
                 let types = TYPES.iter().map(|&name| name.to_owned()).collect();
@@ -323,6 +327,11 @@ impl Checking {
         }
     }
 
+    fn undefined(&mut self, path: String, where_used: &str) {
+        let why = format!("because it is defined in {where_used}");
+        self.report(path, ProblemKind::Required, &why);
+    }
+
     fn within(&mut self, outer: &Value, inner: &Value, outside: &str, path: &str, depth: usize) {
         if depth > MAX_DEPTH {
             self.forbid(path.to_owned(), "schema is too deep");
@@ -350,20 +359,14 @@ impl Checking {
             let there = format!("{outside}.properties[{name}]");
             match known.get(&name) {
                 Some(outer) => self.within(outer, &property, &there, &here, depth + 1),
-                None => {
-                    let why = format!("because it is defined in {here}");
-                    self.report(there, ProblemKind::Required, &why);
-                }
+                None => self.undefined(there, &here),
             }
         }
         if let Some(items) = inner.get("items") {
             let (here, there) = (format!("{path}.items"), format!("{outside}.items"));
             match outer.get("items") {
                 Some(outer) => self.within(outer, items, &there, &here, depth + 1),
-                None => {
-                    let why = format!("because it is defined in {here}");
-                    self.report(there, ProblemKind::Required, &why);
-                }
+                None => self.undefined(there, &here),
             }
         }
         self.junctors(outer, inner, path, depth);
