@@ -287,19 +287,19 @@ pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
         }
         let unit = unit(name)
             .ok_or_else(|| format!("time: unknown unit \"{name}\" in duration \"{text}\""))?;
-        let whole: i128 = if whole.is_empty() {
-            Ok(0)
-        } else {
-            whole.parse()
-        }
-        .or_else(|_| Err(invalid()))?;
+        let whole: i128 = match whole {
+            "" => 0,
+            whole => whole.parse().ok().ok_or_else(invalid)?,
+        };
         total = total.saturating_add(whole.saturating_mul(unit));
         let kept: String = fraction.chars().take(15).collect();
         let scale = 10_i128.pow(u32::try_from(kept.len()).unwrap_or(0));
         total += kept.parse::<i128>().unwrap_or(0) * unit / scale;
         rest = after;
     }
-    i64::try_from(total.saturating_mul(sign)).or_else(|_| Err(invalid()))
+    i64::try_from(total.saturating_mul(sign))
+        .ok()
+        .ok_or_else(invalid)
 }
 
 fn unit(name: &str) -> Option<i128> {

@@ -113,7 +113,7 @@ impl Checking {
         let either = flag(schema, "x-kubernetes-int-or-string");
         match (kind, level) {
             ("", Level::Root) => {
-                self.report(here, ProblemKind::Required, "must not be empty at the root")
+                self.report(here, ProblemKind::Required, "must not be empty at the root");
             }
             ("", Level::Item) if !open && !either => {
                 self.report(
