@@ -184,8 +184,14 @@ impl<'a> Components<'a> {
 
     fn element(&mut self, shape: &Shape, of: Option<&str>, allowed: &[String]) -> Value {
         let mut new = self.shape(shape, of, allowed);
-        if let Some(zero) = zero(shape, false) {
-            new["default"] = zero;
+        match zero(shape, false) {
+            Some(zero) => new["default"] = zero,
+            // Without anything beside it a reference stands alone.
+            None => {
+                if let Some(alone) = new.pointer("/allOf/0") {
+                    return alone.clone();
+                }
+            }
         }
         new
     }

@@ -72,6 +72,15 @@ fn documents_are_as_kubernetes_prints_them() {
         schemas["io.k8s.api.core.v1.Container"]["required"],
         json!(["name"])
     );
+    assert_eq!(
+        schemas["io.k8s.api.core.v1.ResourceRequirements"]["properties"]["limits"],
+        json!({
+            "type": "object",
+            "additionalProperties": {
+                "$ref": "#/components/schemas/io.k8s.apimachinery.pkg.api.resource.Quantity",
+            },
+        })
+    );
     let named = &document["paths"]["/api/v1/namespaces/{namespace}/pods/{name}"];
     assert_eq!(named["patch"]["operationId"], "patchCoreV1NamespacedPod");
     assert_eq!(named["put"]["x-kubernetes-action"], "put");

@@ -16,7 +16,7 @@ const UNSUPPORTED: [&str; 6] = [
 ];
 const JUNCTORS: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 /// What may be said only outside of junctors, and how it must be within.
-const OUTSIDE: [(&str, &str); 12] = [
+const OUTSIDE: [(&str, &str); 13] = [
     ("type", "must be empty to be structural"),
     ("additionalProperties", "must be undefined to be structural"),
     ("default", "must be undefined to be structural"),
@@ -29,6 +29,10 @@ const OUTSIDE: [(&str, &str); 12] = [
     ),
     (
         "x-kubernetes-embedded-resource",
+        "must be false to be structural",
+    ),
+    (
+        "x-kubernetes-int-or-string",
         "must be false to be structural",
     ),
     (
