@@ -7,6 +7,7 @@ pub mod apply;
 mod builtin;
 pub mod fields;
 pub mod patch;
+pub mod openapi;
 mod path;
 pub mod proto;
 pub mod quantity;

@@ -236,9 +236,9 @@ pub(crate) fn duration(nanos: i64) -> String {
     };
     let text = match all {
         0 => "0s".to_owned(),
-        ..1_000 => format!("{all}ns"),
-        ..1_000_000 => format!("{}µs", fraction(all, 1_000)),
-        ..1_000_000_000 => format!("{}ms", fraction(all, 1_000_000)),
+        1..1_000 => format!("{all}ns"),
+        1_000..1_000_000 => format!("{}µs", fraction(all, 1_000)),
+        1_000_000..1_000_000_000 => format!("{}ms", fraction(all, 1_000_000)),
         _ => {
             let seconds = fraction(all % 60_000_000_000, 1_000_000_000);
             let (hours, minutes) = (all / 3_600_000_000_000, all / 60_000_000_000 % 60);
@@ -287,19 +287,19 @@ pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
         }
         let unit = unit(name)
             .ok_or_else(|| format!("time: unknown unit \"{name}\" in duration \"{text}\""))?;
-        let whole: i128 = if whole.is_empty() {
-            Ok(0)
-        } else {
-            whole.parse()
-        }
-        .map_err(|_| invalid())?;
+        let whole: i128 = match whole {
+            "" => 0,
+            whole => whole.parse().ok().ok_or_else(invalid)?,
+        };
         total = total.saturating_add(whole.saturating_mul(unit));
         let kept: String = fraction.chars().take(15).collect();
         let scale = 10_i128.pow(u32::try_from(kept.len()).unwrap_or(0));
         total += kept.parse::<i128>().unwrap_or(0) * unit / scale;
         rest = after;
     }
-    i64::try_from(total * sign).map_err(|_| invalid())
+    i64::try_from(total.saturating_mul(sign))
+        .ok()
+        .ok_or_else(invalid)
 }
 
 fn unit(name: &str) -> Option<i128> {

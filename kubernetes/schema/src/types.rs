@@ -143,6 +143,10 @@ impl Type {
 }
 
 /// A field of a structure.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent, as in Go's tags"
+)]
 #[derive(Clone, Debug)]
 pub struct Field {
     /// The name in JSON.
@@ -192,9 +196,9 @@ pub enum Shape {
     /// Any JSON.
     Any,
     Struct(TypeId),
-    List(Box<Shape>, ListKind),
+    List(Box<Self>, ListKind),
     /// By text keys. `true` if it is replaced as a whole by server-side apply.
-    Map(Box<Shape>, bool),
+    Map(Box<Self>, bool),
 }
 
 /// How server-side apply treats a list.

@@ -84,7 +84,7 @@ struct Walk<'a> {
 #[derive(Clone, Copy)]
 enum Named<'a> {
     Root,
-    Field(&'a Named<'a>, &'a str),
+    Field(&'a Self, &'a str),
 }
 
 impl Named<'_> {
@@ -199,7 +199,7 @@ impl Walk<'_> {
             let path = at.path.index(index);
             index += 1;
             if value.is_null() && !at.custom {
-                *value = value::zero(element).unwrap_or(Value::Null);
+                *value = zero(element).unwrap_or(Value::Null);
                 return true;
             }
             let at = At {
@@ -215,7 +215,7 @@ impl Walk<'_> {
         let go = at.go.and_then(|go| go.strip_prefix("map[string]"));
         map.retain(|key, value| {
             if value.is_null() && !at.custom {
-                *value = value::zero(element).unwrap_or(Value::Null);
+                *value = zero(element).unwrap_or(Value::Null);
                 return true;
             }
             let path = at.path.key(key);

@@ -2,9 +2,7 @@
 use std::cell::RefCell;
 use std::fmt;
 
-use serde::de::{
-    self, Deserialize as _, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use crate::path::Path;

@@ -216,7 +216,7 @@ impl Decoder<'_> {
         Ok(())
     }
 
-    fn look_up<'p>(self, place: Place<'p>, tag: u32) -> Found<'p> {
+    fn look_up(self, place: Place<'_>, tag: u32) -> Found<'_> {
         let mut found = Found::Nothing;
         for field in &place.found.fields {
             let facts = self.schema.facts(place.id, &field.name);

@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
             1 => Wire::Fixed64(self.fixed64()?),
             2 => {
                 let length = self.varint()?;
-                let length = usize::try_from(length).map_err(|_| DecodeError::UnexpectedEof)?;
+                let length = usize::try_from(length).unwrap_or(usize::MAX);
                 Wire::Bytes(self.take(length)?)
             }
             5 => {

@@ -55,7 +55,7 @@ impl Reading<'_> {
         }
     }
 
-    fn bytes<'b>(self, wire: Wire<'b>) -> Result<&'b [u8], DecodeError> {
+    fn bytes(self, wire: Wire<'_>) -> Result<&[u8], DecodeError> {
         match wire {
             Wire::Bytes(bytes) => Ok(bytes),
             _ => self.wrong(),

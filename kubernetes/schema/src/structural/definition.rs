@@ -16,7 +16,7 @@ const UNSUPPORTED: [&str; 6] = [
 ];
 const JUNCTORS: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 /// What may be said only outside of junctors, and how it must be within.
-const OUTSIDE: [(&str, &str); 12] = [
+const OUTSIDE: [(&str, &str); 13] = [
     ("type", "must be empty to be structural"),
     ("additionalProperties", "must be undefined to be structural"),
     ("default", "must be undefined to be structural"),
@@ -29,6 +29,10 @@ const OUTSIDE: [(&str, &str); 12] = [
     ),
     (
         "x-kubernetes-embedded-resource",
+        "must be false to be structural",
+    ),
+    (
+        "x-kubernetes-int-or-string",
         "must be false to be structural",
     ),
     (
@@ -113,18 +117,22 @@ impl Checking {
         let either = flag(schema, "x-kubernetes-int-or-string");
         match (kind, level) {
             ("", Level::Root) => {
-                self.report(here, ProblemKind::Required, "must not be empty at the root")
+                self.report(here, ProblemKind::Required, "must not be empty at the root");
             }
-            ("", Level::Item) if !open && !either => self.report(
-                here,
-                ProblemKind::Required,
-                "must not be empty for specified array items",
-            ),
-            ("", Level::Field) if !open && !either => self.report(
-                here,
-                ProblemKind::Required,
-                "must not be empty for specified object fields",
-            ),
+            ("", Level::Item) if !open && !either => {
+                self.report(
+                    here,
+                    ProblemKind::Required,
+                    "must not be empty for specified array items",
+                );
+            }
+            ("", Level::Field) if !open && !either => {
+                self.report(
+                    here,
+                    ProblemKind::Required,
+                    "must not be empty for specified object fields",
+                );
+            }
             ("", _) => {}
             (kind, _) if !TYPES.contains(&kind) => {
                 let types = TYPES.iter().map(|&name| name.to_owned()).collect();
@@ -323,6 +331,11 @@ impl Checking {
         }
     }
 
+    fn undefined(&mut self, path: String, where_used: &str) {
+        let why = format!("because it is defined in {where_used}");
+        self.report(path, ProblemKind::Required, &why);
+    }
+
     fn within(&mut self, outer: &Value, inner: &Value, outside: &str, path: &str, depth: usize) {
         if depth > MAX_DEPTH {
             self.forbid(path.to_owned(), "schema is too deep");
@@ -350,20 +363,14 @@ impl Checking {
             let there = format!("{outside}.properties[{name}]");
             match known.get(&name) {
                 Some(outer) => self.within(outer, &property, &there, &here, depth + 1),
-                None => {
-                    let why = format!("because it is defined in {here}");
-                    self.report(there, ProblemKind::Required, &why);
-                }
+                None => self.undefined(there, &here),
             }
         }
         if let Some(items) = inner.get("items") {
             let (here, there) = (format!("{path}.items"), format!("{outside}.items"));
             match outer.get("items") {
                 Some(outer) => self.within(outer, items, &there, &here, depth + 1),
-                None => {
-                    let why = format!("because it is defined in {here}");
-                    self.report(there, ProblemKind::Required, &why);
-                }
+                None => self.undefined(there, &here),
             }
         }
         self.junctors(outer, inner, path, depth);

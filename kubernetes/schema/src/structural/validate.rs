@@ -299,7 +299,6 @@ fn type_name(value: &Value) -> &'static str {
 }
 
 /// Equal, also as `1` and `1.0`.
-#[expect(clippy::float_cmp, reason = "the same text is the same number")]
 fn same(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => left.as_f64() == right.as_f64(),
