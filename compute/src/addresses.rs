@@ -167,7 +167,9 @@ pub(crate) fn give_back(tx: &Tx<'_>, owner: &str) -> Result<(), Error> {
     let Some(given) = tx.tx.document::<Given>(&tx.here.owner, owner)? else {
         return Ok(());
     };
-    let Given { pool: name, place, .. } = given.body;
+    let Given {
+        pool: name, place, ..
+    } = given.body;
     let mut pool = pool(tx.tx, tx.here, &name)?;
     pool.set(place, false);
     tx.tx.put_document(&tx.here.owner, &name, &pool, tx.now)?;

@@ -76,9 +76,7 @@ pub fn fit(cpu_milli: u64, memory_mib: u64) -> Option<(u64, u64)> {
 /// Whether there is a size of exactly this vCPU and memory, as task definitions name one.
 pub fn is_size(cpu_milli: u64, memory_mib: u64) -> bool {
     SIZES.iter().any(|&(cpu, least, most, step)| {
-        cpu == cpu_milli
-            && (least..=most).contains(&memory_mib)
-            && (memory_mib - least) % step == 0
+        cpu == cpu_milli && (least..=most).contains(&memory_mib) && (memory_mib - least) % step == 0
     })
 }
 
@@ -177,8 +175,16 @@ mod tests {
     async fn a_pod_has_one_machine_as_long_as_it_lives() {
         let world = world().await;
         let (cx, place) = (&world.cx, &world.place);
-        let slot = allocate(cx, place, "uid", "subnet-2", (0, 0)).await.unwrap();
-        assert_eq!(slot.node, format!("fargate-{}", network::private_dns_name(&place.region, slot.address)));
+        let slot = allocate(cx, place, "uid", "subnet-2", (0, 0))
+            .await
+            .unwrap();
+        assert_eq!(
+            slot.node,
+            format!(
+                "fargate-{}",
+                network::private_dns_name(&place.region, slot.address)
+            )
+        );
         assert_eq!(slot.provisioned(), "0.25vCPU 0.5GB");
         let again = allocate(cx, place, "uid", "subnet-2", (0, 0)).await;
         assert_eq!(again.unwrap(), slot);

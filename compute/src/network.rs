@@ -13,7 +13,10 @@ use std::{fmt, net::Ipv4Addr};
 
 use wharf_types::{Region, Registry};
 
-use crate::ids;
+use crate::{
+    Code, Cx, Error, addresses, ids,
+    tags::{self, Tags},
+};
 
 /// How many zones a region has.
 pub const ZONES: usize = 3;
@@ -154,6 +157,15 @@ impl Subnet {
     }
 }
 
+impl Subnet {
+    /// The tags that it has from the beginning: by them load balancers find it.
+    fn tags(&self) -> Tags {
+        let role = if self.public { "elb" } else { "internal-elb" };
+        let role = format!("kubernetes.io/role/{role}");
+        Tags::from([("Name".into(), self.name()), (role, "1".into())])
+    }
+}
+
 /// The network of an account in a region.
 #[derive(Clone, Debug)]
 pub struct Network {
@@ -251,6 +263,37 @@ impl Network {
         let mut subnets = self.subnets().into_iter();
         subnets.find(|subnet| subnet.zone.name == zone)
     }
+}
+
+/// The subnets with ids, or those that there are, with how many addresses of each are free and with
+/// their tags. Those that EKS looks for are on the subnets that there are.
+pub async fn describe(
+    cx: &Cx,
+    place: &Registry,
+    ids: Vec<String>,
+) -> Result<Vec<(Subnet, u64, Tags)>, Error> {
+    let found = cx.ask(place, move |tx, here| {
+        let network = here.network();
+        let mut wanted = network.subnets();
+        if !ids.is_empty() {
+            let one = |id: &String| {
+                network.subnet(id).ok_or_else(|| {
+                    let text = format!("The subnet ID '{id}' does not exist");
+                    Error::refused(Code::SubnetNotFound, text)
+                })
+            };
+            wanted = ids.iter().map(one).collect::<Result<_, _>>()?;
+        }
+        let mut found = Vec::new();
+        for subnet in wanted {
+            let free = addresses::free(tx, here, &subnet)?;
+            let mut all = subnet.tags();
+            all.extend(tags::of(tx, here, &subnet.id)?);
+            found.push((subnet, free, all));
+        }
+        Ok(found)
+    });
+    found.await
 }
 
 #[cfg(test)]

@@ -149,8 +149,7 @@ fn create_in(
         id: template.id.clone(),
     };
     tx.tx.put_document(owner, name, &named, tx.now)?;
-    tx.tx
-        .put_document(owner, &template.id, &template, tx.now)?;
+    tx.tx.put_document(owner, &template.id, &template, tx.now)?;
     put_version(tx, &template.id, 1, new)?;
     Ok(template)
 }
@@ -164,8 +163,7 @@ fn put_version(tx: &Tx<'_>, id: &str, number: u64, new: &New) -> Result<Version,
         data: new.data.clone(),
     };
     let key = version_key(id, number);
-    tx.tx
-        .put_document(&tx.here.owner, &key, &version, tx.now)?;
+    tx.tx.put_document(&tx.here.owner, &key, &version, tx.now)?;
     Ok(version)
 }
 
@@ -287,8 +285,7 @@ pub(crate) fn find(tx: &Read<'_>, here: &Here, key: &Key) -> Result<LaunchTempla
     };
     let found = tx.document::<LaunchTemplate>(&here.owner, &id)?;
     found.map(|stored| stored.body).ok_or_else(|| {
-        let text =
-            format!("The specified launch template, with template ID {id}, does not exist.");
+        let text = format!("The specified launch template, with template ID {id}, does not exist.");
         Error::refused(Code::TemplateNotFound, text)
     })
 }
@@ -306,9 +303,7 @@ fn version(
     };
     let found = match number {
         None => None,
-        Some(number) => {
-            tx.document::<Version>(&here.owner, &version_key(&template.id, number))?
-        }
+        Some(number) => tx.document::<Version>(&here.owner, &version_key(&template.id, number))?,
     };
     found.map(|stored| stored.body).ok_or_else(|| {
         let text = format!(

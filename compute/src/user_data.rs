@@ -82,13 +82,31 @@ mod tests {
     #[test]
     fn the_cluster_is_found_in_each_kind_of_user_data() {
         for (text, expected) in [
-            ("#!/bin/bash\n/etc/eks/bootstrap.sh my-cluster --kubelet-extra-args '--node-labels=a=b'", Some("my-cluster")),
-            ("#!/bin/bash\n/etc/eks/bootstrap.sh --apiserver-endpoint https://x 'my-cluster'", Some("my-cluster")),
+            (
+                "#!/bin/bash\n/etc/eks/bootstrap.sh my-cluster --kubelet-extra-args '--node-labels=a=b'",
+                Some("my-cluster"),
+            ),
+            (
+                "#!/bin/bash\n/etc/eks/bootstrap.sh --apiserver-endpoint https://x 'my-cluster'",
+                Some("my-cluster"),
+            ),
             ("# bootstrap.sh other\nset -e", None),
-            ("apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n  cluster:\n    apiServerEndpoint: https://x\n    name: \"m11\"\n  kubelet: {}\n", Some("m11")),
-            ("kind: NodeConfig\nspec:\n  cluster:\n  kubelet:\n    name: other\n", None),
-            ("[settings.kubernetes]\ncluster-name = \"rocket\"\n", Some("rocket")),
-            ("settings.kubernetes.cluster-name = 'rocket'", Some("rocket")),
+            (
+                "apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n  cluster:\n    apiServerEndpoint: https://x\n    name: \"m11\"\n  kubelet: {}\n",
+                Some("m11"),
+            ),
+            (
+                "kind: NodeConfig\nspec:\n  cluster:\n  kubelet:\n    name: other\n",
+                None,
+            ),
+            (
+                "[settings.kubernetes]\ncluster-name = \"rocket\"\n",
+                Some("rocket"),
+            ),
+            (
+                "settings.kubernetes.cluster-name = 'rocket'",
+                Some("rocket"),
+            ),
             ("", None),
         ] {
             assert_eq!(cluster(text).as_deref(), expected, "{text}");

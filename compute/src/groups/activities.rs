@@ -121,7 +121,12 @@ pub(super) fn failed(
         start_ms: tx.now.as_ms(),
         end_ms: Some(tx.now.as_ms()),
         status: Status::Failed,
-        message: Some(format!("{message} Launching EC2 instance failed.").chars().take(255).collect()),
+        message: Some(
+            format!("{message} Launching EC2 instance failed.")
+                .chars()
+                .take(255)
+                .collect(),
+        ),
         progress: 100,
         details: "{}".into(),
     };
@@ -138,7 +143,9 @@ pub(super) fn proceed(
     let Some(id) = id else {
         return Ok(());
     };
-    let found = tx.tx.document::<Activity>(&tx.here.owner, &name(group, id))?;
+    let found = tx
+        .tx
+        .document::<Activity>(&tx.here.owner, &name(group, id))?;
     let Some(stored) = found else {
         return Ok(());
     };

@@ -34,8 +34,7 @@ pub async fn get(cx: &Cx, place: &Registry, name: &str) -> Result<Group, Error> 
 }
 
 fn missing(name: &str) -> Error {
-    let text =
-        format!("AutoScalingGroup name not found - AutoScalingGroup '{name}' not found");
+    let text = format!("AutoScalingGroup name not found - AutoScalingGroup '{name}' not found");
     Error::refused(Code::GroupNotFound, text)
 }
 
@@ -130,12 +129,7 @@ pub struct Changes {
 }
 
 /// Changes a group.
-pub async fn update(
-    cx: &Cx,
-    place: &Registry,
-    name: &str,
-    changes: Changes,
-) -> Result<(), Error> {
+pub async fn update(cx: &Cx, place: &Registry, name: &str, changes: Changes) -> Result<(), Error> {
     alter(cx, place, name, move |tx, group| {
         let changes = changes.clone();
         resize(tx, group, changes.limits)?;
@@ -185,9 +179,7 @@ fn resize(tx: &Tx<'_>, group: &mut Group, limits: Limits) -> Result<(), Error> {
             "Max bound must be greater than or equal to min bound",
         ));
     }
-    group.desired = limits
-        .desired
-        .unwrap_or(old.clamp(group.min, group.max));
+    group.desired = limits.desired.unwrap_or(old.clamp(group.min, group.max));
     if group.desired != old {
         group.cause = Some(format!(
             "At {now} a user request update of AutoScalingGroup constraints to min: {}, max: {}, desired: {} changing the desired capacity from {old} to {}.",
@@ -202,9 +194,9 @@ fn settle_places(here: &Here, group: &mut Group) -> Result<(), Error> {
     let network = here.network();
     let mut zones: BTreeSet<String> = group.zones.drain(..).collect();
     for id in &group.subnets {
-        let subnet = network.subnet(id).ok_or_else(|| {
-            Error::invalid(format!("The subnet ID '{id}' does not exist"))
-        })?;
+        let subnet = network
+            .subnet(id)
+            .ok_or_else(|| Error::invalid(format!("The subnet ID '{id}' does not exist")))?;
         zones.insert(subnet.zone.name);
     }
     for zone in &zones {
@@ -266,9 +258,7 @@ fn check_source(tx: &Tx<'_>, source: &Source) -> Result<(), Error> {
             let found = tx.tx.document::<Configuration>(&tx.here.owner, name)?;
             return match found {
                 Some(_) => Ok(()),
-                None => Err(Error::invalid(
-                    "Launch configuration name not found - null",
-                )),
+                None => Err(Error::invalid("Launch configuration name not found - null")),
             };
         }
         Source::Template(spec) => (spec, None),
@@ -281,10 +271,10 @@ fn check_source(tx: &Tx<'_>, source: &Source) -> Result<(), Error> {
             "The request must contain the parameter ImageId",
         )));
     }
-    let types = mixed.map(|mixed| mixed.types.as_slice()).unwrap_or_default();
-    let own = types
-        .is_empty()
-        .then(|| parameters.type_name().to_owned());
+    let types = mixed
+        .map(|mixed| mixed.types.as_slice())
+        .unwrap_or_default();
+    let own = types.is_empty().then(|| parameters.type_name().to_owned());
     for name in types.iter().chain(&own) {
         if instance_types::find(name).is_none() {
             let text = format!("Invalid value '{name}' for InstanceType.");
@@ -335,7 +325,10 @@ pub async fn change_processes(
         }
     }
     let processes = if processes.is_empty() {
-        PROCESSES.iter().map(|&process| process.to_owned()).collect()
+        PROCESSES
+            .iter()
+            .map(|&process| process.to_owned())
+            .collect()
     } else {
         processes
     };

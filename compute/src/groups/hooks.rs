@@ -125,7 +125,10 @@ impl HookChanges {
 
 /// Adds or changes hooks of a group.
 pub(super) fn put_in(group: &mut Group, changes: HookChanges) -> Result<(), Error> {
-    let place = group.hooks.iter().position(|hook| hook.name == changes.name);
+    let place = group
+        .hooks
+        .iter()
+        .position(|hook| hook.name == changes.name);
     let old = place.and_then(|at| group.hooks.get(at));
     let hook = changes.apply(old)?;
     if let Some(slot) = place.and_then(|at| group.hooks.get_mut(at)) {
@@ -154,7 +157,12 @@ pub async fn put_hook(
 }
 
 /// Removes a hook. What it holds goes on.
-pub async fn delete_hook(cx: &Cx, place: &Registry, group: &str, name: String) -> Result<(), Error> {
+pub async fn delete_hook(
+    cx: &Cx,
+    place: &Registry,
+    group: &str,
+    name: String,
+) -> Result<(), Error> {
     change::alter(cx, place, group, move |_tx, group| {
         let before = group.hooks.len();
         group.hooks.retain(|hook| hook.name != name);
@@ -229,9 +237,8 @@ fn find<'a>(group: &'a mut Group, hook: &str, which: &Which) -> Result<&'a mut A
         let id = &member.id;
         member.actions.iter_mut().map(move |action| (id, action))
     });
-    let found = open.find(|(id, action)| {
-        action.hook == hook && action.done.is_none() && is_meant(id, action)
-    });
+    let found = open
+        .find(|(id, action)| action.hook == hook && action.done.is_none() && is_meant(id, action));
     found.map(|(_, action)| action).ok_or_else(|| {
         let with = match which {
             Which::Instance(id) => format!("instance ID {id}"),

@@ -38,7 +38,10 @@ pub async fn terminate(
         if decrement && counts {
             let before = group.desired;
             shrink(group)?;
-            cause += &format!(", shrinking the capacity from {before} to {}", group.desired);
+            cause += &format!(
+                ", shrinking the capacity from {before} to {}",
+                group.desired
+            );
         }
         cause.push('.');
         let begun = reconcile::begin_to_leave(tx, group, &id, cause)?;
@@ -60,11 +63,7 @@ fn shrink(group: &mut Group) -> Result<(), Error> {
 }
 
 /// Checks that all instances of a call are members in a stage.
-fn members_in(
-    group: &Group,
-    ids: &[String],
-    stage: Stage,
-) -> Result<(), Error> {
+fn members_in(group: &Group, ids: &[String], stage: Stage) -> Result<(), Error> {
     if ids.is_empty() {
         return Err(Error::invalid("At least one instance ID is required."));
     }
@@ -236,12 +235,7 @@ fn too_large(group: &Group, count: usize) -> Error {
 }
 
 /// Takes running instances into a group, which gets larger by them.
-pub async fn attach(
-    cx: &Cx,
-    place: &Registry,
-    group: &str,
-    ids: Vec<String>,
-) -> Result<(), Error> {
+pub async fn attach(cx: &Cx, place: &Registry, group: &str, ids: Vec<String>) -> Result<(), Error> {
     alter(cx, place, group, move |tx, group| {
         let before = group.desired;
         let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
@@ -262,7 +256,9 @@ fn attach_one(tx: &Tx<'_>, group: &mut Group, id: &str) -> Result<(), Error> {
         return Err(Error::invalid(format!("Invalid Instance ID(s): [{id}]")));
     };
     if instance.state != State::Running {
-        let text = format!("Instance {id} is not in correct state. Instance(s) must be in 'running' state.");
+        let text = format!(
+            "Instance {id} is not in correct state. Instance(s) must be in 'running' state."
+        );
         return Err(Error::invalid(text));
     }
     if let Some(other) = &instance.group {

@@ -32,7 +32,8 @@ pub use change::{
     list, update,
 };
 pub use hooks::{
-    Action, HookChanges, Outcome, Waiting, Which, complete, delete_hook, heartbeat, put_hook, waiting,
+    Action, HookChanges, Outcome, Waiting, Which, complete, delete_hook, heartbeat, put_hook,
+    waiting,
 };
 pub use leave::{attach, detach, enter_standby, exit_standby, terminate};
 pub(crate) use reconcile::reconcile_all;

@@ -70,12 +70,7 @@ pub(crate) fn plan(group: &Group, observed: &Observed, now: Timestamp) -> Vec<St
 }
 
 /// What is due for one member.
-fn of_member(
-    group: &Group,
-    member: &Member,
-    seen: Option<State>,
-    now: Timestamp,
-) -> Option<Step> {
+fn of_member(group: &Group, member: &Member, seen: Option<State>, now: Timestamp) -> Option<Step> {
     let id = || member.id.clone();
     let gone = seen.is_none_or(State::is_gone);
     if group.deleting && !member.stage.is_leaving() {

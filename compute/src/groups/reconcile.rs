@@ -210,7 +210,12 @@ pub(super) fn begin_to_leave(
         return Ok(None);
     };
     // What was going on, which is the launch, does not end well.
-    activities::proceed(tx, &group.name, member.activity.as_deref(), Status::Cancelled)?;
+    activities::proceed(
+        tx,
+        &group.name,
+        member.activity.as_deref(),
+        Status::Cancelled,
+    )?;
     let begun = activities::begin(tx, group, &member, "Terminating EC2 instance", cause)?;
     if let Some(member) = group.member_mut(id) {
         member.stage = Stage::Terminating;
@@ -287,11 +292,7 @@ pub(super) fn member(group: &Group, instance: &Instance, configuration: Option<S
 }
 
 /// Launches an instance as the group's source says.
-fn instance(
-    tx: &Tx<'_>,
-    group: &Group,
-    zone: &str,
-) -> Result<(Instance, Option<String>), Error> {
+fn instance(tx: &Tx<'_>, group: &Group, zone: &str) -> Result<(Instance, Option<String>), Error> {
     let (mut parameters, mut template, mut configuration) = (Parameters::default(), None, None);
     match &group.source {
         Source::Configuration(name) => {
@@ -322,9 +323,8 @@ fn instance(
     for tag in group.tags.iter().filter(|tag| tag.propagate) {
         parameters.tags.insert(tag.key.clone(), tag.value.clone());
     }
-    let subnet = subnet(tx.here, group, zone).ok_or_else(|| {
-        Error::invalid(format!("The zone {zone} has no subnet of the group."))
-    })?;
+    let subnet = subnet(tx.here, group, zone)
+        .ok_or_else(|| Error::invalid(format!("The zone {zone} has no subnet of the group.")))?;
     // A template's subnet and address are of one instance, not of a group's.
     parameters.address = None;
     let new = instances::New {

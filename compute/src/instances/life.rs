@@ -55,11 +55,7 @@ pub(super) fn find(tx: &Read<'_>, here: &Here, id: &str) -> Result<Instance, Err
 }
 
 /// Ends instances, all or none. Their groups will see it, and replace them.
-pub async fn terminate(
-    cx: &Cx,
-    place: &Registry,
-    ids: Vec<String>,
-) -> Result<Vec<Change>, Error> {
+pub async fn terminate(cx: &Cx, place: &Registry, ids: Vec<String>) -> Result<Vec<Change>, Error> {
     request(cx, place, ids, Event::TerminateRequested).await
 }
 
@@ -116,7 +112,8 @@ fn apply(tx: &Tx<'_>, mut instance: Instance, event: Event) -> Result<Change, Er
     };
     if after != before {
         let time = tx.now.to_string().replace('T', " ").replace('Z', " GMT");
-        instance.reason = (event != Event::StartRequested).then(|| format!("User initiated ({time})"));
+        instance.reason =
+            (event != Event::StartRequested).then(|| format!("User initiated ({time})"));
         if event == Event::StartRequested {
             instance.launched_ms = tx.now.as_ms();
         }
@@ -144,7 +141,9 @@ fn enter(tx: &Tx<'_>, instance: &mut Instance, state: State) -> Result<(), Error
         addresses::give_back(tx, &instance.owner())?;
     }
     let id = instance.id.clone();
-    Ok(tx.tx.put_document(&tx.here.owner, &id, &*instance, tx.now)?)
+    Ok(tx
+        .tx
+        .put_document(&tx.here.owner, &id, &*instance, tx.now)?)
 }
 
 /// Lets time do its work on the instances of all accounts; whether anything changed.
@@ -165,7 +164,11 @@ pub(crate) async fn settle(cx: &Cx) -> Result<bool, Error> {
         instance.is_open() && now >= Timestamp::from_ms(instance.since_ms) + wait
     };
     let mut changed = false;
-    for stored in due.into_iter().filter(|stored| is_due(&stored.body)).take(BATCH) {
+    for stored in due
+        .into_iter()
+        .filter(|stored| is_due(&stored.body))
+        .take(BATCH)
+    {
         let wharf_storage::Owner::Registry(place) = stored.owner else {
             continue;
         };

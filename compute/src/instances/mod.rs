@@ -16,7 +16,7 @@ mod state;
 use std::net::Ipv4Addr;
 
 pub use life::{Change, list, of_group, one, start, stop, terminate};
-pub(crate) use life::{all, settle, shut_down};
+pub(crate) use life::{settle, shut_down};
 pub(crate) use run::{New, launch};
 pub use run::{Run, run};
 use serde::{Deserialize, Serialize};

@@ -7,8 +7,7 @@ use crate::{
     launch::Parameters,
     network::Subnet,
     tags::{self, Tags},
-    templates,
-    user_data,
+    templates, user_data,
 };
 
 /// A call to run instances.
