@@ -12,6 +12,7 @@ pub enum Code {
     /// A scaling activity goes on.
     Scaling,
     LimitExceeded,
+    TagLimitExceeded,
     InstanceNotFound,
     InstanceMalformed,
     IncorrectState,

@@ -47,7 +47,7 @@ pub fn resource_type(id: &str) -> Option<&'static str> {
 pub(crate) fn check(tags: &Tags) -> Result<(), Error> {
     if tags.len() > MAX {
         let text = format!("More than {MAX} tags specified.");
-        return Err(Error::refused(Code::LimitExceeded, text));
+        return Err(Error::refused(Code::TagLimitExceeded, text));
     }
     for (key, value) in tags {
         let key_length = key.chars().count();
@@ -79,7 +79,7 @@ fn alter(tx: &Tx<'_>, id: &str, change: &dyn Fn(&mut Tags)) -> Result<(), Error>
         let own = tags.keys().filter(|key| !key.starts_with("aws:")).count();
         if own > MAX {
             let text = format!("More than {MAX} tags on the resource {id}");
-            return Err(Error::refused(Code::LimitExceeded, text));
+            return Err(Error::refused(Code::TagLimitExceeded, text));
         }
         Ok(())
     };

@@ -46,7 +46,7 @@ pub(crate) struct CreateAutoScalingGroup {
     instance_maintenance_policy: Option<Value>,
     availability_zone_distribution: Option<Value>,
     availability_zone_impairment_policy: Option<Value>,
-    skip_zonal_shift_validation: Option<bool>,
+    _skip_zonal_shift_validation: Option<bool>,
     capacity_reservation_specification: Option<Value>,
     _instance_lifecycle_policy: Option<Value>,
     _operator: Option<Value>,

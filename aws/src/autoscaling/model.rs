@@ -56,7 +56,7 @@ pub(crate) fn refused(e: Error) -> Exception {
         Code::Exists | Code::TemplateExists => "AlreadyExists",
         Code::InUse => "ResourceInUse",
         Code::Scaling => "ScalingActivityInProgress",
-        Code::LimitExceeded => "LimitExceeded",
+        Code::LimitExceeded | Code::TagLimitExceeded => "LimitExceeded",
         _ => "ValidationError",
     };
     Exception::client(kind, e.to_string())

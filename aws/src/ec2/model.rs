@@ -50,6 +50,7 @@ pub(crate) fn refused(e: Error) -> Exception {
             "InvalidParameterValue"
         }
         Code::LimitExceeded => "InstanceLimitExceeded",
+        Code::TagLimitExceeded => "TagLimitExceeded",
         Code::InstanceNotFound => "InvalidInstanceID.NotFound",
         Code::InstanceMalformed => "InvalidInstanceID.Malformed",
         Code::IncorrectState => "IncorrectInstanceState",
