@@ -10,7 +10,7 @@ use wharf_compute::{
 };
 use wharf_types::Timestamp;
 
-use crate::{Cx, Exception};
+use crate::{Cx, Exception, protocol::query::EACH};
 
 pub(crate) fn invalid(text: impl Into<String>) -> Exception {
     Exception::client("InvalidParameterValue", text)
@@ -362,7 +362,12 @@ fn renamed(value: &Value, of: &str) -> Value {
                         .find(|(from, _)| *from == name)
                         .map_or_else(|| lower_first(name), |(_, to)| (*to).to_owned()),
                 };
-                (new, renamed(value, name))
+                let mut value = renamed(value, name);
+                if new == "groupSet" {
+                    // The one list whose items are not called so.
+                    value = json!({ format!("{EACH}groupId"): value });
+                }
+                (new, value)
             });
             Value::Object(members.collect::<Map<_, _>>())
         }
@@ -406,7 +411,7 @@ mod tests {
         let shown = json!({
             "imageId": "ami-1",
             "securityGroupIdSet": ["sg-1"],
-            "networkInterfaceSet": [{ "deviceIndex": "0", "groupSet": ["sg-2"] }],
+            "networkInterfaceSet": [{ "deviceIndex": "0", "groupSet": { "*groupId": ["sg-2"] } }],
             "tagSpecificationSet": [{ "resourceType": "instance", "tagSet": [{ "key": "a" }] }],
         });
         assert_eq!(data(&asked), shown);

@@ -66,22 +66,33 @@ fn code(e: &Exception) -> (&'static str, StatusCode) {
     }
 }
 
+/// Before the name of a member: its list has no element of its own, each item is an element of the name.
+pub(crate) const EACH: &str = "*";
+
+fn write_items(xml: &mut String, items: &[Value], name: &str, item: &str) {
+    for value in items {
+        let _infallible = write!(xml, "<{name}>");
+        write_members(xml, value, item);
+        let _infallible = write!(xml, "</{name}>");
+    }
+}
+
 /// Writes a value; `item` is what the items of lists are called. Members that are null are left out.
 pub(super) fn write_members(xml: &mut String, value: &Value, item: &str) {
     match value {
         Value::Object(members) => {
             for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
+                if let (Some(name), Value::Array(items)) = (name.strip_prefix(EACH), value) {
+                    write_items(xml, items, name, item);
+                    continue;
+                }
                 let _infallible = write!(xml, "<{name}>");
                 write_members(xml, value, item);
                 let _infallible = write!(xml, "</{name}>");
             }
         }
         Value::Array(items) => {
-            for value in items {
-                let _infallible = write!(xml, "<{item}>");
-                write_members(xml, value, item);
-                let _infallible = write!(xml, "</{item}>");
-            }
+            write_items(xml, items, item, item);
         }
         Value::String(text) => xml.push_str(&escape(text)),
         Value::Null => {}

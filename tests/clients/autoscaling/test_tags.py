@@ -57,7 +57,8 @@ def configuration(autoscaling, **more):
 def test_create_launch_configuration(autoscaling, ec2, group):
     text = "#!/bin/bash\n/etc/eks/bootstrap.sh m11\n"
     volumes = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 30, "VolumeType": "gp3"}}]
-    more = {"UserData": encoded(text), "IamInstanceProfile": "nodes", "BlockDeviceMappings": volumes}
+    # boto3 encodes it itself here.
+    more = {"UserData": text, "IamInstanceProfile": "nodes", "BlockDeviceMappings": volumes}
     name = configuration(autoscaling, **more)
     made = group(1, LaunchTemplate=None, LaunchConfigurationName=name)
     (first,) = made.settled("InService")

@@ -69,7 +69,8 @@ def test_terminate_instances(ec2, running):
     fails("InvalidInstanceID.NotFound", call, f"'{NOWHERE}' does not exist", InstanceIds=[NOWHERE])
     fails("InvalidInstanceID.Malformed", call, 'Invalid id: "x"', InstanceIds=["x"])
     fails("MissingParameter", call, "InstanceId")
-    (kept,) = running(DisableApiTermination=True)
+    good = {"ImageId": "ami-0123456789abcdef0", "MinCount": 1, "MaxCount": 1}
+    kept = ec2.run_instances(**good, DisableApiTermination=True)["Instances"][0]["InstanceId"]
     fails("OperationNotPermitted", call, "may not be terminated", InstanceIds=[kept])
 
 
