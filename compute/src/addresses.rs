@@ -259,13 +259,12 @@ mod tests {
             let mut given: Vec<u32> = Vec::new();
             for (take, which) in steps {
                 if take {
-                    match pool.take(range) {
-                        Some(place) => {
-                            prop_assert!(!given.contains(&place));
-                            prop_assert!((4..127).contains(&place));
-                            given.push(place);
-                        }
-                        None => prop_assert_eq!(given.len(), 123),
+                    if let Some(place) = pool.take(range) {
+                        prop_assert!(!given.contains(&place));
+                        prop_assert!((4..127).contains(&place));
+                        given.push(place);
+                    } else {
+                        prop_assert_eq!(given.len(), 123);
                     }
                 } else if !given.is_empty() {
                     let place = given.swap_remove(usize::from(which) % given.len());

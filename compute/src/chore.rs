@@ -12,7 +12,6 @@ const TICK: Duration = Duration::from_secs(1);
 const ROUNDS: usize = 32;
 
 /// Works until its task ends.
-#[expect(clippy::infinite_loop, reason = "ends with its task")]
 pub async fn run(cx: Cx) {
     let mut work = cx.work.subscribe();
     let mut ticks = tokio::time::interval(TICK);

@@ -76,7 +76,9 @@ pub fn fit(cpu_milli: u64, memory_mib: u64) -> Option<(u64, u64)> {
 /// Whether there is a size of exactly this vCPU and memory, as task definitions name one.
 pub fn is_size(cpu_milli: u64, memory_mib: u64) -> bool {
     SIZES.iter().any(|&(cpu, least, most, step)| {
-        cpu == cpu_milli && (least..=most).contains(&memory_mib) && (memory_mib - least) % step == 0
+        cpu == cpu_milli
+            && (least..=most).contains(&memory_mib)
+            && (memory_mib - least).is_multiple_of(step)
     })
 }
 

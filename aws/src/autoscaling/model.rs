@@ -49,7 +49,7 @@ pub(crate) fn refused(e: Error) -> Exception {
     let Some(code) = e.code() else {
         return match e {
             Error::Store(e) => e.into(),
-            other => Exception::internal(other),
+            other @ Error::Refused { .. } => Exception::internal(other),
         };
     };
     let kind = match code {

@@ -95,13 +95,12 @@ pub(crate) fn one(value: impl Into<String>) -> Option<Vec<String>> {
 /// Whether a text fits a pattern: `*` is any characters, `?` any one, `\` takes their meaning away.
 /// Never takes longer than the product of both lengths.
 fn is_like(text: &str, pattern: &str) -> bool {
-    let text: Vec<char> = text.chars().collect();
-    // Each sign: the character, or none for any one; a star apart.
     enum Sign {
         Star,
         Any,
         Is(char),
     }
+    let text: Vec<char> = text.chars().collect();
     let mut signs = Vec::new();
     let mut chars = pattern.chars();
     while let Some(c) = chars.next() {

@@ -42,7 +42,7 @@ pub(crate) fn refused(e: Error) -> Exception {
     let Some(code) = e.code() else {
         return match e {
             Error::Store(e) => e.into(),
-            other => Exception::internal(other),
+            other @ Error::Refused { .. } => Exception::internal(other),
         };
     };
     let kind = match code {
@@ -161,12 +161,9 @@ pub(crate) fn instance(cx: &Cx, instance: &Instance) -> Value {
     let region = &cx.registry.region;
     let there = instance.state != State::Terminated;
     let shape = instance.shape();
-    let user = instance.reason.as_ref().map(|_| {
-        json!({
-            "code": "Client.UserInitiatedShutdown",
-            "message": "Client.UserInitiatedShutdown: User initiated shutdown",
-        })
-    });
+    let code = "Client.UserInitiatedShutdown";
+    let reason = json!({ "code": code, "message": format!("{code}: User initiated shutdown") });
+    let user = instance.reason.as_ref().map(|_| reason);
     let interfaces: Vec<Value> = there.then(|| interface(cx, instance)).into_iter().collect();
     let volume = json!({
         "deviceName": "/dev/xvda",

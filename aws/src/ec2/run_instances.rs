@@ -69,7 +69,7 @@ impl Operation for RunInstances {
             |n: i64| usize::try_from(n).map_err(|_range| invalid(format!("Invalid count: {n}")));
         let template = self
             .launch_template
-            .clone()
+            .as_ref()
             .map(template_spec)
             .transpose()?;
         let client_token = self.client_token.clone();
@@ -110,7 +110,7 @@ impl RunInstances {
     }
 }
 
-fn template_spec(value: Value) -> Result<Spec, Exception> {
+fn template_spec(value: &Value) -> Result<Spec, Exception> {
     let field = |name: &str| value[name].as_str().map(str::to_owned);
     Ok(Spec {
         template: model::template_key(field("LaunchTemplateId"), field("LaunchTemplateName"))?,

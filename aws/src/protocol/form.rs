@@ -24,7 +24,7 @@ pub(crate) enum Lists {
 #[derive(Default)]
 struct Node<'a> {
     value: Option<Cow<'a, str>>,
-    parts: BTreeMap<String, Node<'a>>,
+    parts: BTreeMap<String, Self>,
 }
 
 /// A form as the JSON of an input with a shape, as [`crate::shape::of`] has it.

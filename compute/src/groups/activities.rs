@@ -1,4 +1,4 @@
-//! What a group did, as DescribeScalingActivities tells it.
+//! What a group did, as `DescribeScalingActivities` tells it.
 use serde::{Deserialize, Serialize};
 use wharf_storage::Document;
 use wharf_types::{Registry, Timestamp};
@@ -80,7 +80,7 @@ pub(super) fn begin(
     group: &Group,
     member: &Member,
     description: &str,
-    cause: String,
+    cause: &str,
 ) -> Result<Activity, Error> {
     let details = serde_json::json!({
         "Subnet ID": member.subnet, "Availability Zone": member.zone,
@@ -104,12 +104,7 @@ pub(super) fn begin(
 }
 
 /// Records a launch that failed.
-pub(super) fn failed(
-    tx: &Tx<'_>,
-    group: &Group,
-    cause: String,
-    message: &str,
-) -> Result<(), Error> {
+pub(super) fn failed(tx: &Tx<'_>, group: &Group, cause: &str, message: &str) -> Result<(), Error> {
     let activity = Activity {
         id: new_id(tx.now),
         group: group.name.clone(),
@@ -117,7 +112,7 @@ pub(super) fn failed(
         description: format!(
             "Launching a new EC2 instance.  Status Reason: {message} Launching EC2 instance failed."
         ),
-        cause,
+        cause: cause.chars().take(1023).collect(),
         start_ms: tx.now.as_ms(),
         end_ms: Some(tx.now.as_ms()),
         status: Status::Failed,

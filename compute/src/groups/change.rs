@@ -248,10 +248,10 @@ fn check(tx: &Tx<'_>, group: &Group) -> Result<(), Error> {
 /// Demands that instances can be launched with a source.
 fn check_source(tx: &Tx<'_>, source: &Source) -> Result<(), Error> {
     let not_valid = |e: Error| match e {
-        Error::Refused { message, .. } => Error::invalid(format!(
+        Error::Refused { ref message, .. } => Error::invalid(format!(
             "You must use a valid fully-formed launch template. {message}"
         )),
-        other => other,
+        Error::Store(_) => e,
     };
     let (spec, mixed) = match source {
         Source::Configuration(name) => {

@@ -38,13 +38,13 @@ pub async fn terminate(
         if decrement && counts {
             let before = group.desired;
             shrink(group)?;
-            cause += &format!(
-                ", shrinking the capacity from {before} to {}",
+            cause = format!(
+                "{cause}, shrinking the capacity from {before} to {}",
                 group.desired
             );
         }
         cause.push('.');
-        let begun = reconcile::begin_to_leave(tx, group, &id, cause)?;
+        let begun = reconcile::begin_to_leave(tx, group, &id, &cause)?;
         begun.ok_or_else(|| not_of(&id, &name))
     })
     .await
@@ -143,15 +143,15 @@ fn moved(
     let mut cause = format!("At {now} instance {id} {how} in response to a user request");
     match after.cmp(&before) {
         std::cmp::Ordering::Less => {
-            cause += &format!(", shrinking the capacity from {before} to {after}");
+            cause = format!("{cause}, shrinking the capacity from {before} to {after}");
         }
         std::cmp::Ordering::Greater => {
-            cause += &format!(", increasing the capacity from {before} to {after}");
+            cause = format!("{cause}, increasing the capacity from {before} to {after}");
         }
         std::cmp::Ordering::Equal => {}
     }
     cause.push('.');
-    let mut activity = activities::begin(tx, group, member, what, cause)?;
+    let mut activity = activities::begin(tx, group, member, what, &cause)?;
     if status == Status::PreInService {
         activity.status = status;
         activity.progress = 30;
@@ -285,7 +285,7 @@ fn attach_one(tx: &Tx<'_>, group: &mut Group, id: &str) -> Result<(), Error> {
         group.desired
     );
     let what = "Attaching an existing EC2 instance";
-    member.activity = Some(activities::begin(tx, group, &member, what, cause)?.id);
+    member.activity = Some(activities::begin(tx, group, &member, what, &cause)?.id);
     group.members.push(member);
     Ok(())
 }

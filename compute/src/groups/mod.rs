@@ -191,6 +191,10 @@ impl Stage {
 }
 
 /// An instance of a group.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent, as AWS shows them"
+)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     pub id: String,

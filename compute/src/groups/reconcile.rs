@@ -196,7 +196,7 @@ pub(super) fn leave(tx: &Tx<'_>, group: &mut Group, id: &str, why: Why) -> Resul
             before.saturating_sub(1)
         ),
     };
-    begin_to_leave(tx, group, id, cause).map(drop)
+    begin_to_leave(tx, group, id, &cause).map(drop)
 }
 
 /// Begins the end of a member for a cause.
@@ -204,7 +204,7 @@ pub(super) fn begin_to_leave(
     tx: &Tx<'_>,
     group: &mut Group,
     id: &str,
-    cause: String,
+    cause: &str,
 ) -> Result<Option<activities::Activity>, Error> {
     let Some(member) = group.member(id).cloned() else {
         return Ok(None);
@@ -256,14 +256,14 @@ fn launch(tx: &Tx<'_>, group: &mut Group, zone: &str, rebalancing: bool) -> Resu
             let mut member = member(group, &instance, configuration);
             member.rebalancing = rebalancing;
             let begun =
-                activities::begin(tx, group, &member, "Launching a new EC2 instance", cause)?;
+                activities::begin(tx, group, &member, "Launching a new EC2 instance", &cause)?;
             member.activity = Some(begun.id);
             group.members.push(member);
             Ok(())
         }
         Err(Error::Refused { message, .. }) => {
             group.retry_ms = tx.now.as_ms() + RETRY_MS;
-            activities::failed(tx, group, cause, &message)
+            activities::failed(tx, group, &cause, &message)
         }
         Err(e) => Err(e),
     }

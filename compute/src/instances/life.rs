@@ -26,7 +26,7 @@ pub(crate) fn all(tx: &Read<'_>, here: &Here) -> Result<Vec<Instance>, Error> {
 
 /// All instances of an account in a region, by id. Terminated ones can be seen for a while.
 pub async fn list(cx: &Cx, place: &Registry) -> Result<Vec<Instance>, Error> {
-    cx.ask(place, |tx, here| all(tx, here)).await
+    cx.ask(place, all).await
 }
 
 /// The instances of an auto-scaling group, by id.
