@@ -1,3 +1,4 @@
 //! How requests and answers look on the wire.
 pub(crate) mod json11;
 pub(crate) mod query;
+pub(crate) mod rest_json;

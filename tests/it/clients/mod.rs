@@ -2,6 +2,7 @@
 use wharf_testkit::{TestServer, tool};
 
 mod ecr;
+mod eks;
 mod fuzz;
 mod model;
 

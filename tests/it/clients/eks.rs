@@ -1,0 +1,16 @@
+//! EKS's operations as boto3 calls them: one test here for each file of `tests/clients/eks/`.
+use wharf_testkit::TestServer;
+
+use super::ecr::run;
+
+/// Runs a file's tests against a server with the defaults.
+async fn drive(file: &str) {
+    let s = TestServer::new().await;
+    run(&format!("../eks/{file}"), &s, &[]).await;
+    s.assert_tidy().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clusters() {
+    drive("test_clusters.py").await;
+}
