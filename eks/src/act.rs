@@ -1,7 +1,7 @@
 //! What is done to the world when documents of EKS ask for it. Every function may be called twice for
 //! the same document, and must then leave things as after the first time.
 use crate::{
-    Cx, Error, Place,
+    Cx, Error, Place, certificate_authorities,
     clusters::{Change, Cluster},
 };
 
@@ -18,14 +18,17 @@ pub struct ControlPlane {
 }
 
 /// Starts the Kubernetes API of a cluster.
-#[expect(clippy::unused_async, reason = "there is no Kubernetes API yet")]
 pub(crate) async fn create_cluster(
-    _cx: &Cx,
+    cx: &Cx,
     at: &Place,
     cluster: &Cluster,
 ) -> Result<ControlPlane, Error> {
     tracing::debug!(name = at.name, "a cluster is created");
-    Ok(cluster.control_plane.clone())
+    let authority = certificate_authorities::first(cx, at).await?;
+    Ok(ControlPlane {
+        certificate_authority: Some(authority.data()),
+        ..cluster.control_plane.clone()
+    })
 }
 
 /// Brings what changes of a cluster to its Kubernetes API.

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use wharf_storage::{Document, Read};
+use wharf_storage::{Document, Read, Write};
 use wharf_types::{Digest, Registry, Timestamp};
 
 use crate::{
@@ -313,6 +313,12 @@ pub async fn refresh(cx: &Cx, registry: &Registry, cluster: &str) -> Result<(), 
         Ok(tx.put_document(&at.owner(), &at.name, &refresh, now)?)
     });
     begun.await
+}
+
+/// Forgets the refresh of a cluster that is gone.
+pub(crate) fn forget(tx: &Write<'_>, at: &Place) -> Result<(), Error> {
+    tx.delete_document::<Refresh>(&at.owner(), at.cluster())?;
+    Ok(())
 }
 
 /// The last refresh that somebody asked for.

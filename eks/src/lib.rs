@@ -9,13 +9,22 @@
 //! * A clientRequestToken is good for one request: again, it is answered the same; with other
 //!   parameters it is refused.
 
+pub mod access;
 mod act;
+pub mod addons;
+pub mod capabilities;
+pub mod certificate_authorities;
 pub mod checks;
 pub mod clusters;
 mod error;
 mod life;
+pub mod identity_providers;
+pub mod insights;
+pub mod parts;
+pub mod pod_identity;
 pub mod resources;
 mod shape;
+pub mod subscriptions;
 mod tokens;
 pub mod updates;
 pub mod versions;

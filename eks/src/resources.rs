@@ -5,7 +5,19 @@ use std::collections::BTreeMap;
 use wharf_storage::{Document, Owner, Read, Write};
 use wharf_types::{Arn, Registry};
 
-use crate::{Cx, Error, Place, checks, clusters};
+use crate::{
+    Cx, Error, Place,
+    access::{self, AccessEntry},
+    addons::Addon,
+    capabilities::Capability,
+    certificate_authorities::Authority,
+    checks, clusters,
+    identity_providers::IdentityProvider,
+    insights,
+    parts::{self, Part},
+    pod_identity::Association,
+    subscriptions::{self, Subscription},
+};
 
 /// A kind: one row of [`KINDS`].
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +35,34 @@ pub struct Kind {
 }
 
 /// Every kind of things that clusters have in them.
-pub const KINDS: &[Kind] = &[];
+pub const KINDS: &[Kind] = &[
+    part::<Addon>("addon", "addonName"),
+    part::<Association>("podidentityassociation", "associationId"),
+    part::<Authority>("certificate-authority", "certificateAuthorityId"),
+    part::<Capability>("capability", "capabilityName"),
+    part::<IdentityProvider>("identityproviderconfig", "identityProviderConfigName"),
+    Kind {
+        arn: access::entries::arn_of,
+        ..part::<AccessEntry>("access-entry", "principalArn")
+    },
+];
+
+/// What nothing is kept for.
+fn keeps_nothing(_tx: &Read<'_>, _at: &Place) -> Result<(), Error> {
+    Ok(())
+}
+
+/// A kind that goes with its cluster.
+const fn part<D: Part>(prefix: &'static str, member: &'static str) -> Kind {
+    Kind {
+        prefix,
+        member,
+        arn: parts::arn_of::<D>,
+        keeps: keeps_nothing,
+        forget: parts::forget::<D>,
+    }
+}
+
 
 /// The names of the documents of a kind in a cluster, with the documents: at most `limit` after one.
 pub fn within<D: Document>(
@@ -49,6 +88,7 @@ pub(crate) fn none_left(tx: &Read<'_>, at: &Place) -> Result<(), Error> {
 
 /// Removes what is in a cluster that is gone.
 pub(crate) fn forget(tx: &Write<'_>, at: &Place) -> Result<(), Error> {
+    insights::forget(tx, at)?;
     KINDS.iter().try_for_each(|kind| (kind.forget)(tx, at))
 }
 
@@ -146,6 +186,10 @@ pub fn is_there(tx: &Read<'_>, registry: &Registry, arn: &Arn) -> Result<bool, E
     if prefix == "cluster" {
         let found = tx.document::<clusters::Cluster>(&at.owner(), cluster)?;
         return Ok(found.is_some_and(|found| found.body.arn == text));
+    }
+    if prefix == subscriptions::PREFIX {
+        let found = tx.document::<Subscription>(&at.owner(), cluster)?;
+        return Ok(found.is_some_and(|found| found.body.arn(registry) == text));
     }
     let Some(kind) = KINDS.iter().find(|kind| kind.prefix == prefix) else {
         return Ok(false);

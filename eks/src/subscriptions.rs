@@ -12,6 +12,9 @@ use crate::{
     shape::{enums, shapes},
 };
 
+/// What their ARNs begin with.
+pub const PREFIX: &str = "eks-anywhere-subscription";
+
 /// The most subscriptions of an account in a region.
 const MAX_SUBSCRIPTIONS: usize = 100;
 
@@ -63,7 +66,7 @@ impl Document for Subscription {
 impl Subscription {
     /// Its ARN.
     pub fn arn(&self, registry: &Registry) -> String {
-        crate::arn(registry, &format!("eks-anywhere-subscription/{}", self.id))
+        crate::arn(registry, &format!("{PREFIX}/{}", self.id))
     }
 
     /// When it ends, or is renewed: the first end of a term that is to come.

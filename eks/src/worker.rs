@@ -21,7 +21,10 @@ use tokio::{task, time::Instant};
 use wharf_storage::{Document, Owner, Stored, Write};
 use wharf_types::Timestamp;
 
-use crate::{Cx, Error, Event, Life, Phase, Place, clusters::Cluster};
+use crate::{
+    Cx, Error, Event, Life, Phase, Place, addons::Addon, capabilities::Capability,
+    certificate_authorities::Authority, clusters::Cluster, identity_providers::IdentityProvider,
+};
 
 /// The most documents of a kind that are looked at in a pass.
 const BATCH: usize = 256;
@@ -214,6 +217,10 @@ pub async fn run(cx: Cx) {
         let busy: HashSet<String> = keys.values().cloned().collect();
         let mut pass = Pass::default();
         pass.collect::<Cluster>(&cx, &busy).await;
+        pass.collect::<Addon>(&cx, &busy).await;
+        pass.collect::<Authority>(&cx, &busy).await;
+        pass.collect::<Capability>(&cx, &busy).await;
+        pass.collect::<IdentityProvider>(&cx, &busy).await;
         for (key, job) in pass.jobs {
             keys.insert(tasks.spawn(job).id(), key);
         }

@@ -260,5 +260,24 @@ impl Page {
     }
 }
 
+/// A page of what was found after a token, and the token of what follows: `key` names what the next
+/// page begins after.
+pub(crate) fn shown_page<T>(
+    pages: &Pages<'_>,
+    mut found: Vec<T>,
+    max: usize,
+    key: impl Fn(&T) -> String,
+    member: &'static str,
+    show: impl Fn(&T) -> Value,
+) -> Answer {
+    let more = found.len() > max;
+    found.truncate(max);
+    let mut answer = one(member, found.iter().map(show).collect());
+    if let Some(last) = found.last().filter(|_| more) {
+        answer.insert("nextToken", pages.token(&key(last)).into());
+    }
+    answer
+}
+
 /// What an operation answers.
 pub(crate) type Answer = BTreeMap<&'static str, Value>;

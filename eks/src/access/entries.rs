@@ -156,10 +156,11 @@ pub async fn list(
     found.await
 }
 
-/// The ARN of the entry with an id, for who asks whether there is one.
-pub fn arn_of(tx: &Read<'_>, at: &Place, id: &str) -> Result<Option<String>, Error> {
+/// The ARN of the entry with an id, or for a principal, for who asks whether there is one.
+pub fn arn_of(tx: &Read<'_>, at: &Place, name: &str) -> Result<Option<String>, Error> {
     let all = all(tx, &at.registry, at.cluster())?;
-    let found = all.into_iter().find(|entry| entry.id == id);
+    let own = |entry: &AccessEntry| entry.id == name || entry.principal == name;
+    let found = all.into_iter().find(own);
     Ok(found.map(|entry| entry.arn(&at.registry, at.cluster())))
 }
 

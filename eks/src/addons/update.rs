@@ -22,7 +22,7 @@ pub async fn update(cx: &Cx, registry: &Registry, change: UpdateAddon) -> Result
         let minor = minor_of(&parts::active(tx, registry, &cluster)?);
         let mut found = parts::find::<Addon>(tx, registry, &cluster, &name)?.body;
         if let Some(known) = updates::repeated(tx, &place, token.as_ref())? {
-            return Ok(known);
+            return Ok::<_, Error>(known);
         }
         let addon = known(&name).map_err(of)?;
         check_settings(addon, change.service_account_role_arn.as_deref(), change.configuration_values.as_deref())

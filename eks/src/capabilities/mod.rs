@@ -2,12 +2,11 @@
 //!
 //! They are kept and shown. Nothing runs them here, and their health says so.
 use serde::{Deserialize, Serialize};
-use wharf_storage::{Document, Read, Write};
+use wharf_storage::{Document, Write};
 use wharf_types::{Registry, Timestamp};
 
 use crate::{
     Cx, Done, Error, Event, Life, Living, Phase, Place, Step, Token, checks,
-    clusters::Cluster,
     parts::{self, Part, Shown},
     settled,
     shape::enums,
@@ -103,17 +102,6 @@ impl Living for Capability {
     }
 }
 
-/// A cluster, for operations whose model does not know that there may be none.
-fn cluster(tx: &Read<'_>, registry: &Registry, name: &str) -> Result<Cluster, Error> {
-    match crate::clusters::find(tx, registry, name) {
-        Ok(found) => Ok(found.body),
-        Err(Error::Refused(refusal)) => {
-            Err(Error::invalid_parameter(refusal.message).cluster(name))
-        }
-        Err(e) => Err(e),
-    }
-}
-
 /// Makes a capability. Answers with how it begins.
 pub async fn create(
     cx: &Cx,
@@ -145,7 +133,7 @@ pub async fn create(
     let place = at.clone();
     let created = cx.store.meta().write(move |tx| {
         let registry = &place.registry;
-        cluster(tx, registry, &cluster_name)?.require_active()?;
+        parts::active(tx, registry, &cluster_name)?;
         for found in parts::list::<Capability>(tx, registry, &cluster_name, "", parts::MANY)? {
             let other = &found.body;
             if Token::repeats(made.token.as_ref(), other.token.as_ref())? {
@@ -193,7 +181,7 @@ pub async fn list(
 ) -> Result<Vec<Shown<Capability>>, Error> {
     let registry = registry.clone();
     let found = cx.store.meta().read(move |tx| {
-        cluster(tx, &registry, &name)?;
+        crate::clusters::find(tx, &registry, &name)?;
         let all = parts::list(tx, &registry, &name, &after, parts::MANY)?;
         let shown = all.into_iter().map(|stored| parts::shown(tx, &registry, &name, stored));
         shown.collect()
@@ -219,7 +207,7 @@ pub async fn update(
         crate::clusters::find(tx, &place.registry, &cluster)?;
         let mut found = parts::find::<Capability>(tx, &place.registry, &cluster, &name)?.body;
         if let Some(known) = updates::repeated(tx, &place, token.as_ref())? {
-            return Ok(known);
+            return Ok::<_, Error>(known);
         }
         let mut configuration = found.configuration.clone();
         let params = config::change(found.kind, &mut configuration, &change)?;

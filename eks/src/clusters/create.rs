@@ -11,7 +11,7 @@ use super::{
     },
 };
 use crate::{
-    ControlPlane, Cx, Error, Life, Phase, Place, Token, arn, checks, settled,
+    ControlPlane, Cx, Error, Life, Phase, Place, Token, access::entries, arn, checks, settled,
     versions::{self, Version},
 };
 
@@ -44,6 +44,10 @@ pub async fn create(
             return Err(Error::limit(text).cluster(&place.name));
         }
         super::put(tx, &place, &cluster, now)?;
+        if cluster.access.bootstrap_cluster_creator_admin_permissions == Some(true) {
+            let (registry, creator) = (&place.registry, &cluster.creator);
+            entries::bootstrap(tx, registry, &place.name, creator, now)?;
+        }
         for (key, value) in &tags {
             tx.tag_resource(&cluster.arn, key, value)?;
         }

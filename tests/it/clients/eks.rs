@@ -14,3 +14,23 @@ async fn drive(file: &str) {
 async fn clusters() {
     drive("test_clusters.py").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn addons() {
+    drive("test_addons.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn access() {
+    drive("test_access.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn identities() {
+    drive("test_identities.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn insights() {
+    drive("test_insights.py").await;
+}
