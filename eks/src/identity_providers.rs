@@ -66,13 +66,17 @@ impl Document for IdentityProvider {
 
 impl Part for IdentityProvider {
     fn missing(cluster: &str, name: &str) -> Error {
-        let text = format!("No identity provider config found for name: {name} in cluster: {cluster}");
+        let text =
+            format!("No identity provider config found for name: {name} in cluster: {cluster}");
         Error::not_found(text).cluster(cluster)
     }
 
     fn arn(&self, registry: &Registry, cluster: &str) -> String {
         let Self { name, id, .. } = self;
-        crate::arn(registry, &format!("identityproviderconfig/{cluster}/oidc/{name}/{id}"))
+        crate::arn(
+            registry,
+            &format!("identityproviderconfig/{cluster}/oidc/{name}/{id}"),
+        )
     }
 }
 
@@ -123,7 +127,10 @@ fn check(oidc: &OidcConfig) -> Result<String, Error> {
     }
     let claims = oidc.required_claims.as_ref();
     if claims.is_some_and(|claims| claims.len() > MAX_CLAIMS) {
-        let text = format!("{} can have up to {MAX_CLAIMS} claims", member("requiredClaims"));
+        let text = format!(
+            "{} can have up to {MAX_CLAIMS} claims",
+            member("requiredClaims")
+        );
         return Err(Error::invalid_parameter(text));
     }
     for (key, value) in claims.into_iter().flatten() {
@@ -135,9 +142,13 @@ fn check(oidc: &OidcConfig) -> Result<String, Error> {
 
 /// An issuer is reached over TLS, and its URL has no query.
 fn check_issuer(url: &str) -> Result<(), Error> {
-    let host = url.strip_prefix("https://").and_then(|rest| rest.split('/').next());
+    let host = url
+        .strip_prefix("https://")
+        .and_then(|rest| rest.split('/').next());
     let formed = host.is_some_and(|host| !host.is_empty() && !host.contains('@'))
-        && url.bytes().all(|b| b.is_ascii_graphic() && b != b'?' && b != b'#')
+        && url
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && b != b'?' && b != b'#')
         && url.len() <= 2048;
     if formed {
         return Ok(());
@@ -203,7 +214,8 @@ fn named(provider: Option<ProviderName>) -> Result<String, Error> {
     let provider = checks::required("identityProviderConfig", provider)?;
     let kind = checks::required_text("identityProviderConfig.type", provider.kind)?;
     if kind != "oidc" {
-        let text = format!("Identity provider config type {kind} is not supported: it must be oidc");
+        let text =
+            format!("Identity provider config type {kind} is not supported: it must be oidc");
         return Err(Error::invalid_parameter(text));
     }
     checks::required_text("identityProviderConfig.name", provider.name)
@@ -247,7 +259,11 @@ pub async fn list(
         crate::clusters::find(tx, &registry, &cluster)?;
         parts::list::<IdentityProvider>(tx, &registry, &cluster, &after, parts::MANY)
     });
-    Ok(found.await?.into_iter().map(|stored| stored.body.name).collect())
+    Ok(found
+        .await?
+        .into_iter()
+        .map(|stored| stored.body.name)
+        .collect())
 }
 
 /// Removes a provider from its cluster.
@@ -267,8 +283,7 @@ pub async fn disassociate(
         if let Some(known) = updates::repeated(tx, &place, token.as_ref())? {
             return Ok(known);
         }
-        let mut found =
-            parts::find::<IdentityProvider>(tx, &place.registry, &cluster, &name)?.body;
+        let mut found = parts::find::<IdentityProvider>(tx, &place.registry, &cluster, &name)?.body;
         if found.life.phase != Phase::Active {
             let status = found.life.phase.as_str();
             let text = format!("Identity provider config {name} is in status {status}");
@@ -277,7 +292,10 @@ pub async fn disassociate(
         let config = serde_json::to_string(&serde_json::json!([{ "type": "oidc", "name": name }]));
         let new = NewUpdate {
             kind: "DisassociateIdentityProviderConfig",
-            params: vec![("IdentityProviderConfig", config.map_err(wharf_storage::Error::from)?)],
+            params: vec![(
+                "IdentityProviderConfig",
+                config.map_err(wharf_storage::Error::from)?,
+            )],
             subject: Subject::Cluster,
             token: token.clone(),
         };
@@ -308,16 +326,42 @@ mod tests {
     #[test]
     fn a_provider_is_reached_over_tls_and_makes_nobody_the_system() {
         assert_eq!(check(&oidc()).unwrap(), "corp");
-        for url in ["http://a.example", "https://", "https://a/?b", "https://a/#b", "https://u@a/"] {
+        for url in [
+            "http://a.example",
+            "https://",
+            "https://a/?b",
+            "https://a/#b",
+            "https://u@a/",
+        ] {
             let issuer_url = Some(url.to_owned());
-            check(&OidcConfig { issuer_url, ..oidc() }).unwrap_err();
+            check(&OidcConfig {
+                issuer_url,
+                ..oidc()
+            })
+            .unwrap_err();
         }
         let username_prefix = Some("system:".to_owned());
-        check(&OidcConfig { username_prefix, ..oidc() }).unwrap_err();
+        check(&OidcConfig {
+            username_prefix,
+            ..oidc()
+        })
+        .unwrap_err();
         let groups_prefix = Some("system:node".to_owned());
-        check(&OidcConfig { groups_prefix, ..oidc() }).unwrap_err();
-        check(&OidcConfig { client_id: None, ..oidc() }).unwrap_err();
+        check(&OidcConfig {
+            groups_prefix,
+            ..oidc()
+        })
+        .unwrap_err();
+        check(&OidcConfig {
+            client_id: None,
+            ..oidc()
+        })
+        .unwrap_err();
         let long = BTreeMap::from([("k".repeat(64), "v".to_owned())]);
-        check(&OidcConfig { required_claims: Some(long), ..oidc() }).unwrap_err();
+        check(&OidcConfig {
+            required_claims: Some(long),
+            ..oidc()
+        })
+        .unwrap_err();
     }
 }

@@ -113,8 +113,13 @@ impl Seen<'_> {
         };
         let healthy = self.cluster.life.phase == Phase::Active;
         let health = Insight {
-            description: "Checks for any cluster health issues that prevent successful upgrade.".into(),
-            verdict: if healthy { Verdict::Passing } else { Verdict::Warning },
+            description: "Checks for any cluster health issues that prevent successful upgrade."
+                .into(),
+            verdict: if healthy {
+                Verdict::Passing
+            } else {
+                Verdict::Warning
+            },
             reason: if healthy {
                 "No cluster health issues detected.".into()
             } else {
@@ -138,12 +143,17 @@ impl Seen<'_> {
             let Some(known) = catalogue::find(&addon.name) else {
                 continue;
             };
-            let fitting = known.releases.iter().filter(|release| release.fits(next.minor));
+            let fitting = known
+                .releases
+                .iter()
+                .filter(|release| release.fits(next.minor));
             let fitting: Vec<_> = fitting.map(|release| release.version).collect();
             let version = addon.settings.version.as_str();
             let arn = parts::Part::arn(addon, &self.at.registry, &self.cluster.name);
             if fitting.contains(&version) {
-                insight.resources.push((arn, Verdict::Passing, String::new()));
+                insight
+                    .resources
+                    .push((arn, Verdict::Passing, String::new()));
             } else {
                 let why = format!("{version} is not compatible with Kubernetes {}.", next.name);
                 insight.resources.push((arn, Verdict::Error, why));
@@ -174,11 +184,18 @@ impl Seen<'_> {
         let near = minor + 3 >= next.minor;
         let found = &proxy.settings.version;
         Insight {
-            verdict: if near { Verdict::Passing } else { Verdict::Error },
+            verdict: if near {
+                Verdict::Passing
+            } else {
+                Verdict::Error
+            },
             reason: if near {
                 format!("kube-proxy versions match the cluster control plane version: {found}.")
             } else {
-                format!("kube-proxy {found} is more than three minor versions behind {}.", next.name)
+                format!(
+                    "kube-proxy {found} is more than three minor versions behind {}.",
+                    next.name
+                )
             },
             ..base
         }
@@ -192,12 +209,22 @@ impl Seen<'_> {
         let nodes = remote.remote_node_networks.as_deref().unwrap_or_default();
         let pods = remote.remote_pod_networks.as_deref().unwrap_or_default();
         let cidrs = |networks: &[clusters::config::RemoteNetwork]| -> usize {
-            networks.iter().filter_map(|network| network.cidrs.as_ref()).map(Vec::len).sum()
+            networks
+                .iter()
+                .filter_map(|network| network.cidrs.as_ref())
+                .map(Vec::len)
+                .sum()
         };
         let complete = cidrs(nodes) > 0 && cidrs(pods) > 0;
         vec![Insight {
-            description: "Checks that the remote networks of hybrid nodes and their pods are configured.".into(),
-            verdict: if complete { Verdict::Passing } else { Verdict::Warning },
+            description:
+                "Checks that the remote networks of hybrid nodes and their pods are configured."
+                    .into(),
+            verdict: if complete {
+                Verdict::Passing
+            } else {
+                Verdict::Warning
+            },
             reason: if complete {
                 "Remote node networks and remote pod networks are configured.".into()
             } else {
@@ -208,7 +235,11 @@ impl Seen<'_> {
                 "Hybrid nodes networking documentation",
                 "https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-networking.html",
             )]),
-            ..self.passing("Hybrid nodes remote networks", Category::Misconfiguration, None)
+            ..self.passing(
+                "Hybrid nodes remote networks",
+                Category::Misconfiguration,
+                None,
+            )
         }]
     }
 }
@@ -229,7 +260,9 @@ fn uuid_of(text: &str) -> String {
 
 fn generate(seen: &Seen<'_>) -> Vec<Insight> {
     let minor = versions::find(&seen.cluster.version).map(|version| version.minor + 1);
-    let next = versions::VERSIONS.iter().find(|version| Some(version.minor) == minor);
+    let next = versions::VERSIONS
+        .iter()
+        .find(|version| Some(version.minor) == minor);
     let mut insights = next.map(|next| seen.upgrade(next)).unwrap_or_default();
     insights.extend(seen.hybrid());
     insights.sort_by(|a, b| a.id.cmp(&b.id));
@@ -268,7 +301,9 @@ pub async fn get(
     let meta = cx.store.meta();
     let all = meta.read(move |tx| of_cluster(&own, tx, &at)).await?;
     let found = all.into_iter().find(|insight| insight.id == id);
-    found.ok_or_else(|| Error::not_found(format!("No insight found with ID: {id}")).cluster(&cluster))
+    found.ok_or_else(|| {
+        Error::not_found(format!("No insight found with ID: {id}")).cluster(&cluster)
+    })
 }
 
 /// The insights of a cluster that a filter lets through, after an id.
@@ -303,13 +338,17 @@ pub async fn refresh(cx: &Cx, registry: &Registry, cluster: &str) -> Result<(), 
     let (at, now) = (Place::of_cluster(registry, cluster), cx.now());
     let own = cx.clone();
     let begun = cx.store.meta().write(move |tx| {
-        clusters::find(tx, &at.registry, &at.name)?.body.require_active()?;
+        clusters::find(tx, &at.registry, &at.name)?
+            .body
+            .require_active()?;
         let running = tx.document::<Refresh>(&at.owner(), &at.name)?;
         if running.is_some_and(|running| end(&own, &running.body).is_none()) {
             let text = "An insights refresh is already in progress for this cluster.";
             return Err(Error::invalid_request(text).cluster(&at.name));
         }
-        let refresh = Refresh { started_ms: now.as_ms() };
+        let refresh = Refresh {
+            started_ms: now.as_ms(),
+        };
         Ok(tx.put_document(&at.owner(), &at.name, &refresh, now)?)
     });
     begun.await

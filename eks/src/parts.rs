@@ -110,7 +110,8 @@ pub fn list<D: Document>(
 /// The name of a part within its cluster.
 pub fn name_in<'a, D>(stored: &'a Stored<D>, cluster: &str) -> &'a str {
     let rest = stored.name.strip_prefix(cluster);
-    rest.and_then(|rest| rest.strip_prefix('/')).unwrap_or_default()
+    rest.and_then(|rest| rest.strip_prefix('/'))
+        .unwrap_or_default()
 }
 
 /// The most parts of a kind that a cluster can have.
@@ -136,11 +137,7 @@ pub fn arn_of<D: Part>(tx: &Read<'_>, at: &Place, name: &str) -> Result<Option<S
 }
 
 /// Demands a cluster that takes access entries.
-pub fn with_access_entries(
-    tx: &Read<'_>,
-    registry: &Registry,
-    cluster: &str,
-) -> Result<(), Error> {
+pub fn with_access_entries(tx: &Read<'_>, registry: &Registry, cluster: &str) -> Result<(), Error> {
     let found = clusters::find(tx, registry, cluster)?.body;
     if found.access.authentication_mode == Some(AuthenticationMode::ConfigMap) {
         let text = "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation.";
@@ -150,7 +147,11 @@ pub fn with_access_entries(
 }
 
 /// Demands a cluster that something can be added to.
-pub fn active(tx: &Read<'_>, registry: &Registry, cluster: &str) -> Result<clusters::Cluster, Error> {
+pub fn active(
+    tx: &Read<'_>,
+    registry: &Registry,
+    cluster: &str,
+) -> Result<clusters::Cluster, Error> {
     let found = clusters::find(tx, registry, cluster)?.body;
     found.require_active()?;
     Ok(found)
@@ -170,7 +171,9 @@ pub fn letters(count: usize) -> String {
     let random = bytes.enumerate().filter(|(i, _)| !matches!(i % 16, 6 | 8));
     let letter = |(_, byte): (usize, u8)| {
         let index = usize::from(byte & 31);
-        ALPHABET.get(index).map_or('a', |letter| char::from(*letter))
+        ALPHABET
+            .get(index)
+            .map_or('a', |letter| char::from(*letter))
     };
     random.map(letter).take(count).collect()
 }
@@ -206,7 +209,11 @@ mod tests {
             ("", false, false),
             ("a..b", false, false),
         ] {
-            assert_eq!((is_label(text), is_subdomain(text)), (label, subdomain), "{text}");
+            assert_eq!(
+                (is_label(text), is_subdomain(text)),
+                (label, subdomain),
+                "{text}"
+            );
         }
         let id = letters(17);
         assert!(id.len() == 17 && id != letters(17), "{id}");

@@ -47,7 +47,10 @@ impl Part for Association {
     }
 
     fn arn(&self, registry: &Registry, cluster: &str) -> String {
-        crate::arn(registry, &format!("podidentityassociation/{cluster}/{}", self.id))
+        crate::arn(
+            registry,
+            &format!("podidentityassociation/{cluster}/{}", self.id),
+        )
     }
 }
 
@@ -56,8 +59,14 @@ impl Association {
     pub fn external_id(&self, registry: &Registry, cluster: &str) -> Option<String> {
         self.target_role_arn.as_ref()?;
         let Registry { account, region } = registry;
-        let Self { namespace, service_account, .. } = self;
-        Some(format!("{region}/{account}/{cluster}/{namespace}/{service_account}"))
+        let Self {
+            namespace,
+            service_account,
+            ..
+        } = self;
+        Some(format!(
+            "{region}/{account}/{cluster}/{namespace}/{service_account}"
+        ))
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -75,7 +84,11 @@ impl Association {
         }
         let length = policy.chars().count();
         let parsed: Option<Value> = serde_json::from_str(policy).ok();
-        if length > MAX_POLICY || !parsed.is_some_and(|policy| policy["Statement"].is_array() || policy["Statement"].is_object()) {
+        if length > MAX_POLICY
+            || !parsed.is_some_and(|policy| {
+                policy["Statement"].is_array() || policy["Statement"].is_object()
+            })
+        {
             return Err(Error::invalid_parameter(format!(
                 "The policy must be an IAM policy in JSON of up to {MAX_POLICY} characters."
             )));
@@ -104,7 +117,10 @@ impl NewAssociation {
             return Err(Error::invalid_parameter(text));
         }
         if !parts::is_subdomain(&self.service_account) {
-            let text = format!("The service account {:?} is not valid.", self.service_account);
+            let text = format!(
+                "The service account {:?} is not valid.",
+                self.service_account
+            );
             return Err(Error::invalid_parameter(text));
         }
         let empty_is_none = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
@@ -151,7 +167,9 @@ pub(crate) fn add(
         return Err(Error::in_use(text).cluster(cluster));
     }
     if all.len() >= MAX_ASSOCIATIONS {
-        let text = format!("Cluster {cluster} cannot have more than {MAX_ASSOCIATIONS} pod identity associations.");
+        let text = format!(
+            "Cluster {cluster} cannot have more than {MAX_ASSOCIATIONS} pod identity associations."
+        );
         return Err(Error::limit(text).cluster(cluster));
     }
     parts::add(tx, at, new, tags, now)
@@ -217,9 +235,8 @@ pub async fn list(
         crate::clusters::find(tx, &registry, &cluster)?;
         parts::list::<Association>(tx, &registry, &cluster, &after, MAX_ASSOCIATIONS)
     });
-    let matches = |wanted: &Option<String>, found: &str| {
-        wanted.as_ref().is_none_or(|wanted| wanted == found)
-    };
+    let matches =
+        |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
     let mut found: Vec<_> = found.await?.into_iter().map(|stored| stored.body).collect();
     found.retain(|association| {
         matches(&filter.namespace, &association.namespace)
@@ -333,7 +350,11 @@ mod tests {
     #[test]
     fn an_association_has_an_id_and_one_for_its_target_role() {
         let made = new().association(None).unwrap();
-        assert!(made.id.starts_with("a-") && made.id.len() == 19, "{}", made.id);
+        assert!(
+            made.id.starts_with("a-") && made.id.len() == 19,
+            "{}",
+            made.id
+        );
         let registry = Registry {
             account: "000000000000".parse().unwrap(),
             region: "us-east-1".parse().unwrap(),
@@ -351,9 +372,16 @@ mod tests {
     #[test]
     fn a_policy_goes_without_session_tags() {
         let policy = Some(r#"{"Statement":[]}"#.to_owned());
-        let with = NewAssociation { policy: policy.clone(), ..new() };
+        let with = NewAssociation {
+            policy: policy.clone(),
+            ..new()
+        };
         with.association(None).unwrap_err();
-        let with = NewAssociation { policy, disable_session_tags: true, ..new() };
+        let with = NewAssociation {
+            policy,
+            disable_session_tags: true,
+            ..new()
+        };
         with.association(None).unwrap();
         let with = NewAssociation {
             policy: Some("{}".into()),

@@ -63,7 +63,6 @@ const fn part<D: Part>(prefix: &'static str, member: &'static str) -> Kind {
     }
 }
 
-
 /// The names of the documents of a kind in a cluster, with the documents: at most `limit` after one.
 pub fn within<D: Document>(
     tx: &Read<'_>,

@@ -7,8 +7,7 @@ use wharf_storage::{Document, Owner, Read, Stored};
 use wharf_types::{Registry, Timestamp};
 
 use crate::{
-    Cx, Error, Token, checks,
-    parts,
+    Cx, Error, Token, checks, parts,
     shape::{enums, shapes},
 };
 
@@ -97,7 +96,10 @@ fn months_after(from: Timestamp, months: i64) -> Timestamp {
     let after = || {
         let from = jiff::Timestamp::from_millisecond(from.as_ms()).ok()?;
         let span = jiff::Span::new().try_months(months).ok()?;
-        let end = from.to_zoned(jiff::tz::TimeZone::UTC).checked_add(span).ok()?;
+        let end = from
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .checked_add(span)
+            .ok()?;
         Some(Timestamp::from_ms(end.timestamp().as_millisecond()))
     };
     after().unwrap_or(Timestamp::from_ms(i64::MAX))
@@ -120,7 +122,11 @@ fn shown(tx: &Read<'_>, registry: &Registry, body: Subscription) -> Result<Shown
     })
 }
 
-fn fresh(new: &NewSubscription, token: Option<Token>, now: Timestamp) -> Result<Subscription, Error> {
+fn fresh(
+    new: &NewSubscription,
+    token: Option<Token>,
+    now: Timestamp,
+) -> Result<Subscription, Error> {
     let name = checks::required_text("name", new.name.clone())?;
     checks::named("name", &name, 100)?;
     let term = checks::required("term", new.term.as_ref())?;
@@ -131,7 +137,9 @@ fn fresh(new: &NewSubscription, token: Option<Token>, now: Timestamp) -> Result<
     }
     let quantity = new.license_quantity.unwrap_or(1);
     if !(1..=100).contains(&quantity) {
-        return Err(Error::invalid_parameter("licenseQuantity must be between 1 and 100"));
+        return Err(Error::invalid_parameter(
+            "licenseQuantity must be between 1 and 100",
+        ));
     }
     checks::tags(new.tags.as_ref().unwrap_or(&BTreeMap::new()))?;
     Ok(Subscription {
@@ -153,7 +161,8 @@ fn all(tx: &Read<'_>, registry: &Registry) -> Result<Vec<Stored<Subscription>>, 
 
 fn find(tx: &Read<'_>, registry: &Registry, id: &str) -> Result<Subscription, Error> {
     let found = tx.document(&Owner::Registry(registry.clone()), id)?;
-    let missing = || Error::not_found(format!("No subscription found for id: {id}")).subscription(id);
+    let missing =
+        || Error::not_found(format!("No subscription found for id: {id}")).subscription(id);
     Ok(found.ok_or_else(missing)?.body)
 }
 
@@ -175,7 +184,8 @@ pub async fn create(cx: &Cx, registry: &Registry, new: NewSubscription) -> Resul
             }
         }
         if all.len() >= MAX_SUBSCRIPTIONS {
-            let text = format!("An account cannot have more than {MAX_SUBSCRIPTIONS} subscriptions.");
+            let text =
+                format!("An account cannot have more than {MAX_SUBSCRIPTIONS} subscriptions.");
             return Err(Error::limit(text));
         }
         let owner = Owner::Registry(registry.clone());
@@ -266,7 +276,10 @@ mod tests {
         let start = Timestamp::from_secs(1_709_208_000);
         let new = NewSubscription {
             name: Some("edge".into()),
-            term: Some(Term { duration: Some(12), unit: Some(TermUnit::Months) }),
+            term: Some(Term {
+                duration: Some(12),
+                unit: Some(TermUnit::Months),
+            }),
             ..NewSubscription::default()
         };
         let mut made = fresh(&new, None, start).unwrap();
@@ -278,7 +291,10 @@ mod tests {
         assert_eq!(made.status(end), Status::Active);
         assert_eq!(made.expires(end).to_string(), "2026-02-28T12:00:00Z");
         for (duration, quantity) in [(24, 1), (12, 0), (12, 101)] {
-            let term = Term { duration: Some(duration), unit: Some(TermUnit::Months) };
+            let term = Term {
+                duration: Some(duration),
+                unit: Some(TermUnit::Months),
+            };
             let wrong = NewSubscription {
                 term: Some(term),
                 license_quantity: Some(quantity),

@@ -27,7 +27,10 @@ impl Operation for ActivateCertificateAuthority {
         let (update, authority) = begun;
         Ok(Answer::from([
             ("update", model::update(&update)),
-            ("certificateAuthority", parts_model::authority_summary(&authority)),
+            (
+                "certificateAuthority",
+                parts_model::authority_summary(&authority),
+            ),
         ]))
     }
 }

@@ -4,10 +4,7 @@ use serde_json::Value;
 use wharf_eks::access::{Scope, entries};
 use wharf_eks::checks;
 
-use super::{
-    model::{self, Answer},
-    parts_model,
-};
+use super::{model::Answer, parts_model};
 use crate::{Cx, Exception, operation::Operation};
 
 #[derive(Debug, Deserialize)]
@@ -39,7 +36,8 @@ impl Operation for AssociateAccessPolicy {
         );
         let changed = changed.await?;
         let found = changed.body.policies.get_key_value(&policy);
-        let association = found.map(|(arn, association)| parts_model::association(arn, association));
+        let association =
+            found.map(|(arn, association)| parts_model::association(arn, association));
         Ok(Answer::from([
             ("clusterName", Value::from(changed.cluster)),
             ("principalArn", changed.body.principal.into()),

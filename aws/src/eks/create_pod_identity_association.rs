@@ -2,8 +2,8 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use wharf_eks::pod_identity::{self, NewAssociation};
 use wharf_eks::checks;
+use wharf_eks::pod_identity::{self, NewAssociation};
 
 use super::{
     model::{self, Answer},

@@ -20,7 +20,8 @@ impl Operation for DescribeAccessEntry {
     type Output = Answer;
 
     async fn run(self, cx: Cx) -> Result<Answer, Exception> {
-        let found = entries::get(&cx.eks, &cx.registry, self.cluster_name, self.principal_arn).await?;
+        let found =
+            entries::get(&cx.eks, &cx.registry, self.cluster_name, self.principal_arn).await?;
         Ok(model::one("accessEntry", parts_model::entry(&found)))
     }
 }

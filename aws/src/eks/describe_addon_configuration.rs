@@ -17,7 +17,7 @@ impl Operation for DescribeAddonConfiguration {
     const NAME: &'static str = "DescribeAddonConfiguration";
     type Output = Answer;
 
-    async fn run(self, cx: Cx) -> Result<Answer, Exception> {
+    async fn run(self, _cx: Cx) -> Result<Answer, Exception> {
         let addon = addons::known(&self.addon_name)?;
         if addon.release(&self.addon_version).is_none() {
             let refused = Error::invalid_parameter("Addon version specified is not supported");

@@ -43,7 +43,10 @@ impl Operation for DescribeAddonVersions {
         };
         let after = pages.after(self.next_token.as_deref())?;
         let wanted = |addon: &&CatalogueAddon| {
-            let named = self.addon_name.as_ref().is_none_or(|name| name == addon.name);
+            let named = self
+                .addon_name
+                .as_ref()
+                .is_none_or(|name| name == addon.name);
             named
                 && addon.name > after.as_str()
                 && has(self.types.as_deref(), addon.kind)

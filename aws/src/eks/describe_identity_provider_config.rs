@@ -21,7 +21,8 @@ impl Operation for DescribeIdentityProviderConfig {
 
     async fn run(self, cx: Cx) -> Result<Answer, Exception> {
         let provider = self.identity_provider_config;
-        let found = identity_providers::get(&cx.eks, &cx.registry, self.cluster_name, provider).await?;
+        let found =
+            identity_providers::get(&cx.eks, &cx.registry, self.cluster_name, provider).await?;
         let shown = parts_model::provider(&found);
         Ok(model::one("identityProviderConfig", shown))
     }

@@ -21,7 +21,8 @@ impl Operation for DisassociateIdentityProviderConfig {
         let token = self.client_request_token.as_deref();
         let (cluster, provider) = (self.cluster_name, self.identity_provider_config);
         let update =
-            identity_providers::disassociate(&cx.eks, &cx.registry, cluster, provider, token).await?;
+            identity_providers::disassociate(&cx.eks, &cx.registry, cluster, provider, token)
+                .await?;
         Ok(model::one("update", model::update(&update)))
     }
 }

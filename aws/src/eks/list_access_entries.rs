@@ -27,7 +27,10 @@ impl Operation for ListAccessEntries {
         let after = pages.after(self.next_token.as_deref())?;
         let policy = self.associated_policy_arn;
         let found = entries::list(&cx.eks, &cx.registry, self.cluster_name, policy, after).await?;
-        let found = found.into_iter().map(|stored| stored.body.principal).collect();
+        let found = found
+            .into_iter()
+            .map(|stored| stored.body.principal)
+            .collect();
         Ok(model::page(&pages, found, max).answer("accessEntries"))
     }
 }

@@ -25,10 +25,14 @@ impl Operation for ListAssociatedAccessPolicies {
         let max = checks::max_results(self.max_results)?;
         let pages = Pages {
             cx: &cx,
-            scope: format!("ListAssociatedAccessPolicies/{}/{}", self.cluster_name, self.principal_arn),
+            scope: format!(
+                "ListAssociatedAccessPolicies/{}/{}",
+                self.cluster_name, self.principal_arn
+            ),
         };
         let after = pages.after(self.next_token.as_deref())?;
-        let entry = entries::get(&cx.eks, &cx.registry, self.cluster_name, self.principal_arn).await?;
+        let entry =
+            entries::get(&cx.eks, &cx.registry, self.cluster_name, self.principal_arn).await?;
         let all = entry.body.policies.iter();
         let found: Vec<_> = all.filter(|(arn, _)| **arn > after).collect();
         let mut answer = model::shown_page(

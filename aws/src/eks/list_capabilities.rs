@@ -32,6 +32,13 @@ impl Operation for ListCapabilities {
         };
         let after = pages.after(self.next_token.as_deref())?;
         let found = capabilities::list(&cx.eks, &cx.registry, self.cluster_name, after).await?;
-        Ok(model::shown_page(&pages, found, max, |shown: &Shown<Capability>| shown.body.name.clone(), "capabilities", parts_model::capability_summary))
+        Ok(model::shown_page(
+            &pages,
+            found,
+            max,
+            |shown: &Shown<Capability>| shown.body.name.clone(),
+            "capabilities",
+            parts_model::capability_summary,
+        ))
     }
 }

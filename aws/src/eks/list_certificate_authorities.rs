@@ -31,6 +31,13 @@ impl Operation for ListCertificateAuthorities {
         };
         let after = pages.after(self.next_token.as_deref())?;
         let found = authorities::list(&cx.eks, &cx.registry, self.cluster_name, after).await?;
-        Ok(model::shown_page(&pages, found, max, |authority: &Authority| authority.id.clone(), "certificateAuthorities", parts_model::authority_summary))
+        Ok(model::shown_page(
+            &pages,
+            found,
+            max,
+            |authority: &Authority| authority.id.clone(),
+            "certificateAuthorities",
+            parts_model::authority_summary,
+        ))
     }
 }

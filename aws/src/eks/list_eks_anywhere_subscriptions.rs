@@ -33,9 +33,15 @@ impl Operation for ListEksAnywhereSubscriptions {
         let statuses = self.include_status.unwrap_or_default();
         let found = subscriptions::list(&cx.eks, &cx.registry, statuses, after).await?;
         let now = cx.eks.now();
-        let show = |shown: &Shown| {
-            parts_model::subscription(shown, shown.body.status(now).as_str(), now)
-        };
-        Ok(model::shown_page(&pages, found, max, |shown: &Shown| shown.body.id.clone(), "subscriptions", show))
+        let show =
+            |shown: &Shown| parts_model::subscription(shown, shown.body.status(now).as_str(), now);
+        Ok(model::shown_page(
+            &pages,
+            found,
+            max,
+            |shown: &Shown| shown.body.id.clone(),
+            "subscriptions",
+            show,
+        ))
     }
 }

@@ -25,7 +25,15 @@ impl Operation for ListIdentityProviderConfigs {
             scope: format!("ListIdentityProviderConfigs/{}", self.cluster_name),
         };
         let after = pages.after(self.next_token.as_deref())?;
-        let found = identity_providers::list(&cx.eks, &cx.registry, self.cluster_name, after).await?;
-        Ok(model::shown_page(&pages, found, max, String::clone, "identityProviderConfigs", |name| json!({ "type": "oidc", "name": name })))
+        let found =
+            identity_providers::list(&cx.eks, &cx.registry, self.cluster_name, after).await?;
+        Ok(model::shown_page(
+            &pages,
+            found,
+            max,
+            String::clone,
+            "identityProviderConfigs",
+            |name| json!({ "type": "oidc", "name": name }),
+        ))
     }
 }

@@ -32,7 +32,15 @@ impl Operation for ListInsights {
         };
         let after = pages.after(self.next_token.as_deref())?;
         let filter = self.filter.unwrap_or_default();
-        let found = insights::list(&cx.eks, &cx.registry, &self.cluster_name, filter, after).await?;
-        Ok(model::shown_page(&pages, found, max, |insight: &Insight| insight.id.clone(), "insights", parts_model::insight_summary))
+        let found =
+            insights::list(&cx.eks, &cx.registry, &self.cluster_name, filter, after).await?;
+        Ok(model::shown_page(
+            &pages,
+            found,
+            max,
+            |insight: &Insight| insight.id.clone(),
+            "insights",
+            parts_model::insight_summary,
+        ))
     }
 }

@@ -37,7 +37,8 @@ impl Operation for ListPodIdentityAssociations {
             namespace: self.namespace,
             service_account: self.service_account,
         };
-        let found = pod_identity::list(&cx.eks, &cx.registry, cluster.clone(), filter, after).await?;
+        let found =
+            pod_identity::list(&cx.eks, &cx.registry, cluster.clone(), filter, after).await?;
         Ok(model::shown_page(
             &pages,
             found,

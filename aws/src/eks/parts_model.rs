@@ -32,9 +32,21 @@ pub(super) fn addon(shown: &Shown<Addon>) -> Value {
         "podIdentityAssociations": addon.associations,
         "namespaceConfig": { "namespace": addon.namespace },
     });
-    set(&mut value, "serviceAccountRoleArn", addon.settings.role_arn.as_ref());
-    set(&mut value, "configurationValues", addon.settings.configuration.as_ref());
-    set(&mut value, "publisher", known.map(|known| known.publisher).as_ref());
+    set(
+        &mut value,
+        "serviceAccountRoleArn",
+        addon.settings.role_arn.as_ref(),
+    );
+    set(
+        &mut value,
+        "configurationValues",
+        addon.settings.configuration.as_ref(),
+    );
+    set(
+        &mut value,
+        "publisher",
+        known.map(|known| known.publisher).as_ref(),
+    );
     set(&mut value, "owner", known.map(|known| known.owner).as_ref());
     value
 }
@@ -90,7 +102,11 @@ pub(super) fn pod_identity(registry: &Registry, shown: &Shown<Association>) -> V
     value["modifiedAt"] = shown.updated.as_secs_f64().into();
     value["disableSessionTags"] = own.disable_session_tags.into();
     set(&mut value, "targetRoleArn", own.target_role_arn.as_ref());
-    set(&mut value, "externalId", own.external_id(registry, &shown.cluster).as_ref());
+    set(
+        &mut value,
+        "externalId",
+        own.external_id(registry, &shown.cluster).as_ref(),
+    );
     set(&mut value, "policy", own.policy.as_ref());
     value
 }
@@ -129,12 +145,13 @@ fn status(verdict: Verdict, reason: &str) -> Value {
 
 /// `insight`
 pub(super) fn insight(insight: &Insight) -> Value {
-    let resources = insight.resources.iter().map(|(arn, verdict, reason)| {
-        json!({ "arn": arn, "insightStatus": status(*verdict, reason) })
-    });
-    let compatible = insight.compatible.iter().map(|(name, versions)| {
-        json!({ "name": name, "compatibleVersions": versions })
-    });
+    let resources = insight.resources.iter().map(
+        |(arn, verdict, reason)| json!({ "arn": arn, "insightStatus": status(*verdict, reason) }),
+    );
+    let compatible = insight
+        .compatible
+        .iter()
+        .map(|(name, versions)| json!({ "name": name, "compatibleVersions": versions }));
     let mut value = insight_summary(insight);
     value["recommendation"] = insight.recommendation.as_str().into();
     value["additionalInfo"] = json!(insight.links);
@@ -201,7 +218,11 @@ pub(super) fn authority_summary(own: &Authority) -> Value {
     value["createdBy"] = json!(own.created_by);
     value["signingStatus"] = json!(own.signing());
     value["distributionStatus"] = own.distribution().into();
-    set(&mut value, "activatedAt", own.activated_ms.map(seconds).as_ref());
+    set(
+        &mut value,
+        "activatedAt",
+        own.activated_ms.map(seconds).as_ref(),
+    );
     set(&mut value, "activatedBy", own.activated_by.as_ref());
     value
 }

@@ -1,7 +1,7 @@
 //! Says whether an EKS Anywhere subscription is renewed.
 use serde::Deserialize;
-use wharf_eks::subscriptions;
 use wharf_eks::checks;
+use wharf_eks::subscriptions;
 
 use super::{
     model::{self, Answer},

@@ -5,9 +5,7 @@ use wharf_storage::{Read, Stored, Write};
 use wharf_types::{Registry, Timestamp};
 
 use super::{
-    entry::{
-        AccessEntry, Association, EntryType, NewEntry, Scope, check_groups, check_username,
-    },
+    entry::{AccessEntry, Association, EntryType, NewEntry, Scope, check_groups, check_username},
     policies, principals,
 };
 use crate::{
@@ -165,11 +163,7 @@ pub fn arn_of(tx: &Read<'_>, at: &Place, name: &str) -> Result<Option<String>, E
 }
 
 /// All entries of a cluster, for whoever authorizes its callers.
-pub fn all(
-    tx: &Read<'_>,
-    registry: &Registry,
-    cluster: &str,
-) -> Result<Vec<AccessEntry>, Error> {
+pub fn all(tx: &Read<'_>, registry: &Registry, cluster: &str) -> Result<Vec<AccessEntry>, Error> {
     let found = parts::list::<AccessEntry>(tx, registry, cluster, "", MAX_ENTRIES)?;
     Ok(found.into_iter().map(|stored| stored.body).collect())
 }
@@ -275,14 +269,18 @@ pub async fn disassociate(
     principal: String,
     policy: String,
 ) -> Result<(), Error> {
-    let changed = change(cx, registry, cluster, principal, move |entry, _now| {
-        match entry.policies.remove(&policy) {
+    let changed = change(
+        cx,
+        registry,
+        cluster,
+        principal,
+        move |entry, _now| match entry.policies.remove(&policy) {
             Some(_) => Ok(()),
             None => Err(Error::not_found(
                 "The specified policyArn could not be found on the access entry. You can view its policies with 'list-associated-access-policies'.",
             )),
-        }
-    });
+        },
+    );
     changed.await.map(drop)
 }
 

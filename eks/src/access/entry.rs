@@ -73,7 +73,11 @@ impl EntryType {
             Self::Ec2Windows => Some((BY_INSTANCE, &["eks:kube-proxy-windows", "system:nodes"])),
             Self::FargateLinux => Some((
                 BY_SESSION,
-                &["system:bootstrappers", "system:node-proxier", "system:nodes"],
+                &[
+                    "system:bootstrappers",
+                    "system:node-proxier",
+                    "system:nodes",
+                ],
             )),
             Self::HybridLinux => Some((BY_SESSION, &["system:bootstrappers", "system:nodes"])),
             Self::HyperpodLinux => Some((BY_SESSION, &["system:nodes"])),
@@ -116,7 +120,8 @@ impl Scope {
                         Some(stem) => stem.is_empty() || parts::is_label(&format!("{stem}x")),
                     };
                     if !formed {
-                        let text = format!("The namespace {namespace} of the access scope is invalid.");
+                        let text =
+                            format!("The namespace {namespace} of the access scope is invalid.");
                         return Err(Error::invalid_parameter(text));
                     }
                 }
@@ -132,12 +137,14 @@ impl Scope {
     pub fn holds_in(&self, namespace: &str) -> bool {
         match self {
             Self::Cluster => true,
-            Self::Namespaces(patterns) => patterns.iter().any(|pattern| {
-                match pattern.strip_suffix('*') {
-                    Some(prefix) => namespace.starts_with(prefix),
-                    None => namespace == pattern,
-                }
-            }),
+            Self::Namespaces(patterns) => {
+                patterns
+                    .iter()
+                    .any(|pattern| match pattern.strip_suffix('*') {
+                        Some(prefix) => namespace.starts_with(prefix),
+                        None => namespace == pattern,
+                    })
+            }
         }
     }
 }
@@ -178,7 +185,10 @@ impl Part for AccessEntry {
     fn arn(&self, registry: &Registry, cluster: &str) -> String {
         let path = EntryPrincipal::parse(&self.principal).map(|principal| principal.path());
         let path = path.unwrap_or_default();
-        crate::arn(registry, &format!("access-entry/{cluster}/{path}/{}", self.id))
+        crate::arn(
+            registry,
+            &format!("access-entry/{cluster}/{path}/{}", self.id),
+        )
     }
 }
 
@@ -241,7 +251,11 @@ impl NewEntry {
                 "A username cannot be specified for an access entry of type {kind}."
             )));
         }
-        if self.groups.as_ref().is_some_and(|groups| !groups.is_empty()) {
+        if self
+            .groups
+            .as_ref()
+            .is_some_and(|groups| !groups.is_empty())
+        {
             return Err(Error::invalid_parameter(format!(
                 "kubernetesGroups cannot be specified for an access entry of type {kind}."
             )));
@@ -273,9 +287,8 @@ pub(super) fn check_groups(groups: &[String]) -> Result<(), Error> {
 /// A name of one's own: no reserved beginning, and a colon before a session's name, so that nobody
 /// names a session to look like somebody else.
 pub(super) fn check_username(username: &str) -> Result<(), Error> {
-    let wrong = |why: &str| {
-        Error::invalid_parameter(format!("The username {username} is invalid, {why}"))
-    };
+    let wrong =
+        |why: &str| Error::invalid_parameter(format!("The username {username} is invalid, {why}"));
     if username.is_empty() || username.len() > 255 {
         return Err(wrong("it must have 1 to 255 characters"));
     }

@@ -25,13 +25,22 @@ fn nodes_have_the_names_and_groups_that_eks_gives() {
     }
     let standard = of("STANDARD");
     assert!(standard.groups.is_empty());
-    assert_eq!(standard.username, "arn:aws:sts::000000000000:assumed-role/nodes/{{SessionName}}");
+    assert_eq!(
+        standard.username,
+        "arn:aws:sts::000000000000:assumed-role/nodes/{{SessionName}}"
+    );
     // Only roles are nodes, and nobody chooses their names.
     new(USER, "EC2_LINUX").entry(None).unwrap_err();
     new(USER, "PERSON").entry(None).unwrap_err();
-    let named = NewEntry { username: Some("me".into()), ..new(ROLE, "EC2") };
+    let named = NewEntry {
+        username: Some("me".into()),
+        ..new(ROLE, "EC2")
+    };
     named.entry(None).unwrap_err();
-    let grouped = NewEntry { groups: Some(vec!["a".into()]), ..new(ROLE, "EC2_LINUX") };
+    let grouped = NewEntry {
+        groups: Some(vec!["a".into()]),
+        ..new(ROLE, "EC2_LINUX")
+    };
     grouped.entry(None).unwrap_err();
 }
 
@@ -67,7 +76,12 @@ fn a_scope_is_the_cluster_or_namespaces() {
     let some = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
     assert_eq!(Scope::new("cluster", Vec::new()).unwrap(), Scope::Cluster);
     let scope = Scope::new("namespace", some(&["web", "dev-*"])).unwrap();
-    for (namespace, within) in [("web", true), ("web2", false), ("dev-a", true), ("dev", false)] {
+    for (namespace, within) in [
+        ("web", true),
+        ("web2", false),
+        ("dev-a", true),
+        ("dev", false),
+    ] {
         assert_eq!(scope.holds_in(namespace), within, "{namespace}");
     }
     assert!(Scope::new("namespace", some(&["*"])).unwrap().holds_in("x"));

@@ -140,10 +140,17 @@ mod tests {
             let entries = [entry(role, "ci:{{SessionName}}")];
             let found = identify(&entries, caller(session));
             let name = found.map(|identity| identity.username);
-            assert_eq!(name.as_deref(), known.then_some("ci:ann-example.org"), "{role}");
+            assert_eq!(
+                name.as_deref(),
+                known.then_some("ci:ann-example.org"),
+                "{role}"
+            );
         }
         let role = "arn:aws:iam::000000000000:role/ci";
-        let raw = [entry(role, "{{AccountID}}:{{SessionNameRaw}}:{{AccessKeyID}}")];
+        let raw = [entry(
+            role,
+            "{{AccountID}}:{{SessionNameRaw}}:{{AccessKeyID}}",
+        )];
         let found = identify(&raw, caller(session)).unwrap();
         assert_eq!(found.username, "000000000000:ann@example.org:AKID");
     }

@@ -86,7 +86,10 @@ mod tests {
         ] {
             assert_eq!(name_of(wrong), None, "{wrong}");
         }
-        assert_eq!(after("AmazonEKSSecretReaderPolicy").next(), Some("AmazonEKSViewPolicy"));
+        assert_eq!(
+            after("AmazonEKSSecretReaderPolicy").next(),
+            Some("AmazonEKSViewPolicy")
+        );
         assert_eq!(after("").count(), NAMES.len());
     }
 }

@@ -65,7 +65,10 @@ impl EntryPrincipal {
     /// The user name that EKS gives.
     pub fn default_username(&self, arn: &str) -> String {
         let Self {
-            account, partition, name, ..
+            account,
+            partition,
+            name,
+            ..
         } = self;
         match self.kind {
             PrincipalKind::Root | PrincipalKind::User => arn.to_owned(),
@@ -112,7 +115,10 @@ impl Session {
 
     /// The ARN of the role, which is without its path: sessions do not tell it.
     pub fn role_arn(&self) -> String {
-        format!("arn:{}:iam::{}:role/{}", self.partition, self.account, self.role)
+        format!(
+            "arn:{}:iam::{}:role/{}",
+            self.partition, self.account, self.role
+        )
     }
 }
 
@@ -174,7 +180,10 @@ mod tests {
         assert_eq!(Session::read(caller).unwrap().name, "job-1");
         let user = "arn:aws:iam::000000000000:user/ann";
         assert_eq!(canonical(user), user);
-        for wrong in ["arn:aws:sts::000000000000:assumed-role/ci", "arn:aws:sts::0:assumed-role/a/b"] {
+        for wrong in [
+            "arn:aws:sts::000000000000:assumed-role/ci",
+            "arn:aws:sts::0:assumed-role/a/b",
+        ] {
             assert_eq!(Session::read(wrong), None);
         }
     }

@@ -4,6 +4,7 @@
 //! does its work itself (the network, DNS, service addresses) there is nothing to install.
 use serde_json::{Map, Value, json};
 
+use super::schema::Shape;
 use crate::versions::VERSIONS;
 
 /// An add-on of the catalogue.
@@ -47,18 +48,6 @@ impl Release {
     }
 }
 
-/// What a value of the configuration is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    Object,
-    Array,
-    Text,
-    Integer,
-    Boolean,
-    /// An object of texts.
-    Texts,
-}
-
 /// A member of the configuration.
 pub type Field = (&'static str, Shape);
 
@@ -66,7 +55,11 @@ const NEVER: (u32, u32) = (1, 0);
 const EVERY: (u32, u32) = (0, u32::MAX);
 
 const fn release(version: &'static str, minors: (u32, u32), default_for: (u32, u32)) -> Release {
-    Release { version, minors, default_for }
+    Release {
+        version,
+        minors,
+        default_for,
+    }
 }
 
 /// The placing of pods, which all have.
@@ -80,7 +73,11 @@ const EC2: &[&str] = &["ec2"];
 const HYBRID: &[&str] = &["ec2", "hybrid"];
 const ALL: &[&str] = &["ec2", "fargate", "hybrid"];
 
-const fn aws(name: &'static str, kind: &'static str, releases: &'static [Release]) -> CatalogueAddon {
+const fn aws(
+    name: &'static str,
+    kind: &'static str,
+    releases: &'static [Release],
+) -> CatalogueAddon {
     CatalogueAddon {
         name,
         kind,
@@ -250,7 +247,9 @@ impl CatalogueAddon {
     }
 
     pub fn release(&self, version: &str) -> Option<&'static Release> {
-        self.releases.iter().find(|release| release.version == version)
+        self.releases
+            .iter()
+            .find(|release| release.version == version)
     }
 
     /// The minor versions of Kubernetes that there are and a release is for, the newest first.
@@ -270,7 +269,9 @@ impl CatalogueAddon {
 
     /// What `DescribeAddonConfiguration` says: a JSON schema.
     pub fn schema(&self) -> Value {
-        let fields = self.all_fields().map(|(name, shape)| (name.to_owned(), shape.schema()));
+        let fields = self
+            .all_fields()
+            .map(|(name, shape)| (name.to_owned(), shape.schema()));
         json!({
             "$schema": "http://json-schema.org/draft-07/schema#",
             "type": "object",
@@ -289,62 +290,6 @@ impl CatalogueAddon {
                 Some((_, shape)) => shape.violation(name, value),
             }
         })
-    }
-}
-
-impl Shape {
-    fn schema(self) -> Value {
-        match self {
-            Self::Texts => {
-                json!({ "type": ["object", "null"], "additionalProperties": { "type": "string" } })
-            }
-            Self::Object | Self::Array => json!({ "type": [self.word(), "null"] }),
-            _ => json!({ "type": self.word() }),
-        }
-    }
-
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Object | Self::Texts => "object",
-            Self::Array => "array",
-            Self::Text => "string",
-            Self::Integer => "integer",
-            Self::Boolean => "boolean",
-        }
-    }
-
-    fn violation(self, name: &str, value: &Value) -> Option<String> {
-        let may_be_null = matches!(self, Self::Object | Self::Texts | Self::Array);
-        let fits = match self {
-            Self::Object | Self::Texts => value.is_object(),
-            Self::Array => value.is_array(),
-            Self::Text => value.is_string(),
-            Self::Integer => value.is_i64(),
-            Self::Boolean => value.is_boolean(),
-        };
-        if !fits && !(may_be_null && value.is_null()) {
-            let found = word_of(value);
-            return Some(format!("$.{name}: {found} found, {} expected", self.word()));
-        }
-        if self != Self::Texts {
-            return None;
-        }
-        let wrong = value.as_object()?.iter().find(|(_, member)| !member.is_string());
-        wrong.map(|(member, value)| {
-            format!("$.{name}.{member}: {} found, string expected", word_of(value))
-        })
-    }
-}
-
-fn word_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(number) if number.is_i64() => "integer",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
     }
 }
 
@@ -370,17 +315,28 @@ mod tests {
         let cni = find("vpc-cni").unwrap();
         for (text, wrong) in [
             ("{}", None),
-            (r#"{"env":{"WARM_IP_TARGET":"5"},"tolerations":[],"affinity":null}"#, None),
-            (r#"{"env":{"WARM_IP_TARGET":5}}"#, Some("$.env.WARM_IP_TARGET: integer found, string expected")),
+            (
+                r#"{"env":{"WARM_IP_TARGET":"5"},"tolerations":[],"affinity":null}"#,
+                None,
+            ),
+            (
+                r#"{"env":{"WARM_IP_TARGET":5}}"#,
+                Some("$.env.WARM_IP_TARGET: integer found, string expected"),
+            ),
             (r#"{"env":[]}"#, Some("$.env: array found, object expected")),
             (
                 r#"{"foo":1}"#,
-                Some("$.foo: is not defined in the schema and the schema does not allow additional properties"),
+                Some(
+                    "$.foo: is not defined in the schema and the schema does not allow additional properties",
+                ),
             ),
         ] {
             let value: Map<String, Value> = serde_json::from_str(text).unwrap();
             assert_eq!(cni.violation(&value).as_deref(), wrong, "{text}");
         }
-        assert_eq!(cni.schema()["properties"]["env"]["additionalProperties"]["type"], "string");
+        assert_eq!(
+            cni.schema()["properties"]["env"]["additionalProperties"]["type"],
+            "string"
+        );
     }
 }

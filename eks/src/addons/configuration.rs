@@ -11,7 +11,7 @@ const MAX: usize = 64 * 1024;
 ///
 /// JSON is checked against the schema. Of YAML only the names at the top are: the rest is for what
 /// reads it.
-pub fn check(addon: &CatalogueAddon, text: &str) -> Result<(), Error> {
+pub(super) fn check(addon: &CatalogueAddon, text: &str) -> Result<(), Error> {
     let refused = |why: &str| {
         let text = format!("ConfigurationValue provided in request is not supported: {why}");
         Error::invalid_parameter(text).addon(addon.name)
@@ -90,7 +90,10 @@ mod tests {
             ("a:1", "parsing failed"),
             ("a: 1", "$.a: is not defined"),
             (r#"{"a":1}"#, "$.a: is not defined"),
-            (r#"{"replicaCount":"3"}"#, "$.replicaCount: string found, integer expected"),
+            (
+                r#"{"replicaCount":"3"}"#,
+                "$.replicaCount: string found, integer expected",
+            ),
             ("replicaCount: 1\nreplicaCount: 2", "parsing failed"),
         ] {
             let refused = check(coredns, bad).unwrap_err().to_string();

@@ -17,6 +17,7 @@ use crate::{
 pub mod catalogue;
 mod configuration;
 mod owned;
+pub mod schema;
 mod update;
 
 use catalogue::CatalogueAddon;
@@ -116,7 +117,10 @@ impl Part for Addon {
     }
 
     fn arn(&self, registry: &Registry, cluster: &str) -> String {
-        crate::arn(registry, &format!("addon/{cluster}/{}/{}", self.name, self.id))
+        crate::arn(
+            registry,
+            &format!("addon/{cluster}/{}/{}", self.name, self.id),
+        )
     }
 }
 
@@ -191,7 +195,11 @@ pub async fn create(cx: &Cx, registry: &Registry, new: NewAddon) -> Result<Shown
     let tags = new.tags.clone().unwrap_or_default();
     checks::tags(&tags)?;
     let namespace = namespace(addon, new.namespace_config.as_ref())?;
-    check_settings(addon, new.service_account_role_arn.as_deref(), new.configuration_values.as_deref())?;
+    check_settings(
+        addon,
+        new.service_account_role_arn.as_deref(),
+        new.configuration_values.as_deref(),
+    )?;
     let (at, now) = (Place::within(registry, &cluster, &name), cx.now());
     let place = at.clone();
     let created = cx.store.meta().write(move |tx| {
@@ -285,7 +293,11 @@ pub async fn list(
         crate::clusters::find(tx, &registry, &cluster)?;
         parts::list::<Addon>(tx, &registry, &cluster, &after, parts::MANY)
     });
-    Ok(found.await?.into_iter().map(|stored| stored.body.name).collect())
+    Ok(found
+        .await?
+        .into_iter()
+        .map(|stored| stored.body.name)
+        .collect())
 }
 
 /// Asks for the end of an add-on. Preserved, what it runs stays, and EKS no longer knows of it.
@@ -302,10 +314,13 @@ pub async fn delete(
         crate::clusters::find(tx, &place.registry, &cluster)?;
         let mut found = parts::find::<Addon>(tx, &place.registry, &cluster, &name)?.body;
         if found.life.phase != Phase::Deleting {
-            found.life = found.life.on(Event::DeleteRequested, now).map_err(|_rejected| {
-                let text = format!("Addon {name} cannot be deleted now");
-                Error::invalid_request(text).cluster(&cluster).addon(&name)
-            })?;
+            found.life = found
+                .life
+                .on(Event::DeleteRequested, now)
+                .map_err(|_rejected| {
+                    let text = format!("Addon {name} cannot be deleted now");
+                    Error::invalid_request(text).cluster(&cluster).addon(&name)
+                })?;
             found.preserve = preserve;
             put(tx, &place, &found, now)?;
         }

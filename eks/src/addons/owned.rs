@@ -60,7 +60,10 @@ fn check(known: &CatalogueAddon, identity: &PodIdentity) -> Result<(String, Stri
     let account = checks::required_text("serviceAccount", identity.service_account.clone())?;
     let role = checks::required_text("roleArn", identity.role_arn.clone())?;
     checks::role_arn("roleArn", &role)?;
-    if known.service_account.is_some_and(|(name, _)| name == account) {
+    if known
+        .service_account
+        .is_some_and(|(name, _)| name == account)
+    {
         return Ok((account, role));
     }
     let text = format!(
@@ -74,7 +77,11 @@ fn check(known: &CatalogueAddon, identity: &PodIdentity) -> Result<(String, Stri
 fn of(tx: &Write<'_>, at: &Place, owner: &str) -> Result<Vec<Association>, Error> {
     let all = pod_identity::all(tx, &at.registry, at.cluster())?;
     let own = |association: &Association| association.owner_arn.as_deref() == Some(owner);
-    Ok(all.into_iter().map(|stored| stored.body).filter(own).collect())
+    Ok(all
+        .into_iter()
+        .map(|stored| stored.body)
+        .filter(own)
+        .collect())
 }
 
 /// Removes what an add-on that is gone owned; what is preserved belongs to nobody.

@@ -1,10 +1,11 @@
 //! Changes of an add-on.
 use wharf_types::Registry;
 
-use super::{Addon, Pending, Settings, UpdateAddon, check_settings, known, minor_of, owned, put, version_for};
+use super::{
+    Addon, Pending, Settings, UpdateAddon, check_settings, known, minor_of, owned, put, version_for,
+};
 use crate::{
-    Cx, Error, Event, Place, Token, checks,
-    parts, settled,
+    Cx, Error, Event, Place, Token, checks, parts, settled,
     updates::{self, NewUpdate, Subject, Update},
 };
 
@@ -25,19 +26,27 @@ pub async fn update(cx: &Cx, registry: &Registry, change: UpdateAddon) -> Result
             return Ok::<_, Error>(known);
         }
         let addon = known(&name).map_err(of)?;
-        check_settings(addon, change.service_account_role_arn.as_deref(), change.configuration_values.as_deref())
-            .map_err(of)?;
+        check_settings(
+            addon,
+            change.service_account_role_arn.as_deref(),
+            change.configuration_values.as_deref(),
+        )
+        .map_err(of)?;
         let asked = change.addon_version.as_deref();
         // What is there stays, even if it is no longer for the version of the cluster.
         let version = match asked {
             Some(_) => version_for(addon, asked, minor).map_err(of)?.to_owned(),
             None => found.settings.version.clone(),
         };
-        found.life = found.life.on(Event::UpdateRequested, now).map_err(|_rejected| {
-            let status = found.life.phase.as_str();
-            let text = format!("Addon {name} cannot be updated as it is currently in {status} state");
-            Error::in_use(text).cluster(&cluster).addon(&name)
-        })?;
+        found.life = found
+            .life
+            .on(Event::UpdateRequested, now)
+            .map_err(|_rejected| {
+                let status = found.life.phase.as_str();
+                let text =
+                    format!("Addon {name} cannot be updated as it is currently in {status} state");
+                Error::in_use(text).cluster(&cluster).addon(&name)
+            })?;
         if let Some(wanted) = &change.pod_identity_associations {
             owned::replace(tx, &place, &mut found, addon, wanted, now)?;
         }
@@ -51,8 +60,14 @@ pub async fn update(cx: &Cx, registry: &Registry, change: UpdateAddon) -> Result
         let old = &found.settings;
         let settings = Settings {
             version,
-            role_arn: change.service_account_role_arn.clone().or_else(|| old.role_arn.clone()),
-            configuration: change.configuration_values.clone().or_else(|| old.configuration.clone()),
+            role_arn: change
+                .service_account_role_arn
+                .clone()
+                .or_else(|| old.role_arn.clone()),
+            configuration: change
+                .configuration_values
+                .clone()
+                .or_else(|| old.configuration.clone()),
         };
         found.pending = Some(Pending {
             update: begun.id.clone(),
@@ -71,11 +86,22 @@ fn params(change: &UpdateAddon) -> Result<Vec<(&'static str, String)>, Error> {
     let associations = associations.map(serde_json::to_string).transpose();
     let all = [
         ("AddonVersion", change.addon_version.clone()),
-        ("ServiceAccountRoleArn", change.service_account_role_arn.clone()),
-        ("ResolveConflicts", change.resolve_conflicts.map(|how| how.as_str().to_owned())),
+        (
+            "ServiceAccountRoleArn",
+            change.service_account_role_arn.clone(),
+        ),
+        (
+            "ResolveConflicts",
+            change.resolve_conflicts.map(|how| how.as_str().to_owned()),
+        ),
         ("ConfigurationValues", change.configuration_values.clone()),
-        ("PodIdentityAssociations", associations.map_err(wharf_storage::Error::from)?),
+        (
+            "PodIdentityAssociations",
+            associations.map_err(wharf_storage::Error::from)?,
+        ),
     ];
-    let given = all.into_iter().filter_map(|(kind, value)| Some((kind, value?)));
+    let given = all
+        .into_iter()
+        .filter_map(|(kind, value)| Some((kind, value?)));
     Ok(given.collect())
 }

@@ -3,8 +3,7 @@ use std::collections::BTreeMap;
 
 use super::{CapabilityType, Propagation};
 use crate::{
-    Error, checks,
-    parts,
+    Error, checks, parts,
     shape::{enums, shapes},
 };
 
@@ -138,7 +137,10 @@ fn argo_cd(given: ArgoCdConfig) -> Result<ArgoCdConfig, Error> {
 fn check_services(ack: &AckConfig) -> Result<(), Error> {
     let services = ack.disabled_services.as_deref().unwrap_or_default();
     let named = |service: &String| {
-        let first = service.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+        let first = service
+            .bytes()
+            .next()
+            .is_some_and(|b| b.is_ascii_lowercase());
         let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
         first && service.len() <= 63 && service.bytes().all(word)
     };
@@ -153,7 +155,8 @@ fn check_services(ack: &AckConfig) -> Result<(), Error> {
 fn check_mappings(mappings: Option<&[RoleMapping]>) -> Result<(), Error> {
     for mapping in mappings.unwrap_or_default() {
         checks::required("rbacRoleMappings.role", mapping.role)?;
-        let identities = checks::required("rbacRoleMappings.identities", mapping.identities.as_ref())?;
+        let identities =
+            checks::required("rbacRoleMappings.identities", mapping.identities.as_ref())?;
         for identity in identities {
             checks::required_text("identities.id", identity.id.clone())?;
             checks::required("identities.type", identity.kind)?;
@@ -163,10 +166,14 @@ fn check_mappings(mappings: Option<&[RoleMapping]>) -> Result<(), Error> {
 }
 
 fn check_access(access: Option<&NetworkAccess>) -> Result<(), Error> {
-    let ids = access.and_then(|access| access.vpce_ids.as_deref()).unwrap_or_default();
+    let ids = access
+        .and_then(|access| access.vpce_ids.as_deref())
+        .unwrap_or_default();
     match ids.iter().find(|id| !id.starts_with("vpce-")) {
         None => Ok(()),
-        Some(id) => Err(Error::invalid_parameter(format!("The VPC endpoint ID {id:?} is not valid"))),
+        Some(id) => Err(Error::invalid_parameter(format!(
+            "The VPC endpoint ID {id:?} is not valid"
+        ))),
     }
 }
 
@@ -184,7 +191,10 @@ pub(super) fn change(
         return Ok(params);
     };
     if let Some(change) = &asked.ack {
-        let own = configuration.ack.as_mut().filter(|_| kind == CapabilityType::Ack);
+        let own = configuration
+            .ack
+            .as_mut()
+            .filter(|_| kind == CapabilityType::Ack);
         ack_change(own.ok_or_else(|| only_for("ACK"))?, change, &mut params)?;
     }
     if let Some(change) = &asked.argo_cd {
@@ -271,15 +281,27 @@ mod tests {
 
     #[test]
     fn a_configuration_is_of_its_type() {
-        let ack = Configuration { ack: Some(AckConfig::default()), argo_cd: None };
+        let ack = Configuration {
+            ack: Some(AckConfig::default()),
+            argo_cd: None,
+        };
         of_new(CapabilityType::Kro, Some(ack.clone())).unwrap_err();
         of_new(CapabilityType::ArgoCd, None).unwrap_err();
         let made = of_new(CapabilityType::Ack, Some(ack)).unwrap().ack.unwrap();
         assert_eq!(made.enable_cross_namespace, Some(false));
-        assert_eq!(of_new(CapabilityType::Kro, None).unwrap(), Configuration::default());
+        assert_eq!(
+            of_new(CapabilityType::Kro, None).unwrap(),
+            Configuration::default()
+        );
         let services = Some(vec!["S3".to_owned()]);
-        let ack = AckConfig { disabled_services: services, ..AckConfig::default() };
-        let wrong = Configuration { ack: Some(ack), argo_cd: None };
+        let ack = AckConfig {
+            disabled_services: services,
+            ..AckConfig::default()
+        };
+        let wrong = Configuration {
+            ack: Some(ack),
+            argo_cd: None,
+        };
         of_new(CapabilityType::Ack, Some(wrong)).unwrap_err();
     }
 

@@ -67,7 +67,10 @@ impl Part for Capability {
     fn arn(&self, registry: &Registry, cluster: &str) -> String {
         let kind = self.kind.as_str().to_ascii_lowercase();
         let Self { name, id, .. } = self;
-        crate::arn(registry, &format!("capability/{cluster}/{kind}/{name}/{id}"))
+        crate::arn(
+            registry,
+            &format!("capability/{cluster}/{kind}/{name}/{id}"),
+        )
     }
 }
 
@@ -140,12 +143,15 @@ pub async fn create(
                 return parts::shown(tx, registry, &cluster_name, found);
             }
             if other.name == made.name {
-                let text = format!("Capability already exists with name {name} and cluster name {cluster_name}");
+                let text = format!(
+                    "Capability already exists with name {name} and cluster name {cluster_name}"
+                );
                 return Err(Error::in_use(text).cluster(&cluster_name));
             }
             if other.kind == made.kind {
                 let kind = made.kind.as_str();
-                let text = format!("Cluster {cluster_name} already has a capability of type {kind}");
+                let text =
+                    format!("Cluster {cluster_name} already has a capability of type {kind}");
                 return Err(Error::in_use(text).cluster(&cluster_name));
             }
         }
@@ -183,7 +189,9 @@ pub async fn list(
     let found = cx.store.meta().read(move |tx| {
         crate::clusters::find(tx, &registry, &name)?;
         let all = parts::list(tx, &registry, &name, &after, parts::MANY)?;
-        let shown = all.into_iter().map(|stored| parts::shown(tx, &registry, &name, stored));
+        let shown = all
+            .into_iter()
+            .map(|stored| parts::shown(tx, &registry, &name, stored));
         shown.collect()
     });
     found.await

@@ -11,7 +11,9 @@ use super::{
     },
 };
 use crate::{
-    ControlPlane, Cx, Error, Life, Phase, Place, Token, access::entries, arn, checks, settled,
+    ControlPlane, Cx, Error, Life, Phase, Place, Token,
+    access::entries,
+    arn, checks, settled,
     versions::{self, Version},
 };
 

@@ -4,112 +4,23 @@
 //!
 //! * Whoever issues certificates of a cluster signs them with [`signer`], and trusts [`bundle`].
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, KeyUsagePurpose};
-use serde::{Deserialize, Serialize};
-use wharf_storage::{Document, Read, Stored, Write};
+use wharf_storage::{Read, Stored, Write};
 use wharf_types::{Registry, Timestamp};
 
 use crate::{
     Cx, Done, Error, Event, Life, Living, Phase, Place, Step, Token,
     clusters::{self, Cluster},
-    parts::{self, Part},
-    settled,
-    shape::enums,
+    parts, settled,
     updates::{self, NewUpdate, Subject, Update},
 };
 
+mod authority;
+
+use authority::generate;
+pub use authority::{Authority, Signing, Who};
+
 /// How many a cluster can have.
 const MAX: usize = 2;
-
-/// How long a certificate is good for.
-const YEARS: i64 = 10;
-
-enums! {
-    Who { Eks = "EKS", Customer = "CUSTOMER" }
-    Signing { NotUsed = "NOT_USED", Activating = "ACTIVATING", InUse = "IN_USE" }
-}
-
-/// An authority: a document named by cluster and id.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-pub struct Authority {
-    pub id: String,
-    /// `UPDATING` while it is being activated; else how far its trust has come.
-    pub life: Life,
-    pub created_ms: i64,
-    pub created_by: Who,
-    pub activated_ms: Option<i64>,
-    pub activated_by: Option<Who>,
-    pub in_use: bool,
-    /// Whether it was in use until its successor was activated.
-    pub retired: bool,
-    pub not_before_ms: i64,
-    pub not_after_ms: i64,
-    /// PEM.
-    pub certificate: String,
-    /// PEM. Never shown.
-    pub key: String,
-    /// The update that is being made.
-    #[serde(default)]
-    pub update: String,
-}
-
-impl std::fmt::Debug for Authority {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Authority({})", self.id)
-    }
-}
-
-impl Document for Authority {
-    const KIND: &'static str = "eks-certificate-authority";
-
-    fn is_open(&self) -> bool {
-        self.life.phase.is_open()
-    }
-}
-
-impl Part for Authority {
-    fn missing(cluster: &str, id: &str) -> Error {
-        let text = format!("No certificate authority found with ID: {id} in cluster: {cluster}");
-        Error::not_found(text).cluster(cluster)
-    }
-
-    fn arn(&self, registry: &Registry, cluster: &str) -> String {
-        crate::arn(registry, &format!("certificate-authority/{cluster}/{}", self.id))
-    }
-}
-
-impl Authority {
-    /// As `signingStatus` has it.
-    pub const fn signing(&self) -> Signing {
-        match self.life.phase {
-            Phase::Updating => Signing::Activating,
-            _ if self.in_use => Signing::InUse,
-            _ => Signing::NotUsed,
-        }
-    }
-
-    /// As `distributionStatus` has it.
-    pub const fn distribution(&self) -> &'static str {
-        match self.life.phase {
-            Phase::Creating => "IN_PROGRESS",
-            Phase::Deleting => "DELETING",
-            _ => "COMPLETE",
-        }
-    }
-
-    /// The certificate as answers have it.
-    pub fn data(&self) -> String {
-        STANDARD.encode(&self.certificate)
-    }
-
-    /// When EKS would activate a successor: a year, and a month, before the certificate of the signer
-    /// ends. Nothing is activated by itself here before that either.
-    pub fn scheduled(&self, signer: &Self) -> Option<(i64, i64)> {
-        const DAY: i64 = 24 * 60 * 60 * 1000;
-        let waits = !self.in_use && !self.retired;
-        waits.then_some((signer.not_after_ms - 365 * DAY, signer.not_after_ms - 30 * DAY))
-    }
-}
 
 impl Living for Authority {
     fn life(&self) -> Life {
@@ -154,59 +65,26 @@ fn all(tx: &Read<'_>, registry: &Registry, cluster: &str) -> Result<Vec<Stored<A
 }
 
 /// The authority that signs a cluster's certificates.
-pub fn signer(tx: &Read<'_>, registry: &Registry, cluster: &str) -> Result<Option<Authority>, Error> {
+pub fn signer(
+    tx: &Read<'_>,
+    registry: &Registry,
+    cluster: &str,
+) -> Result<Option<Authority>, Error> {
     let all = all(tx, registry, cluster)?.into_iter();
-    Ok(all.map(|stored| stored.body).find(|authority| authority.in_use))
+    Ok(all
+        .map(|stored| stored.body)
+        .find(|authority| authority.in_use))
 }
 
 /// The certificates that clients of a cluster trust: base64 of PEM. The signer's comes first.
 pub fn bundle(tx: &Read<'_>, registry: &Registry, cluster: &str) -> Result<Option<String>, Error> {
     let mut all = all(tx, registry, cluster)?;
     all.sort_by_key(|stored| !stored.body.in_use);
-    let pem: String = all.into_iter().map(|stored| stored.body.certificate).collect();
+    let pem: String = all
+        .into_iter()
+        .map(|stored| stored.body.certificate)
+        .collect();
     Ok((!pem.is_empty()).then(|| STANDARD.encode(pem)))
-}
-
-/// Makes a certificate and its key.
-fn generate(cluster: &str, now: Timestamp) -> Result<Authority, Error> {
-    let unsigned = |e: rcgen::Error| Error::from(wharf_storage::Error::from(std::io::Error::other(e)));
-    let undated = |e: jiff::Error| Error::from(wharf_storage::Error::from(std::io::Error::other(e)));
-    let start = jiff::Timestamp::from_millisecond(now.as_ms()).map_err(undated)?;
-    let start = start.to_zoned(jiff::tz::TimeZone::UTC).start_of_day().map_err(undated)?;
-    let span = jiff::Span::new().try_years(YEARS).map_err(undated)?;
-    let end = start.checked_add(span).map_err(undated)?;
-    let date = |day: &jiff::Zoned| {
-        let unsigned = |n: i8| u8::try_from(n).unwrap_or(1);
-        rcgen::date_time_ymd(day.year().into(), unsigned(day.month()), unsigned(day.day()))
-    };
-    let mut params = CertificateParams::default();
-    params.not_before = date(&start);
-    params.not_after = date(&end);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![
-        KeyUsagePurpose::DigitalSignature,
-        KeyUsagePurpose::KeyCertSign,
-        KeyUsagePurpose::CrlSign,
-    ];
-    params.distinguished_name.push(DnType::CommonName, "kubernetes");
-    params.distinguished_name.push(DnType::OrganizationalUnitName, cluster);
-    let key = KeyPair::generate().map_err(unsigned)?;
-    let certificate = params.self_signed(&key).map_err(unsigned)?;
-    Ok(Authority {
-        id: format!("ca-{}", parts::letters(17)),
-        life: Life::begin(Phase::Creating, now),
-        created_ms: now.as_ms(),
-        created_by: Who::Customer,
-        activated_ms: None,
-        activated_by: None,
-        in_use: false,
-        retired: false,
-        not_before_ms: start.timestamp().as_millisecond(),
-        not_after_ms: end.timestamp().as_millisecond(),
-        certificate: certificate.pem(),
-        key: key.serialize_pem(),
-        update: String::new(),
-    })
 }
 
 /// The first authority of a cluster, which is made if there is none: what a new control plane is
@@ -251,7 +129,8 @@ pub async fn create(
             return Ok(known);
         }
         if all(tx, &place.registry, &cluster)?.len() >= MAX {
-            let text = format!("Cluster {cluster} cannot have more than {MAX} certificate authorities");
+            let text =
+                format!("Cluster {cluster} cannot have more than {MAX} certificate authorities");
             return Err(Error::limit(text).cluster(&cluster));
         }
         begin(tx, &place, made.clone(), token.clone(), now)
@@ -279,7 +158,9 @@ fn repeated(tx: &Read<'_>, at: &Place, token: Option<&Token>) -> Result<Option<B
         return Ok(None);
     };
     let all = all(tx, &at.registry, at.cluster())?;
-    let found = all.into_iter().find(|stored| stored.body.update == update.id);
+    let found = all
+        .into_iter()
+        .find(|stored| stored.body.update == update.id);
     Ok(found.map(|stored| (update, stored.body)))
 }
 
@@ -344,9 +225,14 @@ pub async fn delete(
             let text = format!("Certificate authority {id} is in use and cannot be deleted");
             return Err(Error::in_use(text));
         }
-        authority.life = authority.life.on(Event::DeleteRequested, now).map_err(|_rejected| {
-            Error::in_use(format!("Certificate authority {id} is already being deleted"))
-        })?;
+        authority.life = authority
+            .life
+            .on(Event::DeleteRequested, now)
+            .map_err(|_rejected| {
+                Error::in_use(format!(
+                    "Certificate authority {id} is already being deleted"
+                ))
+            })?;
         Ok(())
     })
     .await
@@ -408,25 +294,4 @@ pub async fn list(
         parts::list::<Authority>(tx, &registry, &cluster, &after, MAX)
     });
     Ok(found.await?.into_iter().map(|stored| stored.body).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_authority_is_good_for_ten_years_and_never_prints_its_key() {
-        // 2026-11-22T12:00:00Z
-        let now = Timestamp::from_secs(1_795_348_800);
-        let made = generate("dev", now).unwrap();
-        assert_eq!(Timestamp::from_ms(made.not_before_ms).to_string(), "2026-11-22T00:00:00Z");
-        assert_eq!(Timestamp::from_ms(made.not_after_ms).to_string(), "2036-11-22T00:00:00Z");
-        assert!(made.certificate.starts_with("-----BEGIN CERTIFICATE-----"));
-        assert!(!format!("{made:?}").contains("KEY"));
-        assert_eq!(made.signing(), Signing::NotUsed);
-        assert_eq!(made.distribution(), "IN_PROGRESS");
-        let signer = Authority { in_use: true, ..made.clone() };
-        assert!(made.scheduled(&signer).is_some());
-        assert_eq!(signer.scheduled(&signer), None);
-    }
 }
