@@ -1,4 +1,4 @@
-//! Identity providers of clusters: whose OpenID Connect tokens a cluster takes.
+//! Identity providers of clusters: whose tokens (of `OpenID` Connect) a cluster takes.
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

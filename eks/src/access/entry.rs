@@ -209,24 +209,21 @@ impl NewEntry {
         let principal = EntryPrincipal::parse(&self.principal)?;
         let kind = self.kind.as_deref().unwrap_or("STANDARD");
         let kind = EntryType::parse(kind)?;
-        let (username, groups) = match kind.of_node() {
-            Some((username, groups)) => {
-                self.check_node(kind, principal.kind)?;
-                let groups = groups.iter().map(|group| (*group).to_owned()).collect();
-                (username.to_owned(), groups)
-            }
-            None => {
-                let username = match &self.username {
-                    Some(username) => {
-                        check_username(username)?;
-                        username.clone()
-                    }
-                    None => principal.default_username(&self.principal),
-                };
-                let groups = self.groups.clone().unwrap_or_default();
-                check_groups(&groups)?;
-                (username, groups)
-            }
+        let (username, groups) = if let Some((username, groups)) = kind.of_node() {
+            self.check_node(kind, principal.kind)?;
+            let groups = groups.iter().map(|group| (*group).to_owned()).collect();
+            (username.to_owned(), groups)
+        } else {
+            let username = match &self.username {
+                Some(username) => {
+                    check_username(username)?;
+                    username.clone()
+                }
+                None => principal.default_username(&self.principal),
+            };
+            let groups = self.groups.clone().unwrap_or_default();
+            check_groups(&groups)?;
+            (username, groups)
         };
         Ok(AccessEntry {
             principal: self.principal.clone(),

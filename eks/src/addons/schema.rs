@@ -45,7 +45,7 @@ impl Shape {
             Self::Integer => value.is_i64(),
             Self::Boolean => value.is_boolean(),
         };
-        if !fits && !(may_be_null && value.is_null()) {
+        if !(fits || may_be_null && value.is_null()) {
             let found = word_of(value);
             return Some(format!("$.{name}: {found} found, {} expected", self.word()));
         }
