@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use wharf_storage::{Document, Owner, Read, Write};
 use wharf_types::{Arn, Registry};
 
-use crate::{Cx, Error, Place, checks, clusters};
+use crate::{Cx, Error, Place, checks, clusters, fargate, nodegroups};
 
 /// A kind: one row of [`KINDS`].
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +23,7 @@ pub struct Kind {
 }
 
 /// Every kind of things that clusters have in them.
-pub const KINDS: &[Kind] = &[];
+pub const KINDS: &[Kind] = &[nodegroups::KIND, fargate::KIND];
 
 /// The names of the documents of a kind in a cluster, with the documents: at most `limit` after one.
 pub fn within<D: Document>(

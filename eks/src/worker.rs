@@ -21,7 +21,10 @@ use tokio::{task, time::Instant};
 use wharf_storage::{Document, Owner, Stored, Write};
 use wharf_types::Timestamp;
 
-use crate::{Cx, Error, Event, Life, Phase, Place, clusters::Cluster};
+use crate::{
+    Cx, Error, Event, Life, Phase, Place, clusters::Cluster, fargate::FargateProfile,
+    nodegroups::Nodegroup,
+};
 
 /// The most documents of a kind that are looked at in a pass.
 const BATCH: usize = 256;
@@ -214,6 +217,8 @@ pub async fn run(cx: Cx) {
         let busy: HashSet<String> = keys.values().cloned().collect();
         let mut pass = Pass::default();
         pass.collect::<Cluster>(&cx, &busy).await;
+        pass.collect::<Nodegroup>(&cx, &busy).await;
+        pass.collect::<FargateProfile>(&cx, &busy).await;
         for (key, job) in pass.jobs {
             keys.insert(tasks.spawn(job).id(), key);
         }
