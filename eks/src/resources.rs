@@ -11,9 +11,9 @@ use crate::{
     addons::Addon,
     capabilities::Capability,
     certificate_authorities::Authority,
-    checks, clusters,
+    checks, clusters, fargate,
     identity_providers::IdentityProvider,
-    insights,
+    insights, nodegroups,
     parts::{self, Part},
     pod_identity::Association,
     subscriptions::{self, Subscription},
@@ -36,6 +36,8 @@ pub struct Kind {
 
 /// Every kind of things that clusters have in them.
 pub const KINDS: &[Kind] = &[
+    nodegroups::KIND,
+    fargate::KIND,
     part::<Addon>("addon", "addonName"),
     part::<Association>("podidentityassociation", "associationId"),
     part::<Authority>("certificate-authority", "certificateAuthorityId"),
@@ -48,7 +50,10 @@ pub const KINDS: &[Kind] = &[
 ];
 
 /// What nothing is kept for.
-#[expect(clippy::unnecessary_wraps, reason = "a row has a function that may refuse")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "a row has a function that may refuse"
+)]
 fn keeps_nothing(_tx: &Read<'_>, _at: &Place) -> Result<(), Error> {
     Ok(())
 }

@@ -78,6 +78,14 @@ pub fn of_new(name: Option<&str>) -> Result<&'static Version, Error> {
     found.ok_or_else(|| Error::invalid_parameter("unsupported Kubernetes version"))
 }
 
+/// The newest machine image of a version.
+pub fn release(version: &Version, bottlerocket: bool) -> String {
+    if bottlerocket {
+        return "1.50.0-5f0a9ae3".to_owned();
+    }
+    format!("{}-{}", version.patch, version.image)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,7 +23,8 @@ use wharf_types::Timestamp;
 
 use crate::{
     Cx, Error, Event, Life, Phase, Place, addons::Addon, capabilities::Capability,
-    certificate_authorities::Authority, clusters::Cluster, identity_providers::IdentityProvider,
+    certificate_authorities::Authority, clusters::Cluster, fargate::FargateProfile,
+    identity_providers::IdentityProvider, nodegroups::Nodegroup,
 };
 
 /// The most documents of a kind that are looked at in a pass.
@@ -217,6 +218,8 @@ pub async fn run(cx: Cx) {
         let busy: HashSet<String> = keys.values().cloned().collect();
         let mut pass = Pass::default();
         pass.collect::<Cluster>(&cx, &busy).await;
+        pass.collect::<Nodegroup>(&cx, &busy).await;
+        pass.collect::<FargateProfile>(&cx, &busy).await;
         pass.collect::<Addon>(&cx, &busy).await;
         pass.collect::<Authority>(&cx, &busy).await;
         pass.collect::<Capability>(&cx, &busy).await;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use wharf_eks::{
     Error, Kind,
     clusters::{Cluster, Shown},
+    fargate, nodegroups,
     updates::{self, Subject},
 };
 use wharf_types::Timestamp;
@@ -191,6 +192,66 @@ fn logging(cluster: &Cluster) -> Value {
         .flatten()
         .collect();
     json!({ "clusterLogging": setups })
+}
+
+/// `nodegroup`
+pub(crate) fn nodegroup((group, tags): &nodegroups::Shown) -> Value {
+    let scaling = group.scaling;
+    let issues = group.issues.iter().map(|issue| {
+        json!({ "code": issue.code, "message": issue.message, "resourceIds": issue.resource_ids })
+    });
+    let mut shown = json!({
+        "nodegroupName": group.name,
+        "nodegroupArn": group.arn,
+        "clusterName": group.cluster,
+        "version": group.version,
+        "releaseVersion": group.release,
+        "createdAt": seconds(group.created_ms),
+        "modifiedAt": seconds(group.modified_ms),
+        "status": group.life.phase.as_str(),
+        "capacityType": group.capacity,
+        "scalingConfig": {
+            "minSize": scaling.min,
+            "maxSize": scaling.max,
+            "desiredSize": scaling.desired,
+        },
+        "subnets": group.subnets,
+        "amiType": group.ami_type,
+        "nodeRole": group.node_role,
+        "labels": group.labels,
+        "resources": { "autoScalingGroups": [{ "name": group.auto_scaling_group() }] },
+        "health": { "issues": issues.collect::<Vec<_>>() },
+        "updateConfig": group.update_config,
+        "tags": tags,
+    });
+    let sg = group.remote_access_security_group.as_ref();
+    set(&mut shown["resources"], "remoteAccessSecurityGroup", sg);
+    set(&mut shown, "remoteAccess", group.remote_access.as_ref());
+    set(&mut shown, "diskSize", group.disk_size.as_ref());
+    set(&mut shown, "nodeRepairConfig", group.repair.as_ref());
+    set(&mut shown, "launchTemplate", group.launch_template.as_ref());
+    set(&mut shown, "warmPoolConfig", group.warm_pool.as_ref());
+    let types = Some(&group.instance_types).filter(|types| !types.is_empty());
+    set(&mut shown, "instanceTypes", types);
+    let taints = Some(&group.taints).filter(|taints| !taints.is_empty());
+    set(&mut shown, "taints", taints);
+    shown
+}
+
+/// `fargateProfile`
+pub(crate) fn profile((profile, tags): &fargate::Shown) -> Value {
+    json!({
+        "fargateProfileName": profile.name,
+        "fargateProfileArn": profile.arn,
+        "clusterName": profile.cluster,
+        "createdAt": seconds(profile.created_ms),
+        "podExecutionRoleArn": profile.pod_execution_role,
+        "subnets": profile.subnets,
+        "selectors": profile.selectors,
+        "status": profile.life.phase.as_str(),
+        "health": { "issues": [] },
+        "tags": tags,
+    })
 }
 
 /// `update`

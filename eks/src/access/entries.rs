@@ -90,15 +90,16 @@ pub fn bootstrap(
 }
 
 /// Adds the entry of a role of nodes, if it has none: EKS does so for managed nodes and for Fargate.
+/// `of` is the place of the cluster or of what is in it.
 /// A role that cannot have one is left alone.
 pub fn ensure_node_role(
     tx: &Write<'_>,
-    registry: &Registry,
-    cluster: &str,
+    of: &Place,
     role: &str,
     kind: EntryType,
     now: Timestamp,
 ) -> Result<(), Error> {
+    let cluster = of.cluster();
     let new = NewEntry {
         cluster: cluster.to_owned(),
         principal: role.to_owned(),
@@ -108,7 +109,7 @@ pub fn ensure_node_role(
     let Ok(entry) = new.entry(None) else {
         return Ok(());
     };
-    let at = Place::within(registry, cluster, role);
+    let at = Place::within(&of.registry, cluster, role);
     if tx.document::<AccessEntry>(&at.owner(), &at.name)?.is_none() {
         add(tx, &at, &entry, &BTreeMap::new(), now)?;
     }

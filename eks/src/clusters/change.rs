@@ -1,6 +1,6 @@
 //! Changes of a cluster: one at a time, each with an update that tells what became of it.
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use wharf_storage::Write;
+use wharf_storage::{Read, Write};
 use wharf_types::{Registry, Timestamp};
 
 use super::{
@@ -10,7 +10,9 @@ use super::{
     find, put,
 };
 use crate::{
-    Cx, Error, Event, Phase, Place, Token, checks, settled,
+    Cx, Error, Event, Phase, Place, Token, checks,
+    nodegroups::{MAX_NODEGROUPS, Nodegroup},
+    resources, settled,
     updates::{self, NewUpdate, Subject, Update},
     versions,
 };
@@ -35,16 +37,6 @@ pub enum Change {
 }
 
 impl Change {
-    /// A word for logs.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Version(_) => "version",
-            Self::Config(_) => "config",
-            Self::Encryption(_) => "encryption",
-            Self::Elsewhere => "elsewhere",
-        }
-    }
-
     /// Makes the change in the document.
     pub(crate) fn apply(&self, cluster: &mut Cluster) {
         match self {
@@ -192,7 +184,7 @@ async fn request<F>(
     plan: F,
 ) -> Result<Update, Error>
 where
-    F: Fn(&Cluster) -> Result<Wanted, Error> + Send + 'static,
+    F: Fn(&Read<'_>, &Cluster) -> Result<Wanted, Error> + Send + 'static,
 {
     let name = checks::required("name", name)?;
     let (at, now) = (Place::of_cluster(registry, name), cx.now());
@@ -207,7 +199,7 @@ where
             let text = "Connected clusters cannot be updated";
             return Err(named(Error::invalid_request(text)));
         }
-        let wanted = plan(&cluster).map_err(named)?;
+        let wanted = plan(tx, &cluster).map_err(named)?;
         begin(tx, &place, cluster, wanted, token.clone(), now)
     });
     let update = begun.await?;
@@ -223,7 +215,7 @@ pub async fn update_config(
 ) -> Result<Update, Error> {
     let token = Token::of(config.client_request_token.as_deref(), &config)?;
     let name = config.name.clone();
-    let plan = move |cluster: &Cluster| check::update(cluster, &config);
+    let plan = move |_: &Read<'_>, cluster: &Cluster| check::config_update(cluster, &config);
     request(cx, registry, name.as_deref(), token, plan).await
 }
 
@@ -258,8 +250,35 @@ pub async fn update_version(
         let text = "rollbackConfig can only be used to roll a cluster back, which is not supported";
         return Err(Error::invalid_parameter(text));
     }
-    let plan = move |cluster: &Cluster| check::version_update(cluster, &wanted);
+    let (force, registry_of) = (new.force.unwrap_or(false), registry.clone());
+    let plan = move |tx: &Read<'_>, cluster: &Cluster| {
+        let update = check::version_update(cluster, &wanted)?;
+        if !force {
+            let at = Place::of_cluster(&registry_of, &cluster.name);
+            nodegroups_follow(tx, &at, cluster)?;
+        }
+        Ok(update)
+    };
     request(cx, registry, name.as_deref(), token, plan).await
+}
+
+/// Node groups are to have the version of their cluster before it goes on to the next.
+fn nodegroups_follow(tx: &Read<'_>, at: &Place, cluster: &Cluster) -> Result<(), Error> {
+    let all = resources::within::<Nodegroup>(tx, at, "", MAX_NODEGROUPS)?;
+    let behind: Vec<String> = all
+        .into_iter()
+        .filter(|(_, group)| group.version != cluster.version)
+        .map(|(name, _)| name)
+        .collect();
+    if behind.is_empty() {
+        return Ok(());
+    }
+    let text = format!(
+        "Nodegroups [{}] must be updated to match cluster version {} before updating cluster version",
+        behind.join(", "),
+        cluster.version
+    );
+    Err(Error::invalid_request(text))
 }
 
 /// `AssociateEncryptionConfig`.
@@ -272,7 +291,7 @@ pub async fn associate_encryption(
     let config = checks::required("encryptionConfig", new.encryption_config)?;
     check::encryption(&config)?;
     let name = new.cluster_name;
-    let plan = move |cluster: &Cluster| {
+    let plan = move |_: &Read<'_>, cluster: &Cluster| {
         if !cluster.encryption.is_empty() {
             let text = "Encryption is already enabled for this cluster";
             return Err(Error::invalid_request(text));
@@ -287,7 +306,7 @@ pub async fn associate_encryption(
 }
 
 /// A structure as the value of a parameter of an update.
-pub(super) fn json<T: Serialize + DeserializeOwned>(value: &T) -> String {
+pub(crate) fn json<T: Serialize + DeserializeOwned>(value: &T) -> String {
     // What came as JSON can be written as such.
     serde_json::to_string(value).unwrap_or_default()
 }

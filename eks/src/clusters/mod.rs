@@ -14,10 +14,12 @@ mod connect;
 mod create;
 mod delete;
 
+pub(crate) use change::json;
 pub use change::{
     AssociateEncryption, Change, Pending, UpdateVersion, Wanted, associate_encryption, begin,
     update_config, update_version,
 };
+pub(crate) use check::{ids, in_range};
 use config::{
     AccessConfig, ComputeConfig, EgressMode, ElasticLoadBalancing, EncryptionConfig, IpFamily,
     KubeApiServerConfig, KubeControllerManagerConfig, KubeSchedulerConfig, LogType, Provider,
@@ -25,6 +27,7 @@ use config::{
 };
 pub use connect::{deregister, register};
 pub use create::create;
+pub(crate) use create::made_up_id;
 pub use delete::delete;
 
 /// The most clusters of an account in a region.
@@ -166,8 +169,11 @@ impl crate::Living for Cluster {
             Step::Create => self.control_plane = act::create_cluster(&cx, &at, &self).await?,
             Step::Update => {
                 if let Some(pending) = self.pending.take() {
-                    act::update_cluster(&cx, &at, &self, &pending.change).await?;
                     pending.change.apply(&mut self);
+                    match &pending.change {
+                        Change::Version(_) => act::set_version(&cx, &at, &self).await?,
+                        _ => act::configure_cluster(&cx, &at, &self).await?,
+                    }
                     self.last_update = Some(pending.update);
                 }
             }

@@ -167,3 +167,17 @@ def test_list_access_policies(eks):
     assert {"name": "AmazonEKSClusterAdminPolicy", "arn": ADMIN} in policies
     assert all(policy["arn"].endswith("/" + policy["name"]) for policy in policies)
     assert len(policies) == len({policy["arn"] for policy in policies}) > 15
+
+
+def test_roles_of_nodes_have_entries(eks):
+    name = new_cluster(eks, accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
+    nodes, pods = f"arn:aws:iam::{ACCOUNT}:role/nodes", f"arn:aws:iam::{ACCOUNT}:role/pods"
+    group = {"nodegroupName": "g", "subnets": ["subnet-1", "subnet-2"], "nodeRole": nodes}
+    eks.create_nodegroup(clusterName=name, **group)
+    profile = {"fargateProfileName": "p", "podExecutionRoleArn": pods, "selectors": [{"namespace": "web"}]}
+    eks.create_fargate_profile(clusterName=name, **profile)
+    for role, kind in ((nodes, "EC2_LINUX"), (pods, "FARGATE_LINUX")):
+        assert eks.describe_access_entry(clusterName=name, principalArn=role)["accessEntry"]["type"] == kind
+    eks.delete_nodegroup(clusterName=name, nodegroupName="g")
+    eks.delete_fargate_profile(clusterName=name, fargateProfileName="p")
+    eks.delete_cluster(name=name)
