@@ -260,6 +260,3 @@ pub(crate) fn put(
 ) -> Result<(), Error> {
     Ok(tx.put_document(&at.owner(), &at.name, cluster, now)?)
 }
-
-#[cfg(test)]
-mod tests;
