@@ -6,14 +6,15 @@
 //! * Whoever writes, controllers included, goes through the same admission, defaulting and
 //!   validation.
 
+pub mod admission;
 pub mod authn;
 pub mod authz;
-pub mod admission;
 mod cron;
 mod defaults;
 mod errors;
 mod fields;
 mod kinds;
+pub mod selector;
 mod status;
 pub mod store;
 mod table;
