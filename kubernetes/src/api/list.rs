@@ -165,11 +165,11 @@ impl ApiServer {
             .iter()
             .map(|object| object.body.len() + 1)
             .sum();
-        let mut body = String::with_capacity(size + 256);
-        body.push_str(&format!(
+        let head = format!(
             "{{\"kind\":{kind:?},\"apiVersion\":{version:?},\"metadata\":{metadata},\"items\":["
-        ));
-        let mut body = body.into_bytes();
+        );
+        let mut body = Vec::with_capacity(size + head.len() + 8);
+        body.extend_from_slice(head.as_bytes());
         for (index, object) in page.objects.iter().enumerate() {
             if index > 0 {
                 body.push(b',');

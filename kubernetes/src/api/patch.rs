@@ -125,13 +125,15 @@ impl ApiServer {
         let mut new = old.clone();
         let resource = write.resource;
         match how {
-            Patch::Json(operations) => patch::json(&mut new, operations).map_err(refused)?,
+            Patch::Json(operations) => {
+                patch::json(&mut new, operations).map_err(|e| refused(&e))?
+            }
             Patch::Merge(merge) => patch::merge(&mut new, merge),
             Patch::Strategic(strategic) => {
                 let Some((schema, id)) = resource.schema() else {
                     return Err(Status::unsupported_media_type("there is no schema"));
                 };
-                patch::strategic(schema, id, &mut new, strategic).map_err(refused)?;
+                patch::strategic(schema, id, &mut new, strategic).map_err(|e| refused(&e))?;
             }
             Patch::Apply { config, force } => {
                 return self.applied(write, Some(old), config, *force);
@@ -219,7 +221,9 @@ impl ApiServer {
     pub(super) fn patched_scale(scale: &Value, how: &Patch) -> Result<Value, Status> {
         let mut new = scale.clone();
         match how {
-            Patch::Json(operations) => patch::json(&mut new, operations).map_err(refused)?,
+            Patch::Json(operations) => {
+                patch::json(&mut new, operations).map_err(|e| refused(&e))?
+            }
             // It has no lists: both merges are the same.
             Patch::Merge(merge) | Patch::Strategic(merge) => patch::merge(&mut new, merge),
             Patch::Apply { config, .. } => {
@@ -248,7 +252,7 @@ fn check_applied(target: &Target, config: &Value) -> Result<(), Status> {
     Ok(())
 }
 
-fn refused(e: patch::PatchError) -> Status {
+fn refused(e: &patch::PatchError) -> Status {
     tracing::debug!(cause = e.cause(), "a patch was refused");
     let code = StatusCode::from_u16(e.code()).unwrap_or(StatusCode::BAD_REQUEST);
     Status::new(code, e.reason(), e.to_string())

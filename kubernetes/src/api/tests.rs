@@ -8,6 +8,7 @@ use wharf_auth::Auth;
 use wharf_auth::service_account::{Audiences, Claims, Kubernetes, Reference, mint};
 
 use super::{Access, ApiServer};
+use crate::cluster::Deletion;
 use crate::cluster::testing::TestCluster;
 
 struct Server {
@@ -147,7 +148,7 @@ async fn whoever_may_not_is_told_so_in_the_words_of_kubernetes() {
     let all = "clusterrolebindings.rbac.authorization.k8s.io";
     s.test
         .cluster
-        .delete(all, "", "all", &Default::default(), &s.test.by)
+        .delete(all, "", "all", &Deletion::default(), &s.test.by)
         .await
         .unwrap();
     let (status, body) = s.get(MAPS).await;

@@ -27,7 +27,7 @@ use crate::store::{Change, Object};
 const DEFAULT_SECS: u64 = 1800;
 
 /// How often a watcher that wants to know is told how far everything is.
-const BOOKMARKS: Duration = Duration::from_secs(60);
+const BOOKMARKS: Duration = Duration::from_mins(1);
 
 /// How many changes are read at once.
 const BATCH: usize = 256;
