@@ -7,6 +7,7 @@
 //!   validation.
 
 pub mod admission;
+pub mod api;
 pub mod authn;
 pub mod authz;
 pub mod cluster;
