@@ -40,11 +40,7 @@ pub(crate) async fn set_version(cx: &Cx, at: &Place, cluster: &Cluster) -> Resul
 }
 
 /// Brings what else changes of a cluster to its Kubernetes API.
-pub(crate) async fn configure_cluster(
-    cx: &Cx,
-    at: &Place,
-    cluster: &Cluster,
-) -> Result<(), Error> {
+pub(crate) async fn configure_cluster(cx: &Cx, at: &Place, cluster: &Cluster) -> Result<(), Error> {
     running::access::configure_as(cx, at, cluster).await
 }
 

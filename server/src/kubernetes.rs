@@ -166,7 +166,7 @@ impl Listeners for Ports {
             let mut serving = std::pin::pin!(serving);
             let ended = tokio::select! {
                 ended = serving.as_mut() => ended,
-                _ = all.wait_for(|stop| *stop) => {
+                () = listen::stopped(&mut all) => {
                     told.send_replace(true);
                     serving.await
                 }
@@ -267,7 +267,7 @@ async fn answer(cluster: &Running, request: Request, stop: &watch::Receiver<bool
         return response;
     }
     let mut stop = stop.clone();
-    let stopped = async move { drop(stop.wait_for(|stop| *stop).await) };
+    let stopped = async move { listen::stopped(&mut stop).await };
     response.map(|body| {
         Body::new(Until {
             body,

@@ -36,7 +36,9 @@ impl Machine<'_> {
     /// The version of Kubernetes on its image.
     fn kubernetes(&self) -> String {
         let all = images::all(self.region).into_iter();
-        let image = all.into_iter().find(|image| image.id == self.instance.image);
+        let image = all
+            .into_iter()
+            .find(|image| image.id == self.instance.image);
         let of_image = image.and_then(|image| {
             let (_, after) = image.description.split_once("k8s")?;
             let is_version = |c: &char| c.is_ascii_digit() || *c == '.';
@@ -128,7 +130,9 @@ impl Machine<'_> {
     fn status(&self) -> Value {
         let (instance, name) = (self.instance, self.name());
         let (capacity, allocatable) = instance.shape().map_or((json!({}), json!({})), amounts);
-        let bottlerocket = self.group.is_some_and(|group| group.ami_type.is_bottlerocket());
+        let bottlerocket = self
+            .group
+            .is_some_and(|group| group.ami_type.is_bottlerocket());
         let system = if bottlerocket {
             "Bottlerocket OS 1.50.0 (aws-k8s)"
         } else {
@@ -136,7 +140,11 @@ impl Machine<'_> {
         };
         let id = |of: &str| {
             let digest = Digest::sha256(format!("{of}/{}", instance.id).as_bytes()).to_string();
-            digest.chars().skip("sha256:".len()).take(32).collect::<String>()
+            digest
+                .chars()
+                .skip("sha256:".len())
+                .take(32)
+                .collect::<String>()
         };
         json!({
             "addresses": [
@@ -177,7 +185,11 @@ fn amounts(shape: &'static InstanceType) -> (Value, Value) {
             "pods": all.pods.to_string(),
         })
     };
-    let capacity = amounts((all.cpu_milli / 1000).to_string(), all.memory_mib, "20893676Ki");
+    let capacity = amounts(
+        (all.cpu_milli / 1000).to_string(),
+        all.memory_mib,
+        "20893676Ki",
+    );
     let free_cpu = format!("{}m", free.cpu_milli);
     (capacity, amounts(free_cpu, free.memory_mib, "18181869946"))
 }
@@ -212,7 +224,12 @@ fn conditions(now: Timestamp) -> Value {
             "KubeletHasSufficientPID",
             "kubelet has sufficient PID available"
         ),
-        condition("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
+        condition(
+            "Ready",
+            "True",
+            "KubeletReady",
+            "kubelet is posting ready status"
+        ),
     ])
 }
 

@@ -1,6 +1,7 @@
 //! Who of AWS may do what in a cluster: its access entries as Kubernetes takes them.
 use std::{collections::HashMap, sync::Arc};
 
+use wharf_compute::instances::Instance;
 use wharf_kubernetes::{
     authn::{
         MASTERS,
@@ -19,6 +20,7 @@ use crate::{
     },
     clusters::{Cluster, config::AuthenticationMode, find},
     parts,
+    running::Running,
 };
 
 /// Reads what the documents say now.
@@ -113,4 +115,29 @@ pub(crate) async fn configure_as(cx: &Cx, at: &Place, cluster: &Cluster) -> Resu
         .cluster()
         .change_settings(|settings| settings.access = access);
     Ok(())
+}
+
+/// Whether a machine is let in as a node: by an access entry of its role, or the config map. Where keys
+/// are not checked, every machine is.
+pub(crate) fn may_join(cx: &Cx, running: &Running, instance: &Instance) -> bool {
+    if !cx.clusters.0.access.auth.is_strict() {
+        return true;
+    }
+    let profile = instance.profile.as_deref().unwrap_or_default();
+    let role = profile.rsplit('/').next().unwrap_or_default();
+    let cluster = running.cluster();
+    let settings = cluster.settings();
+    let is_role = |arn: &str| arn.rsplit('/').next() == Some(role) && !role.is_empty();
+    let mut entries = settings.access.entries.iter();
+    let nodes = |entry: &Entry| entry.groups.iter().any(|group| group == "system:nodes");
+    if entries.any(|(arn, entry)| is_role(arn) && nodes(entry)) {
+        return true;
+    }
+    let map = cluster.get("configmaps", "kube-system", "aws-auth");
+    let map = map.map(|map| map.value());
+    let roles = map
+        .as_ref()
+        .and_then(|map| map["data"]["mapRoles"].as_str());
+    let mut words = roles.unwrap_or_default().split_whitespace();
+    settings.access.mode != Mode::Api && words.any(|word| is_role(word.trim_matches(['"', '\''])))
 }

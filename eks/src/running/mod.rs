@@ -150,7 +150,11 @@ impl Clusters {
             return;
         };
         let tasks = {
-            let mut tasks = running.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut tasks = running
+                .0
+                .tasks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *tasks)
         };
         for task in &tasks {
@@ -183,7 +187,10 @@ pub(crate) async fn remove_files(cx: &Cx, id: &str) -> Result<(), Error> {
         }
         Ok(())
     });
-    removed.await.map_err(Error::running)?.map_err(Error::running)
+    removed
+        .await
+        .map_err(Error::running)?
+        .map_err(Error::running)
 }
 
 /// Stops all clusters and removes what they stored, for who forgets everything.

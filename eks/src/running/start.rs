@@ -171,7 +171,10 @@ pub async fn resume(cx: &Cx) -> Result<(), Error> {
         };
         let at = Place::of_cluster(&registry, &stored.name);
         let phase = stored.body.life.phase;
-        let runs = !matches!(phase, Phase::Creating | Phase::Deleting | Phase::CreateFailed);
+        let runs = !matches!(
+            phase,
+            Phase::Creating | Phase::Deleting | Phase::CreateFailed
+        );
         (runs && !stored.body.is_connected()).then_some((at, stored.body))
     });
     let mut opening = tokio::task::JoinSet::new();
@@ -199,7 +202,11 @@ async fn reopen(cx: &Cx, at: &Place, cluster: Cluster) -> Result<(), Error> {
     if plane == cluster.control_plane {
         return Ok(());
     }
-    tracing::warn!(name = at.name, endpoint = plane.endpoint, "a cluster has another endpoint now: run `aws eks update-kubeconfig` again");
+    tracing::warn!(
+        name = at.name,
+        endpoint = plane.endpoint,
+        "a cluster has another endpoint now: run `aws eks update-kubeconfig` again"
+    );
     let (at, now) = (at.clone(), cx.now());
     let written = cx.store.meta().write(move |tx| {
         let mut found = clusters::find(tx, &at.registry, &at.name)?.body;

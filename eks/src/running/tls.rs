@@ -29,16 +29,16 @@ const BACKDATED: Duration = Duration::from_hours(24);
 
 /// Makes a key and a certificate for it, good for a year, for the names of every API server and one
 /// more.
-pub(super) fn mint(authority: &Authority, name: &str, now: Timestamp) -> Result<Credentials, Error> {
+pub(super) fn mint(
+    authority: &Authority,
+    name: &str,
+    now: Timestamp,
+) -> Result<Credentials, Error> {
     let minted = minted(authority, name, now);
     minted.map_err(Error::running)
 }
 
-fn minted(
-    authority: &Authority,
-    name: &str,
-    now: Timestamp,
-) -> Result<Credentials, rcgen::Error> {
+fn minted(authority: &Authority, name: &str, now: Timestamp) -> Result<Credentials, rcgen::Error> {
     let signer = KeyPair::from_pem(&authority.key)?;
     let issuer = Issuer::from_ca_cert_pem(&authority.certificate, signer)?;
     let mut names: Vec<String> = NAMES.iter().map(|&name| name.to_owned()).collect();

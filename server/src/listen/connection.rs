@@ -190,7 +190,7 @@ async fn call(
 }
 
 /// Ready once the server is to stop.
-pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     // An error means that the sender is gone, and with it whoever could want us to go on.
     drop(stop.wait_for(|stop| *stop).await);
 }

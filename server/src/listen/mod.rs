@@ -32,9 +32,9 @@ use axum::body::Body;
 use http::{Request, Response};
 use tokio::sync::watch;
 
-pub(crate) use self::cluster::ClusterTls;
 pub(crate) use self::edge::envelope;
 pub use self::{body::BodyError, ca::Error as TlsError, tls::Tls};
+pub(crate) use self::{cluster::ClusterTls, connection::stopped};
 
 mod accept;
 mod admit;
