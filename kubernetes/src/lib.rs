@@ -15,6 +15,7 @@ mod errors;
 mod fields;
 mod kinds;
 mod status;
+pub mod services;
 pub mod store;
 mod table;
 mod validation;
