@@ -6,9 +6,10 @@
 //! * Whoever writes, controllers included, goes through the same admission, defaulting and
 //!   validation.
 
+pub mod admission;
 pub mod authn;
 pub mod authz;
-pub mod admission;
+mod controllers;
 mod cron;
 mod defaults;
 mod errors;
