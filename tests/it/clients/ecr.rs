@@ -6,7 +6,7 @@ use wharf_testkit::{Process, TestServer, tool};
 use super::{has_aws_models, has_python_module};
 
 /// Runs a file's tests against a server.
-async fn run(file: &str, s: &TestServer, env: &[(&str, &str)]) {
+pub(super) async fn run(file: &str, s: &TestServer, env: &[(&str, &str)]) {
     if !has_aws_models() || !has_python_module("boto3") || !has_python_module("pytest") {
         return;
     }
@@ -38,6 +38,14 @@ async fn drive(file: &str) {
     let s = TestServer::new().await;
     run(file, &s, &[]).await;
     s.assert_tidy().await;
+}
+
+/// Runs a file's tests against a server in a process of its own, for which time passes.
+pub(super) async fn drive_in_time(file: &str) {
+    let scratch = tempfile::tempdir().unwrap();
+    let s = Process::serve(&scratch.path().join("data"), &[]).await;
+    run(file, &s, &[]).await;
+    s.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
