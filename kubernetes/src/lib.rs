@@ -9,6 +9,7 @@
 pub mod admission;
 pub mod authn;
 pub mod authz;
+mod controllers;
 pub mod cluster;
 mod cron;
 mod defaults;
