@@ -9,13 +9,14 @@
 pub mod admission;
 pub mod authn;
 pub mod authz;
-mod controllers;
 pub mod cluster;
+mod controllers;
 mod cron;
 mod defaults;
 mod errors;
 mod fields;
 mod kinds;
+pub mod scheduler;
 mod status;
 pub mod store;
 mod table;

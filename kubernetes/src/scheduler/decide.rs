@@ -60,7 +60,11 @@ pub(crate) fn schedule(
         && check(&cycle, pod, info, state).is_ok()
     {
         let node = info.node.name.clone();
-        return Ok(Decision { node, cycle, seen: 0 });
+        return Ok(Decision {
+            node,
+            cycle,
+            seen: 0,
+        });
     }
     let (mut fitting, mut refusals, mut seen) = (Vec::new(), BTreeMap::new(), 0);
     let enough = enough(nodes);
@@ -85,7 +89,10 @@ pub(crate) fn schedule(
             seen,
         }),
         None => Err(Unschedulable {
-            message: format!("0/{nodes} nodes are available: {}.", histogram(refusals.values())),
+            message: format!(
+                "0/{nodes} nodes are available: {}.",
+                histogram(refusals.values())
+            ),
             refusals,
             nodes,
         }),

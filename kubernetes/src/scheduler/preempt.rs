@@ -32,7 +32,11 @@ pub(crate) fn preempt(
     let mut outcomes = Vec::new();
     let mut best: Option<Room> = None;
     if let Ok(mut cycle) = Cycle::begin(pod, state) {
-        for (node, refusal) in failed.refusals.iter().filter(|(_, refusal)| refusal.preemptible) {
+        for (node, refusal) in failed
+            .refusals
+            .iter()
+            .filter(|(_, refusal)| refusal.preemptible)
+        {
             debug_assert!(refusal.preemptible, "only those are looked at");
             match victims(state, pod, node, &mut cycle) {
                 Ok(room) if best.as_ref().is_none_or(|there| room.is_better_than(there)) => {
@@ -53,7 +57,10 @@ pub(crate) fn preempt(
 
 /// Whether pods are going already so that this one can come.
 fn waits_for_victims(state: &State, pod: &Pod, failed: &Unschedulable) -> bool {
-    let hopeless = failed.refusals.get(&pod.nominated).is_some_and(|one| !one.preemptible);
+    let hopeless = failed
+        .refusals
+        .get(&pod.nominated)
+        .is_some_and(|one| !one.preemptible);
     let Some(info) = state.node(&pod.nominated).filter(|_| !hopeless) else {
         return false;
     };
@@ -69,11 +76,16 @@ fn victims(
     cycle: &mut Cycle,
 ) -> Result<Room, Refusal> {
     let mut lower: Vec<Arc<Pod>> = state.node(node).map_or_else(Vec::new, |info| {
-        let lower = info.pods.iter().filter(|other| other.priority < pod.priority);
+        let lower = info
+            .pods
+            .iter()
+            .filter(|other| other.priority < pod.priority);
         lower.cloned().collect()
     });
     if lower.is_empty() {
-        return Err(Refusal::hopeless("No preemption victims found for incoming pod"));
+        return Err(Refusal::hopeless(
+            "No preemption victims found for incoming pod",
+        ));
     }
     for victim in &lower {
         state.remove(&victim.uid);
@@ -87,7 +99,11 @@ fn victims(
             Err(refusal)
         }
         Ok(()) => {
-            lower.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.started.cmp(&b.started)));
+            lower.sort_by(|a, b| {
+                b.priority
+                    .cmp(&a.priority)
+                    .then_with(|| a.started.cmp(&b.started))
+            });
             Ok(reprieve(state, pod, node, cycle, lower))
         }
     };
@@ -130,18 +146,27 @@ fn reprieve(
         state.place(victim);
     }
     room.victims.sort_by(|a, b| {
-        b.priority.cmp(&a.priority).then_with(|| a.started.cmp(&b.started))
+        b.priority
+            .cmp(&a.priority)
+            .then_with(|| a.started.cmp(&b.started))
     });
     room
 }
 
 /// Those that a disruption budget protects, and the others.
 fn by_budget(state: &State, pods: Vec<Arc<Pod>>) -> (Vec<Arc<Pod>>, Vec<Arc<Pod>>) {
-    let mut left: Vec<i64> = state.budgets.values().map(|budget| budget.allowed).collect();
+    let mut left: Vec<i64> = state
+        .budgets
+        .values()
+        .map(|budget| budget.allowed)
+        .collect();
     pods.into_iter().partition(|pod| {
         let mut violates = false;
         for (budget, left) in state.budgets.values().zip(&mut left) {
-            let selector = budget.selector.as_ref().filter(|selector| !selector.is_empty());
+            let selector = budget
+                .selector
+                .as_ref()
+                .filter(|selector| !selector.is_empty());
             let about = budget.namespace == pod.namespace
                 && !pod.labels.is_empty()
                 && selector.is_some_and(|selector| selector.matches(&pod.labels));
@@ -165,7 +190,10 @@ impl Room {
         };
         let oldest = |room: &Self| {
             let highest = room.victims.first().map(|pod| pod.priority);
-            let top = room.victims.iter().filter(|pod| Some(pod.priority) == highest);
+            let top = room
+                .victims
+                .iter()
+                .filter(|pod| Some(pod.priority) == highest);
             top.map(|pod| pod.started.clone()).min().unwrap_or_default()
         };
         match rank(self).cmp(&rank(other)) {

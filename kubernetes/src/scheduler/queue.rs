@@ -66,7 +66,12 @@ impl Queue {
         let Some(waiting) = self.pods.get_mut(&uid) else {
             self.ready.insert(rank(&pod));
             let place = Place::Ready;
-            let waiting = Waiting { pod, attempts: 0, place, by_pods: false };
+            let waiting = Waiting {
+                pod,
+                attempts: 0,
+                place,
+                by_pods: false,
+            };
             self.pods.insert(uid, waiting);
             return;
         };
@@ -137,7 +142,8 @@ impl Queue {
                 self.later.insert((*at, uid.to_owned()));
             }
             Place::Unschedulable(since) => {
-                self.idle.insert((*since + LONGEST_WAIT, uid.to_owned()), ());
+                self.idle
+                    .insert((*since + LONGEST_WAIT, uid.to_owned()), ());
             }
             Place::InFlight => {}
         }
@@ -187,7 +193,11 @@ impl Queue {
         };
         let at = since + backoff(waiting.attempts);
         self.unlist(uid);
-        let place = if at <= now { Place::Ready } else { Place::BackOff(at) };
+        let place = if at <= now {
+            Place::Ready
+        } else {
+            Place::BackOff(at)
+        };
         self.set(uid, place);
     }
 

@@ -1,8 +1,8 @@
 //! Which of the nodes where a pod can go is the best.
 use std::collections::{BTreeSet, HashMap};
 
-use super::filters::{matches_node, selects};
 use super::filters::spread_count;
+use super::filters::{matches_node, selects};
 use super::model::{Pod, PodTerm, Spread, tolerated};
 use super::state::{NodeInfo, State};
 
@@ -11,11 +11,7 @@ const HOSTNAME: &str = "kubernetes.io/hostname";
 const ZONE: &str = "topology.kubernetes.io/zone";
 
 /// The best node; the first of those that are as good.
-pub(super) fn best<'a>(
-    pod: &Pod,
-    nodes: &[&'a NodeInfo],
-    state: &State,
-) -> Option<&'a NodeInfo> {
+pub(super) fn best<'a>(pod: &Pod, nodes: &[&'a NodeInfo], state: &State) -> Option<&'a NodeInfo> {
     if nodes.len() < 2 {
         return nodes.first().copied();
     }
@@ -86,16 +82,25 @@ fn balanced(pod: &Pod, info: &NodeInfo) -> i64 {
 fn taints(pod: &Pod, nodes: &[&NodeInfo]) -> Vec<i64> {
     let count = |info: &&NodeInfo| {
         let mut bad = info.node.taints.iter();
-        let bad = bad.by_ref().filter(|taint| taint.effect == "PreferNoSchedule");
-        let tolerations: Vec<_> = pod.tolerations.iter().filter(|one| {
-            one.effect.is_empty() || one.effect == "PreferNoSchedule"
-        }).cloned().collect();
+        let bad = bad
+            .by_ref()
+            .filter(|taint| taint.effect == "PreferNoSchedule");
+        let tolerations: Vec<_> = pod
+            .tolerations
+            .iter()
+            .filter(|one| one.effect.is_empty() || one.effect == "PreferNoSchedule")
+            .cloned()
+            .collect();
         bad.filter(|taint| !tolerated(taint, &tolerations)).count()
     };
     let counts = nodes.iter().map(count);
     let counts: Vec<i64> = counts.map(|n| i64::try_from(n).unwrap_or(BEST)).collect();
     let most = counts.iter().max().copied().unwrap_or(0);
-    let score = |count: i64| (BEST * count).checked_div(most).map_or(BEST, |part| BEST - part);
+    let score = |count: i64| {
+        (BEST * count)
+            .checked_div(most)
+            .map_or(BEST, |part| BEST - part)
+    };
     counts.into_iter().map(score).collect()
 }
 
@@ -131,20 +136,30 @@ fn spread(pod: &Pod, nodes: &[&NodeInfo], state: &State) -> Vec<i64> {
     // Only what a pod itself wishes leaves out nodes without the labels.
     let strict = !pod.spread.is_empty();
     let counts_here = |info: &NodeInfo| {
-        !strict || wishes.iter().all(|wish| info.node.labels.contains_key(wish.key))
+        !strict
+            || wishes
+                .iter()
+                .all(|wish| info.node.labels.contains_key(wish.key))
     };
     let weights: Vec<f64> = wishes.iter().map(|wish| weight(wish.key, nodes)).collect();
     let score = |info: &&NodeInfo| -> Option<i64> {
         counts_here(info).then(|| {
             let all = wishes.iter().zip(&weights);
-            round(all.map(|(wish, weight)| wish.score(pod, info, state, *weight)).sum())
+            round(
+                all.map(|(wish, weight)| wish.score(pod, info, state, *weight))
+                    .sum(),
+            )
         })
     };
     let scores: Vec<Option<i64>> = nodes.iter().map(score).collect();
     let most = scores.iter().flatten().max().copied().unwrap_or(0);
     let least = scores.iter().flatten().min().copied().unwrap_or(0);
     let normal = |score: Option<i64>| {
-        score.map_or(0, |score| (BEST * (most + least - score)).checked_div(most).unwrap_or(BEST))
+        score.map_or(0, |score| {
+            (BEST * (most + least - score))
+                .checked_div(most)
+                .unwrap_or(BEST)
+        })
     };
     scores.into_iter().map(normal).collect()
 }
@@ -156,7 +171,10 @@ fn round(score: f64) -> i64 {
 
 #[expect(clippy::cast_precision_loss, reason = "counts of nodes")]
 fn weight(key: &str, nodes: &[&NodeInfo]) -> f64 {
-    let values: BTreeSet<&String> = nodes.iter().filter_map(|info| info.node.labels.get(key)).collect();
+    let values: BTreeSet<&String> = nodes
+        .iter()
+        .filter_map(|info| info.node.labels.get(key))
+        .collect();
     (values.len() as f64 + 2.0).ln()
 }
 
@@ -210,7 +228,9 @@ impl Wish<'_> {
             Some(constraint) if self.key == HOSTNAME => spread_count(pod, constraint, info),
             None if self.key == HOSTNAME => {
                 let here = state.replicas(&pod.controller);
-                here.and_then(|nodes| nodes.get(&info.node.name)).copied().unwrap_or(0)
+                here.and_then(|nodes| nodes.get(&info.node.name))
+                    .copied()
+                    .unwrap_or(0)
             }
             _ => self.counts.get(value.as_str()).copied().unwrap_or(0),
         };
@@ -223,7 +243,8 @@ fn neighbours(pod: &Pod, nodes: &[&NodeInfo], state: &State) -> Vec<i64> {
     let mut points: HashMap<(&str, &str), i64> = HashMap::new();
     let mut add = |term: &PodTerm, weight: i64, other: &Pod| {
         let node = state.node(&other.node);
-        if let Some((key, value)) = node.and_then(|info| info.node.labels.get_key_value(&term.key)) {
+        if let Some((key, value)) = node.and_then(|info| info.node.labels.get_key_value(&term.key))
+        {
             *points.entry((key, value)).or_insert(0) += weight;
         }
     };
@@ -261,6 +282,10 @@ fn neighbours(pod: &Pod, nodes: &[&NodeInfo], state: &State) -> Vec<i64> {
     let sums: Vec<i64> = nodes.iter().map(sum).collect();
     let most = sums.iter().max().copied().unwrap_or(0);
     let least = sums.iter().min().copied().unwrap_or(0);
-    let score = |sum: i64| (BEST * (sum - least)).checked_div(most - least).unwrap_or(0);
+    let score = |sum: i64| {
+        (BEST * (sum - least))
+            .checked_div(most - least)
+            .unwrap_or(0)
+    };
     sums.into_iter().map(score).collect()
 }

@@ -60,7 +60,8 @@ impl State {
     }
 
     fn find(&self, name: &str) -> Result<usize, usize> {
-        self.nodes.binary_search_by(|info| info.node.name.as_str().cmp(name))
+        self.nodes
+            .binary_search_by(|info| info.node.name.as_str().cmp(name))
     }
 
     fn node_mut(&mut self, name: &str) -> Option<&mut NodeInfo> {

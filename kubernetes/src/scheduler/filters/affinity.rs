@@ -98,7 +98,11 @@ impl Neighbours {
                 counts.get(&place).is_some_and(|count| *count > 0)
             })
         };
-        if pod.anti_affinity.iter().any(|term| near(&self.unwanted, &term.key)) {
+        if pod
+            .anti_affinity
+            .iter()
+            .any(|term| near(&self.unwanted, &term.key))
+        {
             let reason = "node(s) didn't match pod anti-affinity rules";
             return Err(by_pods(Refusal::crowded(reason)));
         }

@@ -8,11 +8,11 @@ mod spread;
 mod volumes;
 
 pub(crate) use affinity::Neighbours;
+pub(super) use affinity::selects;
 pub(crate) use simple::{matches_node, untolerated};
 pub(crate) use spread::Spreading;
 pub(super) use spread::matching as spread_count;
 pub(crate) use volumes::Claims;
-pub(super) use affinity::selects;
 
 use super::model::Pod;
 use super::state::{NodeInfo, State};

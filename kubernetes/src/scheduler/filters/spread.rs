@@ -60,7 +60,11 @@ impl Spreading {
             let few = domains < constraint.min_domains;
             let selector = constraint.selector.as_ref();
             Domains {
-                fewest: if few { 0 } else { pods.values().min().copied().unwrap_or(i64::MAX) },
+                fewest: if few {
+                    0
+                } else {
+                    pods.values().min().copied().unwrap_or(i64::MAX)
+                },
                 matches_itself: selector.is_some_and(|one| one.matches(&pod.labels)),
                 pods,
             }
@@ -75,7 +79,8 @@ impl Spreading {
     pub(super) fn check(&self, pod: &Pod, info: &NodeInfo) -> Result<(), Refusal> {
         for (constraint, domains) in required(pod).zip(&self.0) {
             let Some(value) = info.node.labels.get(&constraint.key) else {
-                let reason = "node(s) didn't match pod topology spread constraints (missing required label)";
+                let reason =
+                    "node(s) didn't match pod topology spread constraints (missing required label)";
                 return Err(Refusal::hopeless(reason));
             };
             let there = domains.pods.get(value).copied().unwrap_or(0);

@@ -8,9 +8,18 @@ const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
 /// The labels of a volume that say where it is.
 const ZONES: [(&str, &str); 4] = [
     ("topology.kubernetes.io/zone", "topology.kubernetes.io/zone"),
-    ("topology.kubernetes.io/region", "topology.kubernetes.io/region"),
-    ("failure-domain.beta.kubernetes.io/zone", "topology.kubernetes.io/zone"),
-    ("failure-domain.beta.kubernetes.io/region", "topology.kubernetes.io/region"),
+    (
+        "topology.kubernetes.io/region",
+        "topology.kubernetes.io/region",
+    ),
+    (
+        "failure-domain.beta.kubernetes.io/zone",
+        "topology.kubernetes.io/zone",
+    ),
+    (
+        "failure-domain.beta.kubernetes.io/region",
+        "topology.kubernetes.io/region",
+    ),
 ];
 
 /// The claims of a pod.
@@ -34,7 +43,9 @@ impl Claims {
             let key = (pod.namespace.clone(), name.clone());
             let Some(claim) = state.claims.get(&key) else {
                 return Err(if volume.ephemeral {
-                    format!("waiting for ephemeral volume controller to create the persistentvolumeclaim \"{name}\"")
+                    format!(
+                        "waiting for ephemeral volume controller to create the persistentvolumeclaim \"{name}\""
+                    )
                 } else {
                     format!("persistentvolumeclaim \"{name}\" not found")
                 });
@@ -42,7 +53,9 @@ impl Claims {
             usable(claim, name)?;
             if volume.ephemeral && claim.owner != pod.uid {
                 let (namespace, pod) = (&pod.namespace, &pod.name);
-                return Err(format!("PVC {namespace}/{name} was not created for pod {namespace}/{pod} (pod is not owner)"));
+                return Err(format!(
+                    "PVC {namespace}/{name} was not created for pod {namespace}/{pod} (pod is not owner)"
+                ));
             }
             if claim.modes.iter().any(|mode| mode == "ReadWriteOncePod") {
                 found.busy |= state.all_placed().any(|other| {
@@ -53,7 +66,11 @@ impl Claims {
             }
             if !claim.volume.is_empty() {
                 found.bound.push(claim.volume.clone());
-            } else if state.classes.get(&claim.class).is_some_and(|class| class.delayed) {
+            } else if state
+                .classes
+                .get(&claim.class)
+                .is_some_and(|class| class.delayed)
+            {
                 found.delayed.push(key);
             } else {
                 immediate = true;
@@ -77,7 +94,8 @@ impl Claims {
         }
         for name in &self.bound {
             let Some(volume) = state.volumes.get(name) else {
-                let reason = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)";
+                let reason =
+                    "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)";
                 return Err(Refusal::hopeless(reason));
             };
             if !volume.is_near(&info.node.name, &info.node.labels) {

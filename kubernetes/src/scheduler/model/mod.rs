@@ -9,4 +9,4 @@ pub(crate) use amounts::Amounts;
 pub(crate) use labels::{Labels, NodeSelector, NodeTerm, Requirement, Selector};
 pub(crate) use node::{Node, Taint, Toleration, tolerated};
 pub(crate) use pod::{Pod, PodTerm, Port, Preferred, Spread, VolumeUse};
-pub(crate) use volumes::{Claim, StorageClass, Volume};
+pub(crate) use volumes::{Claim, StorageClass, Volume, selector};

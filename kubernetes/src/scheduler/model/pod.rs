@@ -91,7 +91,9 @@ impl Pod {
         let node_affinity = &affinity["nodeAffinity"];
         let namespace = text(metadata, "namespace");
         let owners = fields::list(metadata, "ownerReferences").iter();
-        let controller = owners.clone().find(|owner| fields::flag(owner, "controller"));
+        let controller = owners
+            .clone()
+            .find(|owner| fields::flag(owner, "controller"));
         let gates = fields::list(spec, "schedulingGates").iter();
         let terms = |kind: &str| required_terms(&affinity[kind], &namespace, &labels);
         Self {
@@ -165,17 +167,23 @@ fn preferred_nodes(affinity: &Value) -> Vec<(i64, NodeTerm)> {
 
 fn required_terms(affinity: &Value, namespace: &str, labels: &Labels) -> Vec<PodTerm> {
     let terms = fields::list(affinity, "requiredDuringSchedulingIgnoredDuringExecution").iter();
-    terms.map(|term| PodTerm::read(term, namespace, labels)).collect()
+    terms
+        .map(|term| PodTerm::read(term, namespace, labels))
+        .collect()
 }
 
 fn preferred_pods(affinity: &Value, namespace: &str, labels: &Labels) -> Vec<Preferred> {
     let mut all = Vec::new();
     for (kind, sign) in [("podAffinity", 1), ("podAntiAffinity", -1)] {
         let key = "preferredDuringSchedulingIgnoredDuringExecution";
-        all.extend(fields::list(&affinity[kind], key).iter().map(|wish| Preferred {
-            weight: sign * fields::integer(wish, "weight"),
-            term: PodTerm::read(&wish["podAffinityTerm"], namespace, labels),
-        }));
+        all.extend(
+            fields::list(&affinity[kind], key)
+                .iter()
+                .map(|wish| Preferred {
+                    weight: sign * fields::integer(wish, "weight"),
+                    term: PodTerm::read(&wish["podAffinityTerm"], namespace, labels),
+                }),
+        );
     }
     all
 }
@@ -230,7 +238,9 @@ fn volumes(spec: &Value, pod: &str) -> Vec<VolumeUse> {
         let claim = if ephemeral {
             format!("{pod}-{}", fields::text(volume, "name"))
         } else {
-            volume["persistentVolumeClaim"]["claimName"].as_str()?.to_owned()
+            volume["persistentVolumeClaim"]["claimName"]
+                .as_str()?
+                .to_owned()
         };
         Some(VolumeUse { claim, ephemeral })
     })

@@ -50,13 +50,20 @@ impl Claim {
         let old_class = fields::text(annotations, "volume.beta.kubernetes.io/storage-class");
         let class = fields::text(spec, "storageClassName");
         let pods = fields::list(metadata, "ownerReferences");
-        let pod = pods.iter().find(|owner| fields::text(owner, "kind") == "Pod");
+        let pod = pods
+            .iter()
+            .find(|owner| fields::text(owner, "kind") == "Pod");
         Self {
             uid: fields::text(metadata, "uid").to_owned(),
             deleting: fields::is_set(&metadata["deletionTimestamp"]),
             lost: fields::text(&value["status"], "phase") == "Lost",
             volume: fields::text(spec, "volumeName").to_owned(),
-            class: if old_class.is_empty() { class } else { old_class }.to_owned(),
+            class: if old_class.is_empty() {
+                class
+            } else {
+                old_class
+            }
+            .to_owned(),
             modes: Vec::deserialize(&spec["accessModes"]).unwrap_or_default(),
             size: size(&spec["resources"]["requests"]["storage"]),
             selected_node: fields::text(annotations, "volume.kubernetes.io/selected-node")
@@ -119,6 +126,8 @@ fn size(value: &Value) -> i64 {
 }
 
 /// Reads a selector; one that is not there matches nothing.
-pub(super) fn selector(value: &Value) -> Option<Selector> {
-    value.is_object().then(|| Selector::deserialize(value).unwrap_or_default())
+pub(crate) fn selector(value: &Value) -> Option<Selector> {
+    value
+        .is_object()
+        .then(|| Selector::deserialize(value).unwrap_or_default())
 }
