@@ -9,13 +9,16 @@
 pub mod admission;
 pub mod authn;
 pub mod authz;
+pub mod capacity;
 pub mod cluster;
 mod controllers;
 mod cron;
 mod defaults;
 mod errors;
+pub mod fargate;
 mod fields;
 mod kinds;
+pub mod nodes;
 pub mod scheduler;
 mod status;
 pub mod store;

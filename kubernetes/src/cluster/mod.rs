@@ -50,6 +50,8 @@ pub struct Settings {
     pub service_cidr: String,
     /// What clients trust.
     pub ca_pem: String,
+    /// Which pods run on Fargate.
+    pub fargate: Vec<crate::fargate::Profile>,
 }
 
 /// All resources, in an order that clients may see.

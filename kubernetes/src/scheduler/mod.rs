@@ -25,6 +25,7 @@ mod tests;
 pub(crate) use bind::set_condition;
 pub use bind::{Binding, bind};
 pub(crate) use run::run;
+pub(crate) use state::{Budget, budget_of};
 
 /// What pods have that do not ask for another scheduler.
 pub(crate) const NAME: &str = "default-scheduler";

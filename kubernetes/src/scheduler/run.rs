@@ -2,7 +2,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use wharf_types::Timestamp;
@@ -12,10 +11,10 @@ use super::decide::{Unschedulable, schedule};
 use super::model::{Claim, Labels, Node, Pod, StorageClass, Volume};
 use super::preempt::preempt;
 use super::queue::{Queue, Wake};
-use super::state::{Budget, Key, State};
+use super::state::{Key, State, budget_of};
 use crate::cluster::{Actor, Cluster};
 use crate::controllers::{Seen, follow};
-use crate::{Status, fields};
+use crate::Status;
 
 /// How many decisions may be waiting to be written.
 const WRITES: usize = 256;
@@ -313,7 +312,7 @@ impl Inner {
 
     fn budget(&mut self, seen: &Seen<'_>, _now: Timestamp) {
         if let Some(object) = seen.new {
-            let budget = Budget::read(&object.value());
+            let budget = budget_of(&object.value());
             self.state.budgets.insert(key(object), budget);
         } else if let Some(object) = seen.old {
             self.state.budgets.remove(&key(object));
@@ -325,15 +324,3 @@ fn key(object: &crate::store::Object) -> Key {
     (object.namespace.clone(), object.name.clone())
 }
 
-impl Budget {
-    fn read(value: &Value) -> Self {
-        let status = &value["status"];
-        let disrupted = fields::entries(status, "disruptedPods").map(|(name, _)| name.to_owned());
-        Self {
-            namespace: fields::text(&value["metadata"], "namespace").to_owned(),
-            selector: super::model::selector(&value["spec"]["selector"]),
-            allowed: fields::integer(status, "disruptionsAllowed"),
-            disrupted: disrupted.collect(),
-        }
-    }
-}

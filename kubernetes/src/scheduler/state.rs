@@ -6,7 +6,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::model::{Amounts, Claim, Labels, Node, Pod, Selector, StorageClass, Volume};
+use serde_json::Value;
+
+use super::model::{
+    Amounts, Claim, Labels, Node, Pod, Selector, StorageClass, Volume, selector,
+};
+use crate::fields;
 
 /// A node and what is on it.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +31,17 @@ pub(crate) struct Budget {
     pub(crate) allowed: i64,
     /// Names of pods whose disruption is already counted.
     pub(crate) disrupted: Vec<String>,
+}
+
+pub(crate) fn budget_of(value: &Value) -> Budget {
+    let status = &value["status"];
+    let disrupted = fields::entries(status, "disruptedPods").map(|(name, _)| name.to_owned());
+    Budget {
+        namespace: fields::text(&value["metadata"], "namespace").to_owned(),
+        selector: selector(&value["spec"]["selector"]),
+        allowed: fields::integer(status, "disruptionsAllowed"),
+        disrupted: disrupted.collect(),
+    }
 }
 
 /// Namespace and name.
