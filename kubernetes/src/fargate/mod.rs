@@ -66,7 +66,9 @@ pub async fn delete_pods(cluster: &Cluster, profile: &str, by: &Actor) -> Result
             uid: Some(pod.uid.clone()),
             ..Deletion::default()
         };
-        let done = cluster.delete("pods", &pod.namespace, &pod.name, &how, by).await;
+        let done = cluster
+            .delete("pods", &pod.namespace, &pod.name, &how, by)
+            .await;
         match done {
             Err(status) if !status.is_not_found() && !status.is_conflict() => return Err(status),
             _ => {}

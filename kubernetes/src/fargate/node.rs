@@ -13,7 +13,11 @@ const OWNER: &str = "eks.amazonaws.com/fargate-pod";
 pub(super) fn object(machine: &Machine, pod: &PodRef, region: &str, now: Timestamp) -> Value {
     let node = machine.node.as_str();
     let host = node.strip_prefix("fargate-").unwrap_or(node);
-    let PodRef { namespace, name, uid } = pod;
+    let PodRef {
+        namespace,
+        name,
+        uid,
+    } = pod;
     let (zone, id) = (&machine.zone, &machine.id);
     let room = json!({
         "cpu": crate::nodes::cpu(machine.size.cpu_milli),

@@ -24,11 +24,7 @@ pub struct Selector {
 }
 
 /// The profile of a pod: the one that its label names, or the first by name, of those that match.
-pub fn matching<'a>(
-    profiles: &'a [Profile],
-    namespace: &str,
-    pod: &Value,
-) -> Option<&'a Profile> {
+pub fn matching<'a>(profiles: &'a [Profile], namespace: &str, pod: &Value) -> Option<&'a Profile> {
     let metadata = &pod["metadata"];
     let wanted = metadata["labels"][PROFILE_LABEL].as_str();
     let labels: Vec<(&str, &str)> = fields::entries(metadata, "labels")
@@ -88,7 +84,9 @@ mod tests {
     use super::*;
 
     fn profile(name: &str, namespace: &str, labels: &[(&str, &str)]) -> Profile {
-        let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let labels = labels
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
         Profile {
             name: name.to_owned(),
             selectors: vec![Selector {
@@ -129,13 +127,20 @@ mod tests {
         let both = json!({ "profile": "fargate", "app": "x", "more": "y" });
         assert_eq!(found(&profiles, "dev", both.clone()), Some("p"));
         assert_eq!(found(&profiles, "default", both), None);
-        assert_eq!(found(&profiles, "dev", json!({ "profile": "fargate" })), None);
+        assert_eq!(
+            found(&profiles, "dev", json!({ "profile": "fargate" })),
+            None
+        );
         assert_eq!(found(&profiles, "dev", Value::Null), None);
     }
 
     #[test]
     fn the_first_name_wins_unless_the_pod_names_another() {
-        let profiles = [profile("b", "dev", &[]), profile("a", "d*", &[]), profile("c", "x", &[])];
+        let profiles = [
+            profile("b", "dev", &[]),
+            profile("a", "d*", &[]),
+            profile("c", "x", &[]),
+        ];
         assert_eq!(found(&profiles, "dev", Value::Null), Some("a"));
         let named = |name: &str| json!({ PROFILE_LABEL: name });
         assert_eq!(found(&profiles, "dev", named("b")), Some("b"));

@@ -1,7 +1,7 @@
 //! `fargate-scheduler`: a machine for every pod that runs on Fargate, and its end.
 //!
 //! A key is a pod. If it is there and has no node, it gets a machine, then a node of that name, then
-//! it is bound. If it is gone or has ended, its node and its machine go. Stopped anywhere, the next
+//! it is bound. If it is gone, its node and its machine go. Stopped anywhere, the next
 //! look goes on: the machine is named by the pod's uid, and the node says whose it is.
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -55,14 +55,16 @@ pub async fn run(cluster: Cluster, capacity: Arc<dyn Capacity>) -> Result<(), St
     frame.on(cluster.shelf("nodes")?, move |seen| known.node(seen));
     frame.on(cluster.shelf("pods")?, |seen| {
         let ours = |object: &&Arc<Object>| object.label(PROFILE_LABEL).is_some();
-        let any = seen.states().any(|object| {
-            ours(&object) || object.value()["spec"]["schedulerName"] == SCHEDULER
-        });
+        let any = seen
+            .states()
+            .any(|object| ours(&object) || object.value()["spec"]["schedulerName"] == SCHEDULER);
         let keys = seen.latest().filter(|_| any).map(|object| Key::of(object));
         keys.into_iter().collect()
     });
     let waiting = Arc::clone(&scheduler);
-    frame.on(cluster.shelf("persistentvolumeclaims")?, move |seen| waiting.claim(seen));
+    frame.on(cluster.shelf("persistentvolumeclaims")?, move |seen| {
+        waiting.claim(seen)
+    });
     frame
         .run(WORKERS, move |key| {
             let scheduler = Arc::clone(&scheduler);
@@ -119,20 +121,14 @@ impl Scheduler {
 
     async fn work(&self, key: &Key) -> Outcome {
         let pod = self.cluster.get("pods", &key.namespace, &key.name);
-        let value = pod.as_ref().map(|pod| pod.value());
-        let alive = value.as_ref().filter(|pod| {
-            let phase = fields::text(&pod["status"], "phase");
-            pod["spec"]["schedulerName"] == SCHEDULER && !matches!(phase, "Succeeded" | "Failed")
-        });
-        let uid = alive.map_or("", |pod| fields::text(&pod["metadata"], "uid"));
+        // A pod that has ended keeps its node until it is deleted: AWS ties them together.
+        let pod = pod.map(|pod| (pod.value(), pod));
+        let ours = pod.filter(|(value, _)| value["spec"]["schedulerName"] == SCHEDULER);
+        let uid = ours.as_ref().map_or("", |(_, pod)| pod.uid.as_str());
         self.clear(key, uid).await?;
-        match (&pod, alive) {
-            (Some(object), Some(value)) => self.place(object, value).await,
-            (Some(ended), None) if ended.label(PROFILE_LABEL).is_some() => {
-                self.release(&ended.uid).await?;
-                Ok(None)
-            }
-            _ => Ok(None),
+        match &ours {
+            Some((value, pod)) => self.place(pod, value).await,
+            None => Ok(None),
         }
     }
 
@@ -144,7 +140,11 @@ impl Scheduler {
         };
         for (name, owner) in nodes.into_iter().filter(|(_, owner)| owner.uid != uid) {
             let how = Deletion::default();
-            match self.cluster.delete("nodes", "", &name, &how, &self.by).await {
+            match self
+                .cluster
+                .delete("nodes", "", &name, &how, &self.by)
+                .await
+            {
                 Err(status) if !status.is_not_found() => return Err(status),
                 _ => self.release(&owner.uid).await?,
             }
@@ -158,7 +158,12 @@ impl Scheduler {
 
     async fn place(&self, object: &Object, pod: &Value) -> Outcome {
         let spec = &pod["spec"];
-        if !fields::text(spec, "nodeName").is_empty()
+        let ended = matches!(
+            fields::text(&pod["status"], "phase"),
+            "Succeeded" | "Failed"
+        );
+        if ended
+            || !fields::text(spec, "nodeName").is_empty()
             || !fields::list(spec, "schedulingGates").is_empty()
             || object.deleting
         {
@@ -185,8 +190,11 @@ impl Scheduler {
             Err(CapacityError::TooLarge) => self.refuse(object, TOO_LARGE).await,
             Err(CapacityError::Unavailable(why)) => {
                 tracing::warn!(pod = %object.name, why, "no machine for a pod on Fargate");
-                let PodRef { namespace, name, .. } = &owner;
-                let text = format!("Pod provisioning timed out (will retry) for pod: {namespace}/{name}");
+                let PodRef {
+                    namespace, name, ..
+                } = &owner;
+                let text =
+                    format!("Pod provisioning timed out (will retry) for pod: {namespace}/{name}");
                 self.refuse(object, &text).await
             }
         }
@@ -213,7 +221,10 @@ impl Scheduler {
         let region = self.cluster.settings().region.clone();
         let wanted = node::object(machine, owner, &region, self.cluster.now());
         self.register(&wanted, owner).await?;
-        let logged = self.cluster.get("configmaps", LOGGING.0, LOGGING.1).is_some();
+        let logged = self
+            .cluster
+            .get("configmaps", LOGGING.0, LOGGING.1)
+            .is_some();
         let logging = if logged {
             "LoggingEnabled"
         } else {
@@ -227,20 +238,27 @@ impl Scheduler {
             uid: owner.uid.clone(),
             node: machine.node.clone(),
             labels: BTreeMap::new(),
-            annotations: annotations.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+            annotations: annotations
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
         };
-        let PodRef { namespace, name, .. } = owner;
+        let PodRef {
+            namespace, name, ..
+        } = owner;
         bind(&self.cluster, namespace, name, &binding, &self.by).await?;
         if logged {
             let text = "Successfully enabled logging for pod";
-            self.event(object, EventType::Normal, "LoggingEnabled", text).await;
+            self.event(object, EventType::Normal, "LoggingEnabled", text)
+                .await;
         } else {
             let text = "Disabled logging because aws-logging configmap was not found. configmap \"aws-logging\" not found";
-            self.event(object, EventType::Warning, "LoggingDisabled", text).await;
+            self.event(object, EventType::Warning, "LoggingDisabled", text)
+                .await;
         }
         let node = &machine.node;
         let text = format!("Successfully assigned {namespace}/{name} to {node}");
-        self.event(object, EventType::Normal, "Scheduled", &text).await;
+        self.event(object, EventType::Normal, "Scheduled", &text)
+            .await;
         Ok(None)
     }
 
@@ -265,13 +283,16 @@ impl Scheduler {
             }
             Ok(())
         };
-        let done = self.cluster.modify("nodes", "", name, Part::Status, &self.by, complete);
+        let done = self
+            .cluster
+            .modify("nodes", "", name, Part::Status, &self.by, complete);
         done.await.map(drop)
     }
 
     async fn refuse(&self, pod: &Object, message: &str) -> Outcome {
         let now = rfc3339(self.cluster.now());
-        self.event(pod, EventType::Warning, "FailedScheduling", message).await;
+        self.event(pod, EventType::Warning, "FailedScheduling", message)
+            .await;
         let tell = |value: &mut Value| {
             let condition = json!({
                 "type": "PodScheduled",
@@ -285,7 +306,9 @@ impl Scheduler {
             Ok(())
         };
         let (namespace, name) = (&pod.namespace, &pod.name);
-        let told = self.cluster.modify("pods", namespace, name, Part::Status, &self.by, tell);
+        let told = self
+            .cluster
+            .modify("pods", namespace, name, Part::Status, &self.by, tell);
         match told.await {
             Err(status) if status.is_not_found() => Ok(None),
             Err(status) => Err(status),
@@ -295,7 +318,9 @@ impl Scheduler {
 
     async fn event(&self, pod: &Object, kind: EventType, reason: &str, message: &str) {
         let about = Reference::to("v1", "Pod", pod);
-        self.cluster.event(&self.by, &about, kind, reason, message).await;
+        self.cluster
+            .event(&self.by, &about, kind, reason, message)
+            .await;
     }
 }
 

@@ -58,7 +58,9 @@ fn host_fields(spec: &Value) -> Vec<String> {
         ("hostPID", "HostPID"),
         ("hostIPC", "HostIPC"),
     ];
-    let set = all.into_iter().filter(|(field, _)| fields::flag(spec, field));
+    let set = all
+        .into_iter()
+        .filter(|(field, _)| fields::flag(spec, field));
     set.map(|(_, name)| name.to_owned()).collect()
 }
 
@@ -106,17 +108,25 @@ fn volumes(spec: &Value, lookup: &impl Lookup) -> Vec<String> {
 
 /// Why a claim cannot be used.
 fn claimed(name: &str, lookup: &impl Lookup) -> Option<String> {
-    let volume = lookup.claim(name).map(|claim| claim.volume).unwrap_or_default();
+    let volume = lookup
+        .claim(name)
+        .map(|claim| claim.volume)
+        .unwrap_or_default();
     if volume.is_empty() {
         return Some(format!("PVC {name} not bound"));
     }
-    let driver = lookup.volume(&volume).map(|volume| volume.driver).unwrap_or_default();
+    let driver = lookup
+        .volume(&volume)
+        .map(|volume| volume.driver)
+        .unwrap_or_default();
     if driver == EFS {
         None
     } else if driver.is_empty() {
         Some(format!("PVC {name} bound to invalid PV {volume}"))
     } else {
-        Some(format!("PVC {name} bound to invalid PV {volume} with CSI Driver: {driver}"))
+        Some(format!(
+            "PVC {name} bound to invalid PV {volume} with CSI Driver: {driver}"
+        ))
     }
 }
 
@@ -139,8 +149,14 @@ mod tests {
         }
 
         fn volume(&self, name: &str) -> Option<Volume> {
-            let driver = if name == "pv-ebs" { "ebs.csi.aws.com" } else { EFS };
-            Some(Volume::read(&json!({ "spec": { "csi": { "driver": driver } } })))
+            let driver = if name == "pv-ebs" {
+                "ebs.csi.aws.com"
+            } else {
+                EFS
+            };
+            Some(Volume::read(
+                &json!({ "spec": { "csi": { "driver": driver } } }),
+            ))
         }
     }
 
@@ -167,10 +183,12 @@ mod tests {
             said(&spec),
             "Pod not supported on Fargate: invalid SecurityContext fields: Privileged,Privileged, volumes not supported: docker is of an unsupported volume Type"
         );
-        let claim = |name: &str| json!({
-            "containers": [{}],
-            "volumes": [{ "name": "v", "persistentVolumeClaim": { "claimName": name } }],
-        });
+        let claim = |name: &str| {
+            json!({
+                "containers": [{}],
+                "volumes": [{ "name": "v", "persistentVolumeClaim": { "claimName": name } }],
+            })
+        };
         assert_eq!(
             said(&claim("new")),
             "Pod not supported on Fargate: volumes not supported: v not supported because: PVC new not bound"

@@ -12,7 +12,7 @@ use crate::store::Object;
 use crate::{Status, fields};
 
 /// How long to wait at most before the pods are looked at again.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// How an emptied node was emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,9 @@ pub async fn drain(
             uid: Some(pod.uid.clone()),
             ..Deletion::default()
         };
-        let gone = cluster.delete("pods", &pod.namespace, &pod.name, &how, by).await;
+        let gone = cluster
+            .delete("pods", &pod.namespace, &pod.name, &how, by)
+            .await;
         accept_gone(gone)?;
     }
     Ok(Drained::ByForce)
@@ -67,7 +69,9 @@ pub(crate) async fn cordon(cluster: &Cluster, node: &str, by: &Actor) -> Result<
         node["spec"]["unschedulable"] = true.into();
         Ok(())
     };
-    let done = cluster.modify("nodes", "", node, Part::Main, by, mark).await;
+    let done = cluster
+        .modify("nodes", "", node, Part::Main, by, mark)
+        .await;
     accept_gone(done.map(drop))
 }
 
@@ -105,7 +109,10 @@ async fn evict(cluster: &Cluster, pod: &Object, by: &Actor) -> Result<(), Status
         let take = |value: &mut Value| {
             let left = fields::integer(&value["status"], "disruptionsAllowed");
             if left <= 0 {
-                return Err(Status::too_many_requests("Cannot evict pod as it would violate the pod's disruption budget.", 0));
+                return Err(Status::too_many_requests(
+                    "Cannot evict pod as it would violate the pod's disruption budget.",
+                    0,
+                ));
             }
             value["status"]["disruptionsAllowed"] = (left - 1).into();
             if value["status"]["disruptedPods"].is_null() {
@@ -135,7 +142,9 @@ async fn evict(cluster: &Cluster, pod: &Object, by: &Actor) -> Result<(), Status
         set_condition(value, condition);
         Ok(())
     };
-    let told = cluster.modify("pods", namespace, name, Part::Status, by, tell).await;
+    let told = cluster
+        .modify("pods", namespace, name, Part::Status, by, tell)
+        .await;
     accept_gone(told.map(drop))?;
     let how = Deletion {
         uid: Some(pod.uid.clone()),
@@ -152,6 +161,11 @@ fn budgets(cluster: &Cluster, pod: &Object) -> Vec<(crate::scheduler::Budget, Ar
     let running = pod.value()["status"]["phase"] == "Running";
     all.filter(|_| running)
         .map(|object| (budget_of(&object.value()), object))
-        .filter(|(budget, _)| budget.selector.as_ref().is_some_and(|one| one.matches(&labels)))
+        .filter(|(budget, _)| {
+            budget
+                .selector
+                .as_ref()
+                .is_some_and(|one| one.matches(&labels))
+        })
         .collect()
 }

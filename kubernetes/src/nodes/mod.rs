@@ -90,7 +90,12 @@ pub(crate) fn cpu(milli: u64) -> String {
 /// The node of a machine, as its kubelet registers it and the cloud controller completes it. `now` is
 /// RFC 3339.
 pub fn node_object(machine: &Machine, now: &str) -> Value {
-    let Machine { name, zone, instance_id, .. } = machine;
+    let Machine {
+        name,
+        zone,
+        instance_id,
+        ..
+    } = machine;
     let taints = machine.taints.iter().map(|Taint { key, value, effect }| {
         let mut taint = json!({ "key": key, "effect": effect });
         if !value.is_empty() {
@@ -137,7 +142,14 @@ pub fn node_object(machine: &Machine, now: &str) -> Value {
 }
 
 fn labels(machine: &Machine) -> Map<String, Value> {
-    let Machine { architecture, region, zone, instance_type, nodegroup, .. } = machine;
+    let Machine {
+        architecture,
+        region,
+        zone,
+        instance_type,
+        nodegroup,
+        ..
+    } = machine;
     let mut labels: Map<String, Value> = machine
         .labels
         .iter()
@@ -180,9 +192,21 @@ fn labels(machine: &Machine) -> Map<String, Value> {
 /// What a kubelet says that is well.
 pub(crate) fn conditions(now: &str) -> Value {
     let well = [
-        ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-        ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-        ("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        (
+            "MemoryPressure",
+            "KubeletHasSufficientMemory",
+            "kubelet has sufficient memory available",
+        ),
+        (
+            "DiskPressure",
+            "KubeletHasNoDiskPressure",
+            "kubelet has no disk pressure",
+        ),
+        (
+            "PIDPressure",
+            "KubeletHasSufficientPID",
+            "kubelet has sufficient PID available",
+        ),
         ("Ready", "KubeletReady", "kubelet is posting ready status"),
     ];
     let condition = |(kind, reason, message): (&str, &str, &str)| {
@@ -200,7 +224,11 @@ pub(crate) fn conditions(now: &str) -> Value {
 
 /// `status.nodeInfo`.
 pub(crate) fn info(id: &str, version: &str, architecture: &str, os_image: &str) -> Value {
-    let machine = if architecture == "arm64" { "aarch64" } else { "x86_64" };
+    let machine = if architecture == "arm64" {
+        "aarch64"
+    } else {
+        "x86_64"
+    };
     json!({
         "architecture": architecture,
         "bootID": uuid_of(&format!("boot {id}")),
@@ -220,7 +248,9 @@ fn uuid_of(text: &str) -> String {
     let hash: [u8; 32] = Sha256::digest(text).into();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(hash.first_chunk::<16>().unwrap_or(&[0; 16]));
-    uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+    uuid::Builder::from_random_bytes(bytes)
+        .into_uuid()
+        .to_string()
 }
 
 /// So many digits that are always the same for a text.

@@ -12,15 +12,15 @@ use super::model::{Claim, Labels, Node, Pod, StorageClass, Volume};
 use super::preempt::preempt;
 use super::queue::{Queue, Wake};
 use super::state::{Key, State, budget_of};
+use crate::Status;
 use crate::cluster::{Actor, Cluster};
 use crate::controllers::{Seen, follow};
-use crate::Status;
 
 /// How many decisions may be waiting to be written.
 const WRITES: usize = 256;
 
 /// How long to wait at most for a time of the cluster's clock, which tests move.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// How many decisions are made before others may run.
 const BURST: usize = 32;
@@ -323,4 +323,3 @@ impl Inner {
 fn key(object: &crate::store::Object) -> Key {
     (object.namespace.clone(), object.name.clone())
 }
-

@@ -8,9 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::model::{
-    Amounts, Claim, Labels, Node, Pod, Selector, StorageClass, Volume, selector,
-};
+use super::model::{Amounts, Claim, Labels, Node, Pod, Selector, StorageClass, Volume, selector};
 use crate::fields;
 
 /// A node and what is on it.
