@@ -20,9 +20,8 @@ async fn until(test: &TestCluster, name: &str, is: impl Fn(&Value) -> bool) -> V
             changes.changed().await.unwrap();
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), wait)
-        .await
-        .unwrap()
+    let done = tokio::time::timeout(Duration::from_secs(5), wait).await;
+    done.unwrap_or_else(|_| panic!("{} {:?}", shelf.get("default", name).unwrap().value(), test.cluster.list("events", None).iter().map(|e| e.value()["message"].clone()).collect::<Vec<_>>()))
 }
 
 async fn events(test: &TestCluster, reason: &str, count: usize) -> Vec<String> {
