@@ -61,6 +61,8 @@ pub struct Settings {
     pub issuer: String,
     /// Who of AWS may do what.
     pub access: Arc<AccessSettings>,
+    /// Which pods run on Fargate.
+    pub fargate: Vec<crate::fargate::Profile>,
 }
 
 /// What EKS knows of principals of AWS.

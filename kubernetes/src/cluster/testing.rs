@@ -66,6 +66,7 @@ pub(crate) fn open(path: &std::path::Path) -> (Cluster, Clock) {
         ca_pem: String::new(),
         issuer: "https://issuer.test".to_owned(),
         access: Arc::default(),
+        fargate: Vec::new(),
     };
     (Cluster::open(path, false, settings, clock).unwrap(), hand)
 }

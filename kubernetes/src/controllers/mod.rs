@@ -10,6 +10,7 @@
 //! * Nothing is lost if the program stops halfway: everything is looked at again at the start.
 
 mod index;
+pub(crate) mod node_life;
 mod queue;
 #[cfg(test)]
 mod tests;
