@@ -9,8 +9,8 @@
 pub mod admission;
 pub mod authn;
 pub mod authz;
-mod controllers;
 pub mod cluster;
+pub mod controllers;
 mod cron;
 mod defaults;
 mod errors;
@@ -20,6 +20,7 @@ mod status;
 pub mod store;
 mod table;
 mod validation;
+mod views;
 
 pub use cluster::Cluster;
 pub use cron::{BadSchedule, Schedule, find_zone};
