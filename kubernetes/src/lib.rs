@@ -12,6 +12,7 @@ pub mod authn;
 pub mod authz;
 pub mod cluster;
 mod controllers;
+pub mod controllers;
 mod cron;
 mod defaults;
 mod errors;
@@ -23,6 +24,7 @@ mod status;
 pub mod store;
 mod table;
 mod validation;
+mod views;
 
 pub use cluster::Cluster;
 pub use cron::{BadSchedule, Schedule, find_zone};
