@@ -6,9 +6,9 @@
 //! * Whoever writes, controllers included, goes through the same admission, defaulting and
 //!   validation.
 
+pub mod admission;
 pub mod authn;
 pub mod authz;
-pub mod admission;
 mod cron;
 mod defaults;
 mod errors;

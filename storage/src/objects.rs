@@ -154,8 +154,7 @@ impl Objects {
             let put = "INSERT INTO object (resource, namespace, name, body) VALUES (?1, ?2, ?3, ?4)
                 ON CONFLICT DO UPDATE SET body = excluded.body";
             let mut put = tx.prepare_cached(put)?;
-            let delete =
-                "DELETE FROM object WHERE resource = ?1 AND namespace = ?2 AND name = ?3";
+            let delete = "DELETE FROM object WHERE resource = ?1 AND namespace = ?2 AND name = ?3";
             let mut delete = tx.prepare_cached(delete)?;
             for change in changes {
                 let ObjectChange {
@@ -255,6 +254,9 @@ mod tests {
         let objects = Objects::open(&path, false).unwrap();
         objects.conn.pragma_update(None, "user_version", 9).unwrap();
         drop(objects);
-        assert!(matches!(Objects::open(&path, false), Err(Error::Refused(_))));
+        assert!(matches!(
+            Objects::open(&path, false),
+            Err(Error::Refused(_))
+        ));
     }
 }

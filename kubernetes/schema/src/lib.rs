@@ -6,8 +6,8 @@
 pub mod apply;
 mod builtin;
 pub mod fields;
-pub mod patch;
 pub mod openapi;
+pub mod patch;
 mod path;
 pub mod proto;
 pub mod quantity;

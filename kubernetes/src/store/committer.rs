@@ -35,10 +35,7 @@ struct Decided {
     changes: Vec<(Arc<Shelf>, Change)>,
     /// The latest states, which later jobs of the batch build on.
     states: HashMap<(String, Key), Option<Arc<Object>>>,
-    replies: Vec<(
-        oneshot::Sender<Result<Arc<Object>, Refused>>,
-        Arc<Object>,
-    )>,
+    replies: Vec<(oneshot::Sender<Result<Arc<Object>, Refused>>, Arc<Object>)>,
 }
 
 impl Committer {
