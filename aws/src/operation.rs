@@ -6,12 +6,13 @@ use serde::{Serialize, de::DeserializeOwned};
 use wharf_auth::Principal;
 use wharf_types::Registry;
 
-use crate::{Exception, Names, access, shape, strict};
+use crate::{Exception, Names, access, ec2, shape, strict};
 
 /// What every operation may use.
 #[derive(Clone, Debug)]
 pub struct Cx {
     pub domain: wharf_registry::Cx,
+    pub compute: wharf_compute::Cx,
     /// Who calls.
     pub principal: Principal,
     /// The caller's account in the region of the signature.
@@ -120,6 +121,8 @@ pub(crate) enum Protocol {
     },
     /// `POST /` with a form that names the `Action`; answers are XML.
     Query { namespace: &'static str },
+    /// The same with EC2's own rules for names.
+    Ec2 { namespace: &'static str },
 }
 
 /// A service of AWS.
@@ -134,6 +137,12 @@ pub(crate) struct Service {
 }
 
 impl Service {
+    /// Whether AWS has an operation of this name. Of EC2's hundreds only what the name looks like is
+    /// known.
+    fn knows(&self, name: &str) -> bool {
+        self.known.contains(&name) || self.name == ec2::SERVICE.name && ec2::is_action(name)
+    }
+
     pub(crate) async fn dispatch(
         &self,
         cx: Cx,
@@ -141,13 +150,16 @@ impl Service {
         body: Bytes,
     ) -> Result<serde_json::Value, Exception> {
         let Some(entry) = self.operations.iter().find(|entry| entry.name == name) else {
-            return Err(if self.known.contains(&name) {
+            return Err(if self.knows(name) {
                 Exception::not_implemented(self.name, name)
             } else {
                 Exception::unknown_operation()
             });
         };
         let cx = access::admit(cx, self.name, entry, &body).await?;
+        if let Protocol::Ec2 { .. } = self.protocol {
+            ec2::end_dry_run(&body)?;
+        }
         (entry.call)(cx, body).await
     }
 }

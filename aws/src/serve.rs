@@ -7,14 +7,24 @@ use wharf_registry::{Error as DomainError, blobs::small_body, policies::Origin};
 use wharf_types::{Region, Registry};
 
 use crate::{
-    Auth, Cx, Exception, Names, ecr, ecr_public,
+    Auth, Cx, Exception, Names, autoscaling, ec2, ecr, ecr_public,
     operation::{Protocol, Service},
-    protocol::{json11, query},
+    protocol::{
+        ec2 as ec2_query,
+        form::{self, Lists},
+        json11, query,
+    },
     sts,
 };
 
 /// Every service, by the name in the signature's scope.
-pub(crate) const SERVICES: &[Service] = &[ecr::SERVICE, ecr_public::SERVICE, sts::SERVICE];
+pub(crate) const SERVICES: &[Service] = &[
+    autoscaling::SERVICE,
+    ec2::SERVICE,
+    ecr::SERVICE,
+    ecr_public::SERVICE,
+    sts::SERVICE,
+];
 
 /// The largest body of a call whose operation is in the body, or unknown.
 const MAX_BODY: usize = 64 * 1024;
@@ -26,6 +36,7 @@ const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 #[derive(Clone, Debug)]
 pub struct Gate {
     pub domain: wharf_registry::Cx,
+    pub compute: wharf_compute::Cx,
     pub auth: Auth,
     pub names: Names,
 }
@@ -61,6 +72,10 @@ pub async fn serve(gate: &Gate, tls: bool, request: Request) -> Response {
                     query::answer(namespace, &name, &request_id, &output)
                 }
                 (Protocol::Query { namespace }, Err(e)) => query::error(namespace, &request_id, &e),
+                (Protocol::Ec2 { namespace }, Ok(output)) => {
+                    ec2_query::answer(namespace, &name, &request_id, &output)
+                }
+                (Protocol::Ec2 { .. }, Err(e)) => ec2_query::error(&request_id, &e),
             };
             if let Some(entry) = service.operations.iter().find(|entry| entry.name == name) {
                 response.extensions_mut().insert(Named(entry.name));
@@ -118,18 +133,14 @@ async fn run(
     };
     let (name, input) = match service.protocol {
         Protocol::Json11 { target } => (json_operation(parts, target), body),
-        Protocol::Query { .. } => {
-            let members = query::members(&body);
-            let action = members
-                .get("Action")
-                .and_then(|a| a.as_str())
-                .unwrap_or_default()
-                .to_owned();
-            (
-                action,
-                Bytes::from(serde_json::Value::Object(members).to_string()),
-            )
-        }
+        Protocol::Query { .. } => match form_operation(service, &body, Lists::Member) {
+            (name, Ok(input)) => (name, input),
+            (name, Err(e)) => return (name, Err(e)),
+        },
+        Protocol::Ec2 { .. } => match form_operation(service, &body, Lists::Flat) {
+            (name, Ok(input)) => (name, input),
+            (name, Err(e)) => return (name, Err(e)),
+        },
     };
     let registry = match registry(service, &principal, signed.scope.region) {
         Ok(registry) => registry,
@@ -142,6 +153,7 @@ async fn run(
         .unwrap_or_default();
     let cx = Cx {
         domain: gate.domain.clone(),
+        compute: gate.compute.clone(),
         registry,
         principal,
         names: gate.names.clone(),
@@ -172,6 +184,22 @@ fn registry(
     ))
 }
 
+/// The operation that a form names, and its input as JSON. That of an operation which is not there is
+/// not looked at.
+fn form_operation(
+    service: &Service,
+    body: &Bytes,
+    lists: Lists,
+) -> (String, Result<Bytes, Exception>) {
+    let name = query::action(body);
+    let Some(entry) = service.operations.iter().find(|entry| entry.name == name) else {
+        return (name, Ok(Bytes::new()));
+    };
+    let shape = (entry.input)().unwrap_or_default();
+    let input = form::input(body, &shape, lists);
+    (name, input.map(|input| Bytes::from(input.to_string())))
+}
+
 fn json_operation(parts: &Parts, target: &str) -> String {
     let named = parts
         .headers
@@ -195,7 +223,7 @@ async fn read(parts: &Parts, service: &Service, body: Body) -> Result<Bytes, Exc
         .map(str::trim);
     let expected = match service.protocol {
         Protocol::Json11 { .. } => json11::CONTENT_TYPE,
-        Protocol::Query { .. } => query::CONTENT_TYPE,
+        Protocol::Query { .. } | Protocol::Ec2 { .. } => query::CONTENT_TYPE,
     };
     if essence != Some(expected) {
         return Err(Exception {
@@ -212,7 +240,7 @@ async fn read(parts: &Parts, service: &Service, body: Body) -> Result<Bytes, Exc
             let entry = service.operations.iter().find(|entry| entry.name == name);
             entry.map_or(MAX_BODY, |entry| entry.max_body)
         }
-        Protocol::Query { .. } => MAX_BODY,
+        Protocol::Query { .. } | Protocol::Ec2 { .. } => MAX_BODY,
     };
     let announced = parts.headers.get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|value| value.to_str().ok()?.parse().ok());

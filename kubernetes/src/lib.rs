@@ -9,6 +9,7 @@
 pub mod admission;
 pub mod authn;
 pub mod authz;
+pub mod cluster;
 mod cron;
 mod defaults;
 mod errors;
@@ -19,6 +20,7 @@ pub mod store;
 mod table;
 mod validation;
 
+pub use cluster::Cluster;
 pub use cron::{BadSchedule, Schedule, find_zone};
 pub use errors::{Errors, Path};
 pub use kinds::{

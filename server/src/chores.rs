@@ -26,7 +26,13 @@ const SCRUB_TICK: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Starts all of it. It ends when the server stops.
-pub(crate) fn start(cx: &Cx, config: &Config, metrics: Metrics) -> Vec<JoinHandle<()>> {
+pub(crate) fn start(
+    cx: &Cx,
+    compute: &wharf_compute::Cx,
+    config: &Config,
+    metrics: Metrics,
+) -> Vec<JoinHandle<()>> {
+    let compute = compute.clone();
     let (store, gc, round) = (cx.store.clone(), config.gc_interval, config.scrub_interval);
     let scrubbed = store.clone();
     let (applied, interval) = (cx.clone(), config.lifecycle_interval);
@@ -43,6 +49,9 @@ pub(crate) fn start(cx: &Cx, config: &Config, metrics: Metrics) -> Vec<JoinHandl
         })),
         tokio::spawn(lasting("replication", move || {
             replication::run(replicated.clone(), settings.clone())
+        })),
+        tokio::spawn(lasting("compute", move || {
+            wharf_compute::chore::run(compute.clone())
         })),
         tokio::spawn(async move { metrics.upkeep().await }),
     ]

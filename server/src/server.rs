@@ -86,9 +86,11 @@ impl Server {
             .collect();
         let (stop, stopping) = watch::channel(false);
         let domain = domain(&config, store.clone(), key, &auth, upstreams);
+        let compute = wharf_compute::Cx::new(store.clone(), wharf_compute::Settings::default());
         let app = App {
             gate: Gate {
                 domain: domain.clone(),
+                compute: compute.clone(),
                 auth,
                 names: names(&config, &addresses),
             },
@@ -120,7 +122,7 @@ impl Server {
                 tracing::error!(error, "a listener failed");
             }
         });
-        let chores = chores::start(&domain, &config, metrics);
+        let chores = chores::start(&domain, &compute, &config, metrics);
         Ok(Self {
             addresses,
             data_dir: config.data_dir,

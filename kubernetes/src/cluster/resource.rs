@@ -65,20 +65,21 @@ impl Resource {
     /// All that the server has of its own.
     pub fn builtin(store: &Store) -> Vec<Arc<Self>> {
         let rows = KINDS.iter().copied().flatten();
-        rows.map(|row| Arc::new(Self::of_kind(row, store))).collect()
+        rows.map(|row| Arc::new(Self::of_kind(row, store)))
+            .collect()
+    }
+
+    /// Where the built-in resources are kept.
+    pub(super) fn shelves() -> Vec<ShelfSpec> {
+        let rows = KINDS.iter().copied().flatten();
+        rows.map(shelf_of).collect()
     }
 
     fn of_kind(row: &'static Kind, store: &Store) -> Self {
         let owned = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect();
         let fields: Vec<String> = owned(row.fields);
-        let (name, converted) = kept(row);
-        let shelf = store.shelf(&ShelfSpec {
-            name,
-            durable: row.keep == Keep::Disk,
-            // What is kept in the form of another kind is selected by that kind's fields.
-            paths: stored_fields(row),
-            fields: selectable_field,
-        });
+        let (_, converted) = kept(row);
+        let shelf = store.shelf(&shelf_of(row));
         Self {
             group: row.group.to_owned(),
             version: row.version.to_owned(),
@@ -146,6 +147,16 @@ pub fn qualified(plural: &str, group: &str) -> String {
         plural.to_owned()
     } else {
         format!("{plural}.{group}")
+    }
+}
+
+fn shelf_of(row: &Kind) -> ShelfSpec {
+    ShelfSpec {
+        name: kept(row).0,
+        durable: row.keep == Keep::Disk,
+        // What is kept in the form of another kind is selected by that kind's fields.
+        paths: stored_fields(row),
+        fields: selectable_field,
     }
 }
 

@@ -194,6 +194,11 @@ impl Shelf {
         self.known(value, revision, body)
     }
 
+    /// An object as it would be.
+    pub(crate) fn unsaved(&self, mut value: Value, revision: u64) -> Object {
+        self.object(&mut value, revision)
+    }
+
     fn known(&self, value: &Value, revision: u64, body: bytes::Bytes) -> Object {
         let fields = self.paths.iter().map(|path| (self.fields)(value, path));
         Object::new(value, revision, fields.collect(), body)

@@ -40,6 +40,14 @@ async fn drive(file: &str) {
     s.assert_tidy().await;
 }
 
+/// Runs a file's tests against a server in a process of its own, for which time passes.
+pub(super) async fn drive_in_time(file: &str) {
+    let scratch = tempfile::tempdir().unwrap();
+    let s = Process::serve(&scratch.path().join("data"), &[]).await;
+    run(file, &s, &[]).await;
+    s.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn repositories() {
     drive("test_repositories.py").await;

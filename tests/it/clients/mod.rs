@@ -1,6 +1,8 @@
 //! Real clients, unmodified: each drives the server with a script of `tests/clients/`.
 use wharf_testkit::{TestServer, tool};
 
+mod autoscaling;
+mod ec2;
 mod ecr;
 mod fuzz;
 mod model;

@@ -65,6 +65,16 @@ fn every_operation_of_ecr_that_works_is_tested_with_boto3() {
 }
 
 #[test]
+fn every_operation_of_auto_scaling_that_works_is_tested_with_boto3() {
+    assert_tested("autoscaling", "autoscaling");
+}
+
+#[test]
+fn every_operation_of_ec2_that_works_is_tested_with_boto3() {
+    assert_tested("ec2", "ec2");
+}
+
+#[test]
 fn every_operation_of_ecr_public_that_works_is_tested_with_boto3() {
     assert_tested("ecr-public", "ecr_public");
 }

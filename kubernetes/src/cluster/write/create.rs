@@ -1,0 +1,92 @@
+//! New objects.
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Part, Write, Written, check, metadata, to_stored, track, validate};
+use crate::cluster::{Cluster, What, admit, fields, names};
+use crate::store::{Op, Refused};
+use crate::{Errors, Status, Subresource};
+
+/// How often another name is tried where `generateName` made one that exists.
+const NAMES: usize = 8;
+
+impl Cluster {
+    /// Makes an object.
+    pub(crate) async fn create_object(
+        &self,
+        write: &Write<'_>,
+        mut object: Value,
+    ) -> Result<Written, Status> {
+        metadata::fit(write, &mut object)?;
+        let base = metadata::text(&object, "generateName").to_owned();
+        let generated = metadata::text(&object, "name").is_empty() && !base.is_empty();
+        let mut tries = 0;
+        loop {
+            let mut object = object.clone();
+            if generated {
+                metadata::set(&mut object, "name", names::generated(&base).into());
+            }
+            match self.try_create(write, object).await {
+                Err(status) if generated && status.is_already_exists() && tries < NAMES => {
+                    tries += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn try_create(&self, write: &Write<'_>, mut object: Value) -> Result<Written, Status> {
+        let resource = write.resource;
+        let options = &write.options;
+        let mut warnings = fields::normalize(
+            resource,
+            &mut object,
+            options.validation,
+            &options.duplicates,
+        )?;
+        metadata::begin(resource, &mut object, self.now());
+        if resource.has(Subresource::Status)
+            && let Some(members) = object.as_object_mut()
+        {
+            members.remove("status");
+        }
+        if let What::Builtin(row) = &resource.what {
+            (row.default)(&mut object);
+            (row.prepare_create)(&mut object);
+        }
+        warnings.extend(admit::create(self, write, &mut object).await?);
+        if let What::Builtin(row) = &resource.what {
+            (row.default)(&mut object);
+        }
+        let name = metadata::text(&object, "name").to_owned();
+        let mut errors = Errors::default();
+        validate(resource, &object, &mut errors);
+        check(write, &name, &errors)?;
+        if !write.options.applied {
+            track(write, None, &mut object, self.now());
+        }
+        admit::checked(self, write, None, &mut object).await?;
+        let stored = to_stored(resource, object);
+        if options.dry_run {
+            let seen = Arc::new(resource.shelf.unsaved(stored, self.store().revision()));
+            return Ok(Written {
+                object: seen,
+                warnings,
+                created: true,
+            });
+        }
+        let namespace = write.namespace;
+        let made = self
+            .store()
+            .commit(&resource.shelf, namespace, &name, Op::Create(stored));
+        let made = made.await;
+        let object = made.map_err(|refused: Refused| Self::refused(write, &name, refused))?;
+        debug_assert!(write.part == Part::Main, "parts are of objects that exist");
+        Ok(Written {
+            object,
+            warnings,
+            created: true,
+        })
+    }
+}
