@@ -15,6 +15,7 @@ mod defaults;
 mod errors;
 mod fields;
 mod kinds;
+pub mod kubelet;
 mod status;
 pub mod store;
 mod table;

@@ -84,10 +84,7 @@ impl Simulated {
     fn start(&self, spec: &PodSpec, last: Option<&PodStatus>, now: Timestamp) -> PodStatus {
         let mut pods = self.pods();
         let pod = pods.entry(spec.id.clone()).or_insert_with(|| {
-            let start = last
-                .as_ref()
-                .and_then(began)
-                .unwrap_or(now + self.pace.start);
+            let start = last.and_then(began).unwrap_or(now + self.pace.start);
             Pod {
                 generation: 0,
                 ip: spec.ip,

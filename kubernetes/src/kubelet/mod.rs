@@ -1,0 +1,2 @@
+//! What runs pods: one task set that is the kubelet of every node.
+pub mod translate;
