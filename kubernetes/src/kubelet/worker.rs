@@ -3,9 +3,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::Value;
-use wharf_runtime::{
-    ContainerState, ContainerStatus, PodSpec, PodStatus, Terminated,
-};
+use wharf_runtime::{ContainerState, ContainerStatus, PodSpec, PodStatus, Terminated};
 use wharf_types::Timestamp;
 
 use super::events::{about, about_container, actor};
@@ -124,7 +122,7 @@ impl Kubelet {
     }
 
     async fn advance(&self, placed: &Placed, now: Timestamp) -> Result<Option<Timestamp>, Status> {
-        let deadline = deadline(&placed.pod);
+        let deadline = deadline(&placed.pod, now);
         if deadline.is_some_and(|deadline| deadline <= now) {
             return self.exceed(placed, now).await;
         }
@@ -530,9 +528,9 @@ pub(super) fn internal_ip(node: &Value) -> Option<IpAddr> {
 }
 
 /// When a pod has run long enough.
-fn deadline(pod: &Value) -> Option<Timestamp> {
+fn deadline(pod: &Value, now: Timestamp) -> Option<Timestamp> {
     let secs = fields::number(&pod["spec"]["activeDeadlineSeconds"])?;
-    let started = parse_rfc3339(fields::text(&pod["status"], "startTime"))?;
+    let started = parse_rfc3339(fields::text(&pod["status"], "startTime")).unwrap_or(now);
     Some(started + Duration::from_secs(u64::try_from(secs).ok()?))
 }
 
