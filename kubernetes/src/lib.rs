@@ -7,8 +7,10 @@
 //!   validation.
 
 pub mod admission;
+pub mod api;
 pub mod authn;
 pub mod authz;
+mod controllers;
 pub mod cluster;
 mod cron;
 mod defaults;
@@ -16,7 +18,9 @@ mod errors;
 mod fields;
 mod kinds;
 pub mod kubelet;
+pub mod selector;
 mod status;
+pub mod services;
 pub mod store;
 mod table;
 mod validation;
