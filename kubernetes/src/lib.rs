@@ -18,6 +18,7 @@ mod defaults;
 mod errors;
 mod fields;
 mod kinds;
+pub mod kubelet;
 pub mod selector;
 pub mod services;
 mod status;
