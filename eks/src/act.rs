@@ -1,8 +1,8 @@
 //! What is done to the world when documents of EKS ask for it. Every function may be called twice for
 //! the same document, and must then leave things as after the first time.
 use crate::{
-    Cx, Error, Place, clusters::Cluster, fargate::FargateProfile, machines, nodegroups::Nodegroup,
-    nodes, running,
+    Cx, Error, Place, capacity, clusters::Cluster, fargate::FargateProfile, machines,
+    nodegroups::Nodegroup, nodes, profiles, running,
 };
 
 /// What a running control plane is reached by.
@@ -45,8 +45,9 @@ pub(crate) async fn configure_cluster(cx: &Cx, at: &Place, cluster: &Cluster) ->
 }
 
 /// Stops the Kubernetes API of a cluster and removes what it stored.
-pub(crate) async fn delete_cluster(cx: &Cx, _at: &Place, cluster: &Cluster) -> Result<(), Error> {
+pub(crate) async fn delete_cluster(cx: &Cx, at: &Place, cluster: &Cluster) -> Result<(), Error> {
     cx.clusters.close(&cluster.uid).await;
+    capacity::release_all(cx, at, &cluster.uid).await?;
     running::remove_files(cx, &cluster.uid).await
 }
 
@@ -85,23 +86,13 @@ pub(crate) async fn delete_nodegroup(cx: &Cx, at: &Place, of: &Nodegroup) -> Res
 }
 
 /// Lets pods that a profile selects run on Fargate.
-#[expect(clippy::unused_async, reason = "there are no machines yet")]
-pub(crate) async fn create_profile(
-    _cx: &Cx,
-    at: &Place,
-    _of: &FargateProfile,
-) -> Result<(), Error> {
-    tracing::debug!(name = at.name, "a Fargate profile is created");
-    Ok(())
+pub(crate) async fn create_profile(cx: &Cx, at: &Place, of: &FargateProfile) -> Result<(), Error> {
+    running::access::configure(cx, at).await?;
+    profiles::configure(cx, at, Some(of)).await
 }
 
 /// Deletes the pods that run by a profile.
-#[expect(clippy::unused_async, reason = "there are no machines yet")]
-pub(crate) async fn delete_profile(
-    _cx: &Cx,
-    at: &Place,
-    _of: &FargateProfile,
-) -> Result<(), Error> {
-    tracing::debug!(name = at.name, "a Fargate profile is deleted");
-    Ok(())
+pub(crate) async fn delete_profile(cx: &Cx, at: &Place, of: &FargateProfile) -> Result<(), Error> {
+    profiles::configure(cx, at, None).await?;
+    profiles::empty(cx, at, of).await
 }

@@ -91,7 +91,9 @@ impl Addresses {
         }
         let network = Network::new(self.at.registry.clone(), self.vpc);
         let mut subnets = network.subnets().into_iter();
-        let cidr = subnets.find(|subnet| subnet.cidr.place(own).is_some())?.cidr;
+        let cidr = subnets
+            .find(|subnet| subnet.cidr.place(own).is_some())?
+            .cidr;
         let end = u32::try_from(cidr.size()).ok()?.checked_sub(1)?;
         let start = u32::try_from(addresses::pods_from(cidr)).ok()?;
         let mut taken = self.pools.taken();

@@ -28,9 +28,10 @@ use tokio::task::JoinHandle;
 use wharf_kubernetes::{
     Cluster,
     api::{Access, ApiServer},
+    kubelet::Kubelet,
 };
 
-use crate::{Cx, Error, Place};
+use crate::{Cx, Error, Place, pod_addresses::Pools};
 
 /// What a cluster's port shows, and whom it trusts. All of it is PEM.
 #[derive(Clone)]
@@ -77,6 +78,7 @@ struct Live {
     id: String,
     at: Place,
     api: ApiServer,
+    kubelet: Kubelet,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -89,6 +91,11 @@ impl Running {
     /// Where its document is.
     pub fn at(&self) -> &Place {
         &self.0.at
+    }
+
+    /// What runs its pods.
+    pub fn kubelet(&self) -> &Kubelet {
+        &self.0.kubelet
     }
 
     /// Its objects.
@@ -106,6 +113,8 @@ struct Shared {
     live: Mutex<HashMap<String, Running>>,
     listeners: Arc<dyn Listeners>,
     access: Access,
+    /// Addresses of pods.
+    pools: Pools,
 }
 
 impl Clusters {
@@ -114,7 +123,12 @@ impl Clusters {
             live: Mutex::default(),
             listeners,
             access,
+            pools: Pools::default(),
         }))
+    }
+
+    pub(crate) fn pools(&self) -> &Pools {
+        &self.0.pools
     }
 
     fn live(&self) -> MutexGuard<'_, HashMap<String, Running>> {
@@ -163,6 +177,7 @@ impl Clusters {
         for task in tasks {
             drop(task.await);
         }
+        self.pools().forget(&running.at().registry, id);
     }
 
     /// Stops all clusters. What they stored stays.

@@ -7,6 +7,7 @@ use wharf_kubernetes::{
     Cluster as Kubernetes,
     api::ApiServer,
     cluster::{AccessSettings, Settings},
+    fargate::Profile,
 };
 use wharf_storage::Owner;
 
@@ -15,6 +16,8 @@ use crate::{
     ControlPlane, Cx, Error, Phase, Place,
     certificate_authorities::{self, Authority},
     clusters::{self, Cluster},
+    profiles,
+    world::{self, World},
 };
 
 /// The most clusters that are opened at once after a start.
@@ -29,9 +32,10 @@ pub(crate) async fn open(cx: &Cx, at: &Place, cluster: &Cluster) -> Result<Contr
     let (place, known) = (at.clone(), cluster.clone());
     let said = cx.store.meta().read(move |tx| {
         let bundle = certificate_authorities::bundle(tx, &place.registry, &place.name)?;
-        Ok::<_, Error>((bundle, access::read(tx, &place, &known)?))
+        let access = access::read(tx, &place, &known)?;
+        Ok::<_, Error>((bundle, access, profiles::read(tx, &place, None)?))
     });
-    let (bundle, access) = said.await?;
+    let (bundle, access, profiles) = said.await?;
     let bundle = bundle.unwrap_or_else(|| authority.data());
     let id = &cluster.uid;
     let listeners = &cx.clusters.0.listeners;
@@ -39,7 +43,8 @@ pub(crate) async fn open(cx: &Cx, at: &Place, cluster: &Cluster) -> Result<Contr
         .bind(id, cluster.control_plane.port)
         .map_err(Error::running)?;
     let plane = reached_by(cx, cluster, port, bundle);
-    let opened = run(cx, at, cluster, &plane, access, &authority).await;
+    let said = settings(at, cluster, &plane, access, profiles);
+    let opened = run(cx, at, said, &authority).await;
     if opened.is_err() {
         cx.clusters.close(id).await;
     }
@@ -70,26 +75,19 @@ fn reached_by(cx: &Cx, cluster: &Cluster, port: u16, bundle: String) -> ControlP
     }
 }
 
-async fn run(
-    cx: &Cx,
-    at: &Place,
-    cluster: &Cluster,
-    plane: &ControlPlane,
-    access: Arc<AccessSettings>,
-    authority: &Authority,
-) -> Result<(), Error> {
-    let id = cluster.uid.clone();
+async fn run(cx: &Cx, at: &Place, settings: Settings, authority: &Authority) -> Result<(), Error> {
+    let id = settings.id.clone();
     let path = cx.store.cluster_file(&id)?;
-    let settings = settings(at, cluster, plane, access);
     let (durable, clock) = (cx.settings.durable, cx.store.clock().clone());
     let kubernetes = spawn_blocking(move || Kubernetes::open(&path, durable, settings, clock));
     let kubernetes = kubernetes.await.map_err(Error::running)?;
     let kubernetes = kubernetes.map_err(Error::running)?;
-    let tasks = crate::world::start(cx, at, &kubernetes).await?;
+    let World { kubelet, tasks } = world::start(cx, at, &kubernetes).await?;
     let running = Running(Arc::new(Live {
         id: id.clone(),
         at: Place::of_cluster(&at.registry, &at.name),
         api: ApiServer::new(kubernetes, cx.clusters.0.access.clone()),
+        kubelet,
         tasks: Mutex::new(tasks),
     }));
     let listeners = &cx.clusters.0.listeners;
@@ -105,6 +103,7 @@ fn settings(
     cluster: &Cluster,
     plane: &ControlPlane,
     access: Arc<AccessSettings>,
+    fargate: Vec<Profile>,
 ) -> Settings {
     let network = &cluster.network;
     let cidr = network.service_ipv4.as_ref();
@@ -119,6 +118,7 @@ fn settings(
         ca_pem: pem(plane),
         issuer: plane.oidc_issuer.clone().unwrap_or_default(),
         access,
+        fargate,
     }
 }
 
