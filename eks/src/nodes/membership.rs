@@ -1,10 +1,13 @@
 //! What node groups ask for: machines that have joined, nodes with other labels, none at all.
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use wharf_compute::groups::{self, Group, Stage};
-use wharf_kubernetes::cluster::{Actor, Part};
+use wharf_kubernetes::{
+    cluster::{Actor, Part},
+    nodes::Taint,
+};
 
 use super::{ignore_missing, object, of_group, pass};
 use crate::{Cx, Error, Place, machines, nodegroups::Nodegroup};
@@ -77,14 +80,22 @@ fn relabel(node: &mut Value, before: &Nodegroup, after: &Nodegroup) {
 }
 
 fn retaint(node: &mut Value, before: &Nodegroup, after: &Nodegroup) {
-    let same = |a: &Value, b: &Value| a["key"] == b["key"] && a["effect"] == b["effect"];
     let (old, new) = (object::taints(before), object::taints(after));
     let mut taints = node["spec"]["taints"]
         .as_array()
         .cloned()
         .unwrap_or_default();
-    taints.retain(|taint| !old.iter().chain(&new).any(|own| same(own, taint)));
-    taints.extend(new);
+    taints.retain(|taint| {
+        let mut own = old.iter().chain(&new);
+        !own.any(|own| taint["key"] == own.key.as_str() && taint["effect"] == own.effect.as_str())
+    });
+    taints.extend(new.into_iter().map(|Taint { key, value, effect }| {
+        let mut taint = json!({ "key": key, "effect": effect });
+        if !value.is_empty() {
+            taint["value"] = value.into();
+        }
+        taint
+    }));
     let Some(spec) = node["spec"].as_object_mut() else {
         return;
     };
@@ -175,7 +186,7 @@ pub(crate) async fn drained(cx: &Cx, at: &Place, of: &Nodegroup) -> Result<(), E
     }
     // No node outlives its group.
     match cx.clusters.at(at) {
-        Some(running) => pass(cx, &running).await.map(drop),
+        Some(running) => pass(cx, &running).await,
         None => Ok(()),
     }
 }

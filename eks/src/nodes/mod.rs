@@ -15,14 +15,15 @@ use std::{
 };
 
 pub(crate) use membership::{configure, drained, joined, replace};
-use object::{Machine, NODEGROUP};
+use object::NODEGROUP;
 use wharf_compute::{
     groups::{self, Hook, Waiting},
     instances::{self, Instance, State},
 };
 use wharf_kubernetes::{
     Cluster, Status,
-    cluster::{Actor, Deletion},
+    cluster::{Actor, Deletion, time::rfc3339},
+    nodes::{self, Machine},
     store::Object,
 };
 
@@ -33,9 +34,11 @@ use crate::{
     running::{Running, access},
 };
 
-/// How often nodes are looked at while one is being drained, and when nobody said that there is need.
-const DRAINING: Duration = Duration::from_millis(200);
+/// How often nodes are looked at when nobody said that there is need.
 const IDLE: Duration = Duration::from_secs(30);
+
+/// How long a node that could not be drained is left alone.
+const REST: Duration = Duration::from_secs(1);
 
 /// Makes machines nodes for as long as the server runs.
 pub async fn run(cx: Cx) {
@@ -43,25 +46,16 @@ pub async fn run(cx: Cx) {
     loop {
         machines.borrow_and_update();
         documents.borrow_and_update();
-        let mut draining = false;
         for running in cx.clusters.all() {
-            match pass(&cx, &running).await {
-                Ok(one) => draining |= one,
-                Err(error) => {
-                    let error: &dyn std::error::Error = &error;
-                    tracing::warn!(
-                        error,
-                        name = running.at().name,
-                        "nodes could not be looked after"
-                    );
-                }
+            if let Err(error) = pass(&cx, &running).await {
+                let (error, name): (&dyn std::error::Error, _) = (&error, &running.at().name);
+                tracing::warn!(error, name, "nodes could not be looked after");
             }
         }
-        let pause = if draining { DRAINING } else { IDLE };
         tokio::select! {
             _ = machines.changed() => {}
             _ = documents.changed() => {}
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(IDLE) => {}
         }
     }
 }
@@ -91,8 +85,8 @@ async fn observe(cx: &Cx, running: &Running) -> Result<Observed, Error> {
     })
 }
 
-/// Brings nodes to what machines there are; whether any is being drained.
-pub(crate) async fn pass(cx: &Cx, running: &Running) -> Result<bool, Error> {
+/// Brings nodes to what machines there are.
+pub(crate) async fn pass(cx: &Cx, running: &Running) -> Result<(), Error> {
     let observed = observe(cx, running).await?;
     let (cluster, at) = (running.cluster(), running.at());
     let by = actor();
@@ -104,16 +98,10 @@ pub(crate) async fn pass(cx: &Cx, running: &Running) -> Result<bool, Error> {
         if instance.state != State::Running || !access::may_join(cx, running, instance) {
             continue;
         }
-        let settings = cluster.settings();
         let group = instance.tags.get("eks:nodegroup-name");
-        let machine = Machine {
-            region: &at.registry.region,
-            cluster: &at.name,
-            version: &settings.version,
-            instance,
-            group: group.and_then(|name| observed.groups.get(name)),
-            now: cx.now(),
-        };
+        let group = group.and_then(|name| observed.groups.get(name));
+        let version = &cluster.settings().version;
+        let machine = object::machine(&at.registry.region, version, instance, group);
         join(cluster, &machine, &by).await?;
     }
     for node in cluster.list("nodes", None) {
@@ -128,23 +116,26 @@ pub(crate) async fn pass(cx: &Cx, running: &Running) -> Result<bool, Error> {
         }
     }
     for waiting in &observed.waiting {
-        drain::step(cx, running, &at.registry, &observed.instances, waiting).await?;
+        let mut all = observed.instances.iter();
+        if let Some(instance) = all.find(|instance| instance.id == waiting.instance) {
+            drain::begin(cx, running, instance, waiting);
+        }
     }
-    Ok(!observed.waiting.is_empty())
+    Ok(())
 }
 
 /// Makes the node of a machine, unless it is there.
-async fn join(cluster: &Cluster, machine: &Machine<'_>, by: &Actor) -> Result<(), Error> {
-    let name = machine.name();
-    if let Some(node) = cluster.get("nodes", "", &name) {
-        let provider = machine.instance.provider_id();
-        if node.value()["spec"]["providerID"] == provider.as_str() {
+async fn join(cluster: &Cluster, machine: &Machine, by: &Actor) -> Result<(), Error> {
+    let name = &machine.name;
+    let node = nodes::node_object(machine, &rfc3339(cluster.now()));
+    if let Some(there) = cluster.get("nodes", "", name) {
+        if there.value()["spec"]["providerID"] == node["spec"]["providerID"] {
             return Ok(());
         }
         // An earlier machine had the address.
-        ignore_missing(cluster.delete("nodes", "", &name, &now(), by).await)?;
+        ignore_missing(cluster.delete("nodes", "", name, &now(), by).await)?;
     }
-    match cluster.create("nodes", machine.node(), by).await {
+    match cluster.create("nodes", node, by).await {
         Err(status) if status.is_already_exists() => Ok(()),
         done => done.map(drop).map_err(Error::running),
     }

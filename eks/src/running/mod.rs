@@ -17,7 +17,7 @@ mod start;
 mod tls;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt, io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -79,6 +79,8 @@ struct Live {
     at: Place,
     api: ApiServer,
     kubelet: Kubelet,
+    /// The instances whose nodes are being drained.
+    draining: Mutex<HashSet<String>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -96,6 +98,18 @@ impl Running {
     /// What runs its pods.
     pub fn kubelet(&self) -> &Kubelet {
         &self.0.kubelet
+    }
+
+    pub(crate) fn draining(&self) -> MutexGuard<'_, HashSet<String>> {
+        let draining = self.0.draining.lock();
+        draining.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a task end with the cluster.
+    pub(crate) fn keep(&self, task: JoinHandle<()>) {
+        let mut tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(task);
     }
 
     /// Its objects.

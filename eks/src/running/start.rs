@@ -88,6 +88,7 @@ async fn run(cx: &Cx, at: &Place, settings: Settings, authority: &Authority) -> 
         at: Place::of_cluster(&at.registry, &at.name),
         api: ApiServer::new(kubernetes, cx.clusters.0.access.clone()),
         kubelet,
+        draining: Mutex::default(),
         tasks: Mutex::new(tasks),
     }));
     let listeners = &cx.clusters.0.listeners;
