@@ -6,6 +6,7 @@
 //! * Whoever writes, controllers included, goes through the same admission, defaulting and
 //!   validation.
 
+pub mod about;
 pub mod admission;
 pub mod authn;
 pub mod authz;

@@ -21,6 +21,7 @@ use wharf_types::{Clock, Timestamp};
 pub use write::{Deleted, Deletion, FieldValidation, Options, Part, Propagation, Write, Written};
 
 use crate::Status;
+use crate::about::Documents;
 use crate::store::{Object, Shelf, Store};
 
 /// A cluster. A cheap handle.
@@ -34,6 +35,7 @@ struct Inner {
     settings: RwLock<Arc<Settings>>,
     resources: RwLock<Arc<Resources>>,
     recorder: events::Recorder,
+    documents: Documents,
 }
 
 /// What EKS says of a cluster. May change while it runs.
@@ -93,6 +95,7 @@ impl Cluster {
             settings: RwLock::new(Arc::new(settings)),
             resources: RwLock::new(Arc::new(resources)),
             recorder: events::Recorder::default(),
+            documents: Documents::default(),
         })))
     }
 
@@ -120,6 +123,11 @@ impl Cluster {
     pub fn resources(&self) -> Arc<Resources> {
         let resources = self.0.resources.read();
         Arc::clone(&resources.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What `/openapi` answers.
+    pub(crate) fn documents(&self) -> &Documents {
+        &self.0.documents
     }
 
     /// Changes which resources there are; built-in ones stay.

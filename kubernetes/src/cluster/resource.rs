@@ -6,7 +6,7 @@ use wharf_kubernetes_schema::{Schema, TypeId};
 
 use crate::kinds::{KINDS, Keep, Kind, Scope, Subresource, Verbs, selectable_field};
 use crate::store::{Shelf, ShelfSpec, Store};
-use crate::{event_from_core, event_to_core, kinds};
+use crate::{event_from_core, event_to_core, fields, kinds};
 
 /// A resource in one version.
 #[derive(Debug)]
@@ -33,10 +33,34 @@ pub struct Resource {
 }
 
 /// How objects are kept in the form of another resource.
-#[derive(Clone, Copy, Debug)]
-pub struct Conversion {
-    pub to_stored: fn(&mut Value),
-    pub from_stored: fn(&mut Value),
+#[derive(Clone, Debug)]
+pub enum Conversion {
+    /// Of kinds that look different.
+    Kinds {
+        to_stored: fn(&mut Value),
+        from_stored: fn(&mut Value),
+    },
+    /// Of versions that differ only in what they are called: `apiVersion` as it is stored, and as
+    /// it is shown.
+    Version { stored: String, shown: String },
+}
+
+impl Conversion {
+    /// Brings an object into the form in which it is kept.
+    pub fn to_stored(&self, object: &mut Value) {
+        match self {
+            Self::Kinds { to_stored, .. } => to_stored(object),
+            Self::Version { stored, .. } => fields::set(object, "apiVersion", stored.as_str()),
+        }
+    }
+
+    /// Brings an object into the form in which it is shown.
+    pub fn from_stored(&self, object: &mut Value) {
+        match self {
+            Self::Kinds { from_stored, .. } => from_stored(object),
+            Self::Version { shown, .. } => fields::set(object, "apiVersion", shown.as_str()),
+        }
+    }
 }
 
 /// Where the rules of a resource come from.
@@ -59,6 +83,8 @@ pub struct Custom {
     pub scale: Value,
     /// A warning for whoever writes; empty if there is none.
     pub warning: String,
+    /// The version in which objects are kept.
+    pub stored: String,
 }
 
 impl Resource {
@@ -164,14 +190,14 @@ fn shelf_of(row: &Kind) -> ShelfSpec {
 fn kept(row: &Kind) -> (String, Option<Conversion>) {
     match (row.group, row.version, row.plural) {
         ("events.k8s.io", _, "events") => {
-            let conversion = Conversion {
+            let conversion = Conversion::Kinds {
                 to_stored: event_to_core,
                 from_stored: event_from_core,
             };
             ("events".to_owned(), Some(conversion))
         }
         ("autoscaling", "v1", "horizontalpodautoscalers") => {
-            let conversion = Conversion {
+            let conversion = Conversion::Kinds {
                 to_stored: kinds::horizontal_pod_autoscaler_to_v2,
                 from_stored: kinds::horizontal_pod_autoscaler_to_v1,
             };

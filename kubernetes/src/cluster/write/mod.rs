@@ -147,8 +147,8 @@ fn validate(resource: &Resource, object: &Value, errors: &mut Errors) {
 
 /// The object as it is written: in the form in which it is kept.
 fn to_stored(resource: &Resource, mut object: Value) -> Value {
-    if let Some(conversion) = resource.converted {
-        (conversion.to_stored)(&mut object);
+    if let Some(conversion) = &resource.converted {
+        conversion.to_stored(&mut object);
     }
     object
 }
@@ -156,8 +156,8 @@ fn to_stored(resource: &Resource, mut object: Value) -> Value {
 /// An object in the form of a resource.
 pub(crate) fn in_form(resource: &Resource, object: &Object) -> Value {
     let mut value = object.value();
-    if let Some(conversion) = resource.converted {
-        (conversion.from_stored)(&mut value);
+    if let Some(conversion) = &resource.converted {
+        conversion.from_stored(&mut value);
     }
     value
 }
