@@ -19,7 +19,7 @@ mod kinds;
 pub mod selector;
 mod status;
 pub mod store;
-mod table;
+pub mod table;
 mod validation;
 
 pub use cluster::Cluster;

@@ -18,6 +18,7 @@ pub use actor::{Actor, EventType, Reference};
 pub use resource::{Conversion, Custom, Resource, What, qualified};
 use serde_json::Value;
 use wharf_types::{Clock, Timestamp};
+pub(crate) use write::in_form;
 pub use write::{Deleted, Deletion, FieldValidation, Options, Part, Propagation, Write, Written};
 
 use crate::Status;

@@ -50,7 +50,10 @@ fn dot<'a>(text: &'a str, before: &[Node]) -> Result<Step<'a>, String> {
         if before.last() == Some(&Node::Recursive) {
             return Err("invalid multiple recursive descent".to_owned());
         }
-        let named = after.chars().next().is_some_and(|c| c.is_alphanumeric() || c == '_');
+        let named = after
+            .chars()
+            .next()
+            .is_some_and(|c| c.is_alphanumeric() || c == '_');
         if !named {
             return Ok((Some(Node::Recursive), after));
         }
@@ -139,9 +142,7 @@ fn bracket(text: &str, depth: usize) -> Result<(Vec<Node>, &str), String> {
     if let Some(inner) = text.strip_prefix("[?(") {
         let end = filter_end(inner).ok_or("unterminated filter")?;
         let (condition, after) = inner.split_at(end);
-        let after = after
-            .strip_prefix(")]")
-            .ok_or("unclosed array expect ]")?;
+        let after = after.strip_prefix(")]").ok_or("unclosed array expect ]")?;
         return Ok((vec![filter(condition, depth)?], after));
     }
     let (inner, after) = text
@@ -155,7 +156,9 @@ fn bracket(text: &str, depth: usize) -> Result<(Vec<Node>, &str), String> {
         let paths = paths.map(|part| nodes(&format!("[{}]", part.trim_matches(' ')), depth + 1));
         return Ok((vec![Node::Union(paths.collect::<Result<_, _>>()?)], after));
     }
-    let key = inner.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+    let key = inner
+        .strip_prefix('\'')
+        .and_then(|rest| rest.strip_suffix('\''));
     if let Some(key) = key.filter(|key| !key.contains('\'')) {
         return Ok((nodes(&format!(".{key}"), depth + 1)?, after));
     }
