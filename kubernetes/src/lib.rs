@@ -11,6 +11,7 @@ pub mod admission;
 pub mod authn;
 pub mod authz;
 pub mod cluster;
+mod crd;
 mod cron;
 mod defaults;
 mod errors;

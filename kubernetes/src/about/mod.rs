@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 pub use accept::{Form, MetaVersion, form};
 pub use discovery::Aggregated;
-pub(crate) use openapi::Documents;
+pub(crate) use openapi::{Documents, type_name};
 pub use version::version;
 pub(crate) use versions::compare as compare_versions;
 

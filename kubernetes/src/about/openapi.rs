@@ -151,7 +151,7 @@ fn describe(resource: &Resource) -> openapi::Resource {
         source: match &resource.what {
             What::Builtin(row) => openapi::Source::Table(row.schema.to_owned()),
             What::Custom(custom) => openapi::Source::Custom {
-                name: type_name(resource),
+                name: type_name(&resource.group, &resource.version, &resource.kind),
                 schema: custom.definition.clone(),
             },
         },
@@ -159,8 +159,7 @@ fn describe(resource: &Resource) -> openapi::Resource {
 }
 
 /// `com.example.stable.v1.CronTab` of group `stable.example.com`.
-fn type_name(resource: &Resource) -> String {
-    let (version, kind) = (&resource.version, &resource.kind);
-    let parts: Vec<&str> = resource.group.rsplit('.').collect();
+pub(crate) fn type_name(group: &str, version: &str, kind: &str) -> String {
+    let parts: Vec<&str> = group.rsplit('.').collect();
     format!("{}.{version}.{kind}", parts.join("."))
 }

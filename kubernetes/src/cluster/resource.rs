@@ -85,6 +85,8 @@ pub struct Custom {
     pub warning: String,
     /// The version in which objects are kept.
     pub stored: String,
+    /// Its definition is being deleted: nothing new is made.
+    pub terminating: bool,
 }
 
 impl Resource {
