@@ -8,6 +8,7 @@
 
 pub mod about;
 pub mod admission;
+pub mod api;
 pub mod authn;
 pub mod authz;
 pub mod cluster;
@@ -24,6 +25,7 @@ pub mod table;
 mod validation;
 
 pub use cluster::Cluster;
+pub use crd::run as run_custom_resources;
 pub use cron::{BadSchedule, Schedule, find_zone};
 pub use errors::{Errors, Path};
 pub use kinds::{

@@ -94,7 +94,7 @@ fn serve_resources(cluster: &Cluster, ask: &Ask<'_>, segments: &[&str]) -> Resul
         _ => None,
     };
     let body = found.ok_or_else(Status::no_such_path)?;
-    accept::form(ask.headers)?;
+    form(ask.headers)?;
     Ok(json_answer(ask.method, &body))
 }
 
@@ -117,7 +117,7 @@ fn aggregated_form(headers: &HeaderMap) -> Result<Option<Aggregated>, Status> {
             _ => {}
         }
     }
-    accept::form(headers).map(|_form| None)
+    form(headers).map(|_form| None)
 }
 
 /// The names that the server has in the paths of its own.

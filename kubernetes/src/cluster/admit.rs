@@ -2,7 +2,7 @@
 use serde_json::Value;
 
 use super::write::{Part, Write};
-use super::{Cluster, service_account};
+use super::{Cluster, token_volume};
 use crate::Status;
 use crate::admission::{default_storage_class, limit_ranger, priority, resource_quota};
 
@@ -91,7 +91,7 @@ fn pod(cluster: &Cluster, write: &Write<'_>, pod: &mut Value) -> Result<(), Stat
     limit_ranger::default_pod(pod, &ranges);
     let classes = values(cluster, "priorityclasses.scheduling.k8s.io", None);
     priority::admit_pod(pod, &classes).map_err(|why| refused(write, pod, &why))?;
-    service_account::admit(cluster, write, pod).map_err(|why| refused(write, pod, &why))?;
+    token_volume::admit(cluster, write, pod).map_err(|why| refused(write, pod, &why))?;
     tolerations(pod);
     Ok(())
 }

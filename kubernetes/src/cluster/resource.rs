@@ -6,7 +6,7 @@ use wharf_kubernetes_schema::{Schema, TypeId};
 
 use crate::kinds::{KINDS, Keep, Kind, Scope, Subresource, Verbs, selectable_field};
 use crate::store::{Shelf, ShelfSpec, Store};
-use crate::{event_from_core, event_to_core, fields, kinds};
+use crate::{Status, crd, event_from_core, event_to_core, fields, kinds};
 
 /// A resource in one version.
 #[derive(Debug)]
@@ -147,6 +147,22 @@ impl Resource {
 
     pub fn has(&self, subresource: Subresource) -> bool {
         self.subresources.contains(&subresource)
+    }
+
+    /// The `scale` of an object.
+    pub(crate) fn scale_of(&self, object: &Value) -> Result<Value, Status> {
+        match &self.what {
+            What::Builtin(_) => Ok(kinds::scale_of(object)),
+            What::Custom(custom) => crd::scale_of(custom, object),
+        }
+    }
+
+    /// Brings what a `scale` says into the object.
+    pub(crate) fn apply_scale(&self, object: &mut Value, scale: &Value) {
+        match &self.what {
+            What::Builtin(_) => kinds::apply_scale(object, scale),
+            What::Custom(custom) => crd::apply_scale(custom, object, scale),
+        }
     }
 
     /// Its row, if it is built in.

@@ -1,4 +1,6 @@
 //! A cluster for tests, with a clock that they move.
+use std::sync::Arc;
+
 use serde_json::json;
 use tempfile::TempDir;
 use wharf_types::{Clock, Timestamp};
@@ -47,6 +49,8 @@ pub(crate) fn open(path: &std::path::Path) -> (Cluster, Clock) {
         version: "1.33".to_owned(),
         service_cidr: "10.100.0.0/16".to_owned(),
         ca_pem: String::new(),
+        issuer: "https://issuer.test".to_owned(),
+        access: Arc::default(),
     };
     (Cluster::open(path, false, settings, clock).unwrap(), hand)
 }

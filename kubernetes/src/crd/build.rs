@@ -131,7 +131,11 @@ fn types(schema: &Value, name: &str) -> (Schema, TypeId) {
     let known = structural::convert(schema, name);
     let open = json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
     let known = known.or_else(|why| {
-        tracing::warn!(name, ?why, "the schema of a custom resource is not understood");
+        tracing::warn!(
+            name,
+            ?why,
+            "the schema of a custom resource is not understood"
+        );
         structural::convert(&open, name)
     });
     known.unwrap_or_else(|_never| {

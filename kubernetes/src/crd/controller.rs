@@ -39,8 +39,8 @@ pub(crate) fn begin_deletion(definition: &mut Value, now: &str) {
     set_condition(definition, TERMINATING, said, now);
 }
 
-/// Works until the cluster is closed.
-pub(crate) async fn run(cluster: Cluster) {
+/// Keeps the resources of a cluster what its definitions say. Works until it is closed.
+pub async fn run(cluster: Cluster) {
     let Ok(shelf) = cluster.shelf(DEFINITIONS) else {
         return;
     };
@@ -65,7 +65,7 @@ pub(crate) async fn run(cluster: Cluster) {
             if gone.is_empty() {
                 pending::<()>().await;
             } else {
-                select_all(gone).await;
+                drop(select_all(gone).await);
             }
         };
         let again = async {
@@ -209,7 +209,11 @@ impl Controller {
         self.say(definition, said).await?;
         self.clear(resource).await?;
         if resource.shelf.is_empty() {
-            let said = ("False", "InstanceDeletionCompleted", "removed all instances");
+            let said = (
+                "False",
+                "InstanceDeletionCompleted",
+                "removed all instances",
+            );
             return self.release(definition, said).await;
         }
         round.ending.push(Arc::clone(&resource.shelf));

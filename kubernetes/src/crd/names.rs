@@ -119,7 +119,10 @@ fn keep(accepted: &mut Map<String, Value>, wanted: &Value, key: &str) {
 fn approve(definition: &mut Value, now: &str) {
     let group = fields::text(&definition["spec"], "group");
     let protected = ["k8s.io", "kubernetes.io"].iter().any(|domain| {
-        group == *domain || group.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
+        group == *domain
+            || group
+                .strip_suffix(domain)
+                .is_some_and(|rest| rest.ends_with('.'))
     });
     if !protected {
         return;

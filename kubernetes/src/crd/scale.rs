@@ -27,7 +27,13 @@ pub(crate) fn scale_of(custom: &Custom, object: &Value) -> Result<Value, Status>
     };
     let from = &object["metadata"];
     let mut metadata = json!({});
-    for key in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
+    for key in [
+        "name",
+        "namespace",
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+    ] {
         if fields::has(from, key) {
             metadata[key] = from[key].clone();
         }

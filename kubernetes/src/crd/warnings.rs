@@ -9,7 +9,10 @@ use crate::fields;
 pub(crate) fn warnings(resource: &Resource, object: &Value) -> Vec<String> {
     if let What::Custom(custom) = &resource.what {
         let warning = &custom.warning;
-        return (!warning.is_empty()).then(|| warning.clone()).into_iter().collect();
+        return (!warning.is_empty())
+            .then(|| warning.clone())
+            .into_iter()
+            .collect();
     }
     match (resource.group.as_str(), resource.kind.as_str()) {
         ("apiextensions.k8s.io", "CustomResourceDefinition") => definition(&object["spec"]),

@@ -114,7 +114,8 @@ async fn pod(store: &Store, paths: &[&str]) -> (Arc<crate::store::Shelf>, Arc<Ob
 #[tokio::test]
 async fn fields_match_whether_the_shelf_notes_them_or_not() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("objects"), false, &[]).unwrap();
+    let objects = wharf_storage::Objects::open(&folder.path().join("objects"), false).unwrap();
+    let store = Store::open(objects, &[]).unwrap();
     let (shelf, pod) = pod(&store, &["spec.nodeName"]).await;
     let fields = ["spec.nodeName".to_owned(), "status.phase".to_owned()];
     let of = Selectable {

@@ -12,7 +12,6 @@ mod shelf;
 mod tests;
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -72,12 +71,7 @@ pub enum Refused {
 
 impl Store {
     /// Reads all objects and begins to accept changes. Blocks.
-    pub fn open(
-        path: &Path,
-        durable: bool,
-        shelves: &[ShelfSpec],
-    ) -> Result<Self, wharf_storage::Error> {
-        let objects = Objects::open(path, durable)?;
+    pub fn open(objects: Objects, shelves: &[ShelfSpec]) -> Result<Self, wharf_storage::Error> {
         let start = objects.next_revision();
         let applied = Arc::new(AtomicU64::new(start));
         let (jobs, waiting) = mpsc::channel(QUEUE);

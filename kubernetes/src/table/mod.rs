@@ -10,7 +10,8 @@ mod render;
 #[cfg(test)]
 mod tests;
 
-pub use render::{Include, ListMeta, TableOptions, metadata, metadata_list, table};
+pub(crate) use render::table_of_scale;
+pub use render::{Include, ListMeta, TableOptions, metadata, metadata_list, table, table_of};
 
 /// What the API says of `metadata.name`.
 const NAME_TEXT: &str = "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names";

@@ -14,7 +14,7 @@ use crate::about::MetaVersion;
 use crate::cluster::{Resource, What, in_form};
 use crate::kinds::CREATED_AT;
 use crate::store::Object;
-use crate::{Status, fields};
+use crate::{SUBRESOURCE_KINDS, Status, fields};
 
 /// How many objects are worth another thread.
 const SHARE: usize = 256;
@@ -98,11 +98,44 @@ pub fn table(
         columns.row(&value, options, body);
     };
     let rows = rendered(objects, &row);
+    whole(&columns, &rows, metadata, options)
+}
+
+/// The table of one object, which is read already.
+pub fn table_of(
+    resource: &Resource,
+    object: &Value,
+    metadata: &ListMeta,
+    options: TableOptions,
+) -> Vec<u8> {
+    let columns = Columns::of(resource);
+    let mut row = Vec::new();
+    columns.row(object, options, &mut row);
+    whole(&columns, &row, metadata, options)
+}
+
+/// The table of a scale.
+pub(crate) fn table_of_scale(scale: &Value, options: TableOptions) -> Vec<u8> {
+    let mut kinds = SUBRESOURCE_KINDS.iter();
+    let row = kinds.find(|row| row.kind == "Scale");
+    let columns = Columns::Builtin(row.map_or(PLAIN, |row| row.columns));
+    let mut row = Vec::new();
+    columns.row(scale, options, &mut row);
+    let revision = fields::text(&scale["metadata"], "resourceVersion");
+    let metadata = ListMeta {
+        revision: revision.parse().unwrap_or(0),
+        ..ListMeta::default()
+    };
+    whole(&columns, &row, &metadata, options)
+}
+
+fn whole(columns: &Columns, rows: &[u8], metadata: &ListMeta, options: TableOptions) -> Vec<u8> {
     let version = options.version.api_version();
     let mut body = Vec::with_capacity(rows.len() + 4096);
-    let columns = match options.headers {
-        true => columns.definitions(),
-        false => Value::Null,
+    let columns = if options.headers {
+        columns.definitions()
+    } else {
+        Value::Null
     };
     body.extend_from_slice(b"{\"kind\":\"Table\",\"apiVersion\":\"");
     body.extend_from_slice(version.as_bytes());
@@ -111,7 +144,7 @@ pub fn table(
     body.extend_from_slice(b",\"columnDefinitions\":");
     append(&mut body, &columns);
     body.extend_from_slice(b",\"rows\":[");
-    body.extend_from_slice(&rows);
+    body.extend_from_slice(rows);
     body.extend_from_slice(b"]}");
     body
 }

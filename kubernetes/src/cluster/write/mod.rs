@@ -14,7 +14,7 @@ use wharf_kubernetes_schema::apply;
 
 use super::{Actor, Cluster, Resource, What};
 use crate::store::{Object, Refused};
-use crate::{Errors, Status, Subresource};
+use crate::{Errors, Status, Subresource, crd};
 
 /// What a change is about, who makes it, and how.
 #[derive(Clone, Debug)]
@@ -141,7 +141,7 @@ fn check(write: &Write<'_>, name: &str, errors: &Errors) -> Result<(), Status> {
 fn validate(resource: &Resource, object: &Value, errors: &mut Errors) {
     match &resource.what {
         What::Builtin(row) => (row.validate)(object, errors),
-        What::Custom(_custom) => {}
+        What::Custom(custom) => crd::validate(custom, object, errors),
     }
 }
 
