@@ -86,7 +86,10 @@ impl Running {
     async fn define(&self, definition: Value) -> Value {
         let name = definition["metadata"]["name"].as_str().unwrap().to_owned();
         let by = &self.test.by;
-        self.cluster().create(DEFINITIONS, definition, by).await.unwrap();
+        self.cluster()
+            .create(DEFINITIONS, definition, by)
+            .await
+            .unwrap();
         self.until(&name, |found| {
             found.is_some_and(|found| found["status"]["conditions"].is_array())
         })
@@ -156,21 +159,33 @@ async fn an_accepted_definition_is_a_resource_in_each_version() {
         })
     );
     assert_eq!(defined["status"]["storedVersions"], json!(["v1"]));
-    let preferred = running.cluster().resource("crontabs.stable.example.com").unwrap();
+    let preferred = running
+        .cluster()
+        .resource("crontabs.stable.example.com")
+        .unwrap();
     assert_eq!(preferred.version, "v1");
     running.make(json!({ "image": "i" })).await.unwrap();
     let stored = preferred.shelf.get("default", "a").unwrap();
     assert_eq!(stored.fields, ["i"]);
-    assert_eq!(in_form(&preferred, &stored)["apiVersion"], "stable.example.com/v1");
+    assert_eq!(
+        in_form(&preferred, &stored)["apiVersion"],
+        "stable.example.com/v1"
+    );
     let beta = running.resource("v1beta1");
-    assert_eq!(in_form(&beta, &stored)["apiVersion"], "stable.example.com/v1beta1");
+    assert_eq!(
+        in_form(&beta, &stored)["apiVersion"],
+        "stable.example.com/v1beta1"
+    );
 }
 
 #[tokio::test]
 async fn objects_are_pruned_defaulted_and_validated() {
     let running = Running::new().await;
     running.define(definition()).await;
-    let made = running.make(json!({ "image": "i", "other": 1 })).await.unwrap();
+    let made = running
+        .make(json!({ "image": "i", "other": 1 }))
+        .await
+        .unwrap();
     assert_eq!(made["spec"], json!({ "image": "i", "replicas": 2 }));
     assert!(made["unknown"].is_null());
     assert_eq!(made["metadata"]["generation"], 1);
@@ -233,10 +248,15 @@ async fn names_that_are_taken_are_not_accepted() {
     let (cluster, by) = (running.cluster(), &running.test.by);
     let name = "crontabs.stable.example.com";
     let how = Deletion::default();
-    cluster.delete(DEFINITIONS, "", name, &how, by).await.unwrap();
+    cluster
+        .delete(DEFINITIONS, "", name, &how, by)
+        .await
+        .unwrap();
     let name = "others.stable.example.com";
     running
-        .until(name, |found| found.is_some_and(|found| super::names::is_true(found, "Established")))
+        .until(name, |found| {
+            found.is_some_and(|found| super::names::is_true(found, "Established"))
+        })
         .await;
     assert!(cluster.resource(name).is_ok());
 }
@@ -254,7 +274,10 @@ async fn the_objects_of_a_deleted_definition_go_first() {
     });
     hold.await.unwrap();
     let how = Deletion::default();
-    cluster.delete(DEFINITIONS, "", objects, &how, by).await.unwrap();
+    cluster
+        .delete(DEFINITIONS, "", objects, &how, by)
+        .await
+        .unwrap();
     let ending = running.until(objects, |found| {
         let text = found.map(ToString::to_string).unwrap_or_default();
         text.contains("InstanceDeletionInProgress")
@@ -283,11 +306,17 @@ async fn definitions_are_there_again_after_a_restart() {
     {
         let (cluster, _) = crate::cluster::testing::open(&path);
         let controller = tokio::spawn(super::run(cluster.clone()));
-        cluster.create(DEFINITIONS, definition(), &by).await.unwrap();
+        cluster
+            .create(DEFINITIONS, definition(), &by)
+            .await
+            .unwrap();
         let shelf = cluster.shelf(DEFINITIONS).unwrap();
         let mut changes = shelf.subscribe();
         while cluster.resource("crontabs.stable.example.com").is_err()
-            || !shelf.objects(None)[0].value().to_string().contains("NoConflicts")
+            || !shelf.objects(None)[0]
+                .value()
+                .to_string()
+                .contains("NoConflicts")
         {
             changes.changed().await.unwrap();
         }
