@@ -10,6 +10,8 @@ mod mint;
 mod patch;
 mod path;
 mod permit;
+#[cfg(test)]
+mod property;
 mod query;
 mod reply;
 mod review;

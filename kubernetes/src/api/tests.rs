@@ -11,15 +11,15 @@ use super::{Access, ApiServer};
 use crate::cluster::Deletion;
 use crate::cluster::testing::TestCluster;
 
-struct Server {
-    api: ApiServer,
-    token: String,
+pub(super) struct Server {
+    pub(super) api: ApiServer,
+    pub(super) token: String,
     test: TestCluster,
 }
 
 impl Server {
     /// A server that knows one user, a service account that may do everything.
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let test = TestCluster::new().await;
         let cluster = test.cluster.clone();
         let admin = json!({
@@ -65,19 +65,30 @@ impl Server {
             .unwrap()
             .expose()
             .to_owned();
-        let access = Access {
-            auth: Auth::Local,
-            default_account: "000000000000".parse().unwrap(),
-            is_ours: Arc::new(|_| false),
-        };
         Self {
-            api: ApiServer::new(cluster, access),
+            api: api(&test),
             token,
             test,
         }
     }
 
-    async fn send(
+    /// The same after it was started again.
+    pub(super) fn restart(self) -> Self {
+        let Self {
+            api: old,
+            token,
+            test,
+        } = self;
+        drop(old);
+        let test = test.restart();
+        Self {
+            api: api(&test),
+            token,
+            test,
+        }
+    }
+
+    pub(super) async fn send(
         &self,
         method: Method,
         path: &str,
@@ -101,7 +112,7 @@ impl Server {
         (status, serde_json::from_slice(&body).unwrap_or_default())
     }
 
-    async fn get(&self, path: &str) -> (StatusCode, Value) {
+    pub(super) async fn get(&self, path: &str) -> (StatusCode, Value) {
         self.send(Method::GET, path, "", &Value::Null).await
     }
 
@@ -109,6 +120,15 @@ impl Server {
         self.send(Method::POST, path, "application/json", &body)
             .await
     }
+}
+
+fn api(test: &TestCluster) -> ApiServer {
+    let access = Access {
+        auth: Auth::Local,
+        default_account: "000000000000".parse().unwrap(),
+        is_ours: Arc::new(|_| false),
+    };
+    ApiServer::new(test.cluster.clone(), access)
 }
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";

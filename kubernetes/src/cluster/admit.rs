@@ -27,6 +27,15 @@ pub(super) async fn create(
             let classes = values(cluster, "priorityclasses.scheduling.k8s.io", None);
             priority::check_class(object, &classes).map_err(|why| refused(write, object, &why))?;
         }
+        ("certificates.k8s.io", "certificatesigningrequests") => {
+            // Who asks is what the certificate may be for; nobody says it of himself.
+            let user = write.by.user.to_json();
+            for member in ["username", "uid", "groups", "extra"] {
+                if !user[member].is_null() {
+                    object["spec"][member] = user[member].clone();
+                }
+            }
+        }
         _ => {}
     }
     Ok(Vec::new())

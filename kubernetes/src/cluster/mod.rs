@@ -147,6 +147,11 @@ impl Cluster {
         self.0.clock.now()
     }
 
+    /// The clock of [`now`](Self::now).
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
     pub fn store(&self) -> &Store {
         &self.0.store
     }

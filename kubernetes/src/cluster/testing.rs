@@ -11,7 +11,7 @@ pub(crate) struct TestCluster {
     pub(crate) cluster: Cluster,
     pub(crate) clock: Clock,
     pub(crate) by: Actor,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl TestCluster {
@@ -33,7 +33,22 @@ impl TestCluster {
             cluster,
             clock,
             by,
-            _dir: dir,
+            dir,
+        }
+    }
+
+    /// The same after the server was started again.
+    pub(crate) fn restart(self) -> Self {
+        let Self {
+            cluster, by, dir, ..
+        } = self;
+        drop(cluster);
+        let (cluster, clock) = open(&dir.path().join("c.db"));
+        Self {
+            cluster,
+            clock,
+            by,
+            dir,
         }
     }
 }
