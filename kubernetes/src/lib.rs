@@ -7,23 +7,28 @@
 //!   validation.
 
 pub mod admission;
+pub mod api;
 pub mod authn;
 pub mod authz;
 pub mod capacity;
 pub mod cluster;
-mod controllers;
+pub mod controllers;
 mod cron;
 mod defaults;
 mod errors;
 pub mod fargate;
 mod fields;
 mod kinds;
+pub mod kubelet;
 pub mod nodes;
 pub mod scheduler;
+pub mod selector;
+pub mod services;
 mod status;
 pub mod store;
 mod table;
 mod validation;
+mod views;
 
 pub use cluster::Cluster;
 pub use cron::{BadSchedule, Schedule, find_zone};

@@ -21,7 +21,17 @@ async fn until(test: &TestCluster, name: &str, is: impl Fn(&Value) -> bool) -> V
         }
     };
     let done = tokio::time::timeout(Duration::from_secs(5), wait).await;
-    done.unwrap_or_else(|_| panic!("{} {:?}", shelf.get("default", name).unwrap().value(), test.cluster.list("events", None).iter().map(|e| e.value()["message"].clone()).collect::<Vec<_>>()))
+    done.unwrap_or_else(|_| {
+        panic!(
+            "{} {:?}",
+            shelf.get("default", name).unwrap().value(),
+            test.cluster
+                .list("events", None)
+                .iter()
+                .map(|e| e.value()["message"].clone())
+                .collect::<Vec<_>>()
+        )
+    })
 }
 
 async fn events(test: &TestCluster, reason: &str, count: usize) -> Vec<String> {
