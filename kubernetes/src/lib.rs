@@ -6,12 +6,15 @@
 //! * Whoever writes, controllers included, goes through the same admission, defaulting and
 //!   validation.
 
+pub mod about;
 pub mod admission;
 pub mod api;
 pub mod authn;
 pub mod authz;
 pub mod capacity;
 pub mod cluster;
+mod crd;
+mod controllers;
 pub mod controllers;
 mod cron;
 mod defaults;
@@ -26,11 +29,12 @@ pub mod selector;
 pub mod services;
 mod status;
 pub mod store;
-mod table;
+pub mod table;
 mod validation;
 mod views;
 
 pub use cluster::Cluster;
+pub use crd::run as run_custom_resources;
 pub use cron::{BadSchedule, Schedule, find_zone};
 pub use errors::{Errors, Path};
 pub use kinds::{

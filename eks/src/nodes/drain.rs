@@ -18,18 +18,21 @@ pub(super) fn begin(cx: &Cx, running: &Running, instance: &Instance, waiting: &W
     let (cx, drained, waiting) = (cx.clone(), running.clone(), waiting.clone());
     running.keep(tokio::spawn(async move {
         let instance = waiting.instance.clone();
-        if let Err(error) = drain(&cx, &drained, &place, &node, waiting).await {
-            let error: &dyn std::error::Error = &error;
-            tracing::warn!(
-                error,
-                node,
-                "a node could not be drained; it is tried again"
-            );
+        let done = drain(&cx, &drained, &place, &node, waiting).await;
+        if done.is_err() {
+            warn(&node, done);
             tokio::time::sleep(super::REST).await;
         }
         drained.draining().remove(&instance);
         cx.compute.changed.send_replace(());
     }));
+}
+
+fn warn(node: &str, done: Result<(), Error>) {
+    if let Err(error) = done {
+        let error: &dyn std::error::Error = &error;
+        tracing::warn!(error, node, "a node could not be drained; it is tried again");
+    }
 }
 
 async fn drain(

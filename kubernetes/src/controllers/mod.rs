@@ -50,6 +50,8 @@ type Run = fn(Cluster) -> BoxFuture<'static, Result<(), Status>>;
 /// All controllers, by the names under which they are logged.
 const CONTROLLERS: &[(&str, Run)] = &[
     ("deployment", |c| deployment::run(c).boxed()),
+    ("default-scheduler", |c| crate::scheduler::run(c).boxed()),
+    ("node-life", |c| node_life::run(c).boxed()),
     ("replicaset", |c| replica_set::run(c).boxed()),
     ("replicationcontroller", |c| {
         replica_set::run_replication_controllers(c).boxed()

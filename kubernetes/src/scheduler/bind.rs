@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::cluster::time::rfc3339;
-use crate::cluster::{Actor, Cluster, Part};
+use crate::cluster::{Actor, Cluster, Options, Part, Write};
 use crate::{Status, fields};
 
 /// Where a pod goes.
@@ -26,9 +26,29 @@ pub async fn bind(
     binding: &Binding,
     by: &Actor,
 ) -> Result<(), Status> {
+    let resource = cluster.resource("pods")?;
+    let write = Write {
+        resource: &resource,
+        namespace,
+        name,
+        part: Part::Binding,
+        by,
+        options: Options::default(),
+    };
+    bind_as(cluster, &write, binding).await
+}
+
+/// The same as a request asks for it.
+pub(crate) async fn bind_as(
+    cluster: &Cluster,
+    write: &Write<'_>,
+    binding: &Binding,
+) -> Result<(), Status> {
+    let name = write.name;
     let now = rfc3339(cluster.now());
-    let change = |pod: &mut Value| {
-        check(pod, name, binding).map_err(|why| refused(name, &why))?;
+    let change = |old: &Value| {
+        check(old, name, binding).map_err(|why| refused(name, &why))?;
+        let mut pod = old.clone();
         for (key, wanted) in [
             ("labels", &binding.labels),
             ("annotations", &binding.annotations),
@@ -47,13 +67,10 @@ pub async fn bind(
             "lastProbeTime": null,
             "lastTransitionTime": now,
         });
-        set_condition(pod, condition);
-        Ok(())
+        set_condition(&mut pod, condition);
+        Ok(pod)
     };
-    cluster
-        .modify("pods", namespace, name, Part::Binding, by, change)
-        .await
-        .map(drop)
+    cluster.update_object(write, change).await.map(drop)
 }
 
 fn refused(name: &str, why: &str) -> Status {

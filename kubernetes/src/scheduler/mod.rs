@@ -22,8 +22,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use bind::set_condition;
 pub use bind::{Binding, bind};
+pub(crate) use bind::{bind_as, set_condition};
 pub(crate) use run::run;
 pub(crate) use state::{Budget, budget_of};
 

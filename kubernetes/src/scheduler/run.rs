@@ -57,13 +57,7 @@ pub(super) struct Inner {
 }
 
 /// Runs for ever.
-pub(crate) async fn run(cluster: Cluster) {
-    if let Err(error) = attempt(cluster).await {
-        tracing::error!(error = %error, "the scheduler cannot run");
-    }
-}
-
-async fn attempt(cluster: Cluster) -> Result<(), Status> {
+pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
     let scheduler = Arc::new(Scheduler {
         cluster: cluster.clone(),
         by: Actor::system("system:kube-scheduler", "kube-scheduler", super::NAME),

@@ -38,13 +38,7 @@ struct Life {
 }
 
 /// Runs for ever.
-pub(crate) async fn run(cluster: Cluster) {
-    if let Err(error) = attempt(cluster).await {
-        tracing::error!(error = %error, "the life of nodes cannot be watched");
-    }
-}
-
-async fn attempt(cluster: Cluster) -> Result<(), Status> {
+pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
     let life = Arc::new(Life {
         cluster: cluster.clone(),
         nodes: Actor::controller("node-controller"),
