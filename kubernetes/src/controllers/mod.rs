@@ -12,11 +12,13 @@
 mod amount;
 mod deployment;
 mod hash;
+mod history;
 mod index;
 mod owners;
 mod pods;
 mod queue;
 mod replica_set;
+mod stateful_set;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -49,6 +51,7 @@ type Run = fn(Cluster) -> BoxFuture<'static, Result<(), Status>>;
 /// All controllers, by the names under which they are logged.
 const CONTROLLERS: &[(&str, Run)] = &[
     ("deployment", |c| deployment::run(c).boxed()),
+    ("statefulset", |c| stateful_set::run(c).boxed()),
     ("replicaset", |c| replica_set::run(c).boxed()),
     ("replicationcontroller", |c| {
         replica_set::run_replication_controllers(c).boxed()
