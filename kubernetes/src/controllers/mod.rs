@@ -10,6 +10,7 @@
 //! * Nothing is lost if the program stops halfway: everything is looked at again at the start.
 
 mod amount;
+mod daemon_set;
 mod deployment;
 mod hash;
 mod history;
@@ -50,6 +51,7 @@ type Run = fn(Cluster) -> BoxFuture<'static, Result<(), Status>>;
 
 /// All controllers, by the names under which they are logged.
 const CONTROLLERS: &[(&str, Run)] = &[
+    ("daemonset", |c| daemon_set::run(c).boxed()),
     ("deployment", |c| deployment::run(c).boxed()),
     ("statefulset", |c| stateful_set::run(c).boxed()),
     ("replicaset", |c| replica_set::run(c).boxed()),
