@@ -140,11 +140,6 @@ impl Frame {
         Self::new(name, cluster.store(), move || clock.now())
     }
 
-    /// For keys that come from elsewhere than a shelf.
-    pub(crate) fn queue(&self) -> Queue {
-        self.queue.clone()
-    }
-
     /// Asks for the keys that each object of a shelf concerns, in its old and in its new state: at
     /// the start for what is there, then at every change.
     pub(crate) fn on(

@@ -143,8 +143,8 @@ impl Work {
         let acted = self.act(&owner, &set, hash, &plan).await;
         let pods: Vec<Arc<PodView>> = self.pods.of(&owner.uid).iter().map(|pod| pod.view()).collect();
         let view = View::new(&set, hash, &nodes, &pods, now);
-        let known = collisions.or((latest.collisions > 0).then_some(0));
-        let collisions = known.map(|_| latest.collisions);
+        let collided = collisions.is_some() || latest.collisions > 0;
+        let collisions = collided.then_some(latest.collisions);
         let status = status(&view, collisions);
         if status != set.status {
             save_status(&self.cluster, &self.by, DAEMON_SETS, &object, &status).await?;

@@ -1,5 +1,7 @@
 //! Deployments: replica sets for each template they had, and the way from one to the next.
 mod plan;
+#[cfg(test)]
+mod plan_tests;
 mod progress;
 mod revisions;
 mod rollout;
