@@ -64,8 +64,13 @@ pub(crate) fn template(revision: &ControllerRevisionView) -> Value {
 
 /// `revisions` are in their order.
 fn step(revisions: &[Arc<ControllerRevisionView>], data: &Value) -> Step {
-    let next = revisions.last().map_or(1, |last| last.revision.saturating_add(1));
-    match revisions.iter().rposition(|revision| revision.data == *data) {
+    let next = revisions
+        .last()
+        .map_or(1, |last| last.revision.saturating_add(1));
+    match revisions
+        .iter()
+        .rposition(|revision| revision.data == *data)
+    {
         Some(at) if at + 1 == revisions.len() => Step::Keep(at),
         Some(at) => Step::Renumber(at, next),
         None => Step::Create(next),
@@ -73,12 +78,11 @@ fn step(revisions: &[Arc<ControllerRevisionView>], data: &Value) -> Step {
 }
 
 /// The oldest of the revisions that nobody needs, above a limit.
-fn surplus(
-    unused: &[Arc<ControllerRevisionView>],
-    limit: i64,
-) -> &[Arc<ControllerRevisionView>] {
+fn surplus(unused: &[Arc<ControllerRevisionView>], limit: i64) -> &[Arc<ControllerRevisionView>] {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    unused.get(..unused.len().saturating_sub(limit)).unwrap_or_default()
+    unused
+        .get(..unused.len().saturating_sub(limit))
+        .unwrap_or_default()
 }
 
 impl History {
@@ -150,7 +154,9 @@ impl History {
                 };
                 let (namespace, by) = (&owner.namespace, &self.by);
                 let part = Part::Main;
-                let changed = self.cluster.modify(REVISIONS, namespace, name, part, by, change);
+                let changed = self
+                    .cluster
+                    .modify(REVISIONS, namespace, name, part, by, change);
                 Ok(Latest {
                     revision: changed.await?.view(),
                     collisions: known,
@@ -189,11 +195,17 @@ impl History {
             match self.cluster.create(REVISIONS, value, &self.by).await {
                 Ok(object) => {
                     let revision = object.view();
-                    return Ok(Latest { revision, collisions });
+                    return Ok(Latest {
+                        revision,
+                        collisions,
+                    });
                 }
                 Err(status) if status.reason == "AlreadyExists" => {
                     if let Some(revision) = self.same(owner, &name, data) {
-                        return Ok(Latest { revision, collisions });
+                        return Ok(Latest {
+                            revision,
+                            collisions,
+                        });
                     }
                     collisions += 1;
                 }
@@ -201,18 +213,21 @@ impl History {
             }
         }
         let why = "all names of the next revision are taken";
-        Err(Status::conflict("controllerrevisions", "apps", &owner.name, why))
+        Err(Status::conflict(
+            "controllerrevisions",
+            "apps",
+            &owner.name,
+            why,
+        ))
     }
 
-    fn same(
-        &self,
-        owner: &Owner,
-        name: &str,
-        data: &Value,
-    ) -> Option<Arc<ControllerRevisionView>> {
+    fn same(&self, owner: &Owner, name: &str, data: &Value) -> Option<Arc<ControllerRevisionView>> {
         let object: Arc<Object> = self.cluster.get(REVISIONS, &owner.namespace, name)?;
         let view = object.view::<ControllerRevisionView>();
-        let ours = view.metadata.controller().is_some_and(|other| other.uid == owner.uid);
+        let ours = view
+            .metadata
+            .controller()
+            .is_some_and(|other| other.uid == owner.uid);
         (ours && view.data == *data).then_some(view)
     }
 
@@ -229,7 +244,9 @@ impl History {
         for revision in surplus(&unused, limit.unwrap_or(DEFAULT_LIMIT)) {
             let (namespace, name) = (&owner.namespace, &revision.metadata.name);
             let how = Deletion::default();
-            let deleted = self.cluster.delete(REVISIONS, namespace, name, &how, &self.by);
+            let deleted = self
+                .cluster
+                .delete(REVISIONS, namespace, name, &how, &self.by);
             match deleted.await {
                 Err(status) if !status.is_not_found() => return Err(status),
                 _ => {}

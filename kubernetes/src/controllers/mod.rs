@@ -16,7 +16,7 @@ mod hash;
 mod history;
 mod index;
 mod owners;
-mod pods;
+mod pod_control;
 mod queue;
 mod replica_set;
 mod stateful_set;
@@ -140,6 +140,11 @@ impl Frame {
         Self::new(name, cluster.store(), move || clock.now())
     }
 
+    /// For keys that come from elsewhere than a shelf.
+    pub(crate) fn queue(&self) -> Queue {
+        self.queue.clone()
+    }
+
     /// Asks for the keys that each object of a shelf concerns, in its old and in its new state: at
     /// the start for what is there, then at every change.
     pub(crate) fn on(
@@ -147,7 +152,7 @@ impl Frame {
         shelf: Arc<Shelf>,
         keys: impl Fn(&Seen<'_>) -> Vec<Key> + Send + Sync + 'static,
     ) {
-        let (store, queue) = (self.store.clone(), self.queue.clone());
+        let (store, queue) = (self.store.clone(), self.queue());
         self.tasks.spawn(async move {
             follow(&store, &shelf, |seen| {
                 for key in keys(seen) {

@@ -115,8 +115,8 @@ impl Running {
         let found = cluster.get("pods", "default", name);
         let view = found.map(|pod| pod.view::<PodView>()).unwrap_or_default();
         // Pods of daemon sets are meant for one node.
-        let required = &view.spec.affinity["nodeAffinity"]
-            ["requiredDuringSchedulingIgnoredDuringExecution"];
+        let required =
+            &view.spec.affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
         let node = required["nodeSelectorTerms"][0]["matchFields"][0]["values"][0].as_str();
         let node = node.unwrap_or("node");
         let change = |pod: &mut Value| {
@@ -173,7 +173,7 @@ impl Running {
                     let view = pod.view::<PodView>();
                     if pod.deleting {
                         self.finish(&pod.name).await;
-                    } else if !super::pods::is_ready(&view) {
+                    } else if !super::pod_control::is_ready(&view) {
                         self.make_ready(&pod.name).await;
                     }
                 }

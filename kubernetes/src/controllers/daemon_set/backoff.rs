@@ -23,11 +23,7 @@ struct Entry {
 
 impl Backoff {
     /// Notes a failure, or says how long it must be waited.
-    pub(super) fn fail(
-        &self,
-        key: (String, i64, String),
-        now: Timestamp,
-    ) -> Result<(), Duration> {
+    pub(super) fn fail(&self, key: (String, i64, String), now: Timestamp) -> Result<(), Duration> {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= REMEMBERED {
             entries.retain(|_, entry| now.since(entry.last) < LONGEST * 2);

@@ -33,7 +33,9 @@ pub(super) struct Fit {
 pub(super) fn fit(spec: &Value, node: &NodeView) -> Fit {
     let name = fields::text(spec, "nodeName");
     let labels = &node.metadata.labels;
-    let fargate = labels.get(COMPUTE_TYPE).is_some_and(|kind| kind == "fargate");
+    let fargate = labels
+        .get(COMPUTE_TYPE)
+        .is_some_and(|kind| kind == "fargate");
     if fargate || !(name.is_empty() || name == node.metadata.name) || !is_wanted(spec, node) {
         return Fit::default();
     }
@@ -42,7 +44,9 @@ pub(super) fn fit(spec: &Value, node: &NodeView) -> Fit {
         let mut taints = node.spec.taints.iter();
         taints.any(|taint| {
             effects.contains(&taint.effect.as_str())
-                && !tolerations.iter().any(|toleration| tolerates(toleration, taint))
+                && !tolerations
+                    .iter()
+                    .any(|toleration| tolerates(toleration, taint))
         })
     };
     Fit {

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::history::History;
 use super::owners::{Claim, Owner, claim, labels, orphans, selects, settle};
-use super::{Frame, Index, Key, Outcome, Seen, WORKERS, pods, save_status};
+use super::{Frame, Index, Key, Outcome, Seen, WORKERS, pod_control as pods, save_status};
 use crate::Status;
 use crate::cluster::{Actor, Cluster, EventType};
 use crate::validation::Selector;
@@ -100,7 +100,10 @@ fn concerned(cluster: &Cluster, seen: &Seen<'_>) -> Vec<Key> {
 /// The sets for which a node is now another one. Nodes report often, and mostly nothing new.
 fn of_node(cluster: &Cluster, seen: &Seen<'_>) -> Vec<Key> {
     let sets = cluster.list(DAEMON_SETS, None);
-    let (old, new) = (seen.old.map(|node| node.view()), seen.new.map(|node| node.view()));
+    let (old, new) = (
+        seen.old.map(|node| node.view()),
+        seen.new.map(|node| node.view()),
+    );
     let same = |a: &NodeView, b: &NodeView| {
         a.metadata.labels == b.metadata.labels && a.spec.taints == b.spec.taints
     };
@@ -132,8 +135,16 @@ impl Work {
         let revisions = self.history.of(&owner, selector).await?;
         let (meta, template) = (&set.metadata, &set.spec.template);
         let collisions = set.status.collision_count;
-        let latest = self.history.latest(&owner, meta, template, collisions, &revisions).await?;
-        let hash = latest.revision.metadata.labels.get(HASH).map_or("", String::as_str);
+        let latest = self
+            .history
+            .latest(&owner, meta, template, collisions, &revisions)
+            .await?;
+        let hash = latest
+            .revision
+            .metadata
+            .labels
+            .get(HASH)
+            .map_or("", String::as_str);
         let nodes = self.cluster.list("nodes", None);
         let nodes: Vec<Arc<NodeView>> = nodes.iter().map(|node| node.view()).collect();
         let pods = self.claimed(&owner, selector).await?;
@@ -141,7 +152,12 @@ impl Work {
         let mut plan = plan(&View::new(&set, hash, &nodes, &pods, now));
         self.replace_finished(&owner, &set, &mut plan).await;
         let acted = self.act(&owner, &set, hash, &plan).await;
-        let pods: Vec<Arc<PodView>> = self.pods.of(&owner.uid).iter().map(|pod| pod.view()).collect();
+        let pods: Vec<Arc<PodView>> = self
+            .pods
+            .of(&owner.uid)
+            .iter()
+            .map(|pod| pod.view())
+            .collect();
         let view = View::new(&set, hash, &nodes, &pods, now);
         let collided = collisions.is_some() || latest.collisions > 0;
         let collisions = collided.then_some(latest.collisions);
@@ -157,7 +173,9 @@ impl Work {
             hash.is_some_and(|hash| live.contains(hash.as_str()))
         };
         let limit = set.spec.revision_history_limit;
-        self.history.trim(&owner, &revisions, is_live, limit).await?;
+        self.history
+            .trim(&owner, &revisions, is_live, limit)
+            .await?;
         Ok(plan.again)
     }
 
@@ -188,7 +206,11 @@ impl Work {
         for (node, pod) in std::mem::take(&mut plan.finished) {
             let failed = pod.status.phase == "Failed";
             if failed {
-                let key = (owner.uid.clone(), set.status.observed_generation, node.clone());
+                let key = (
+                    owner.uid.clone(),
+                    set.status.observed_generation,
+                    node.clone(),
+                );
                 if let Err(pause) = self.failures.fail(key, self.cluster.now()) {
                     let again = plan.again.map_or(pause, |again| again.min(pause));
                     plan.again = Some(again);
@@ -198,13 +220,20 @@ impl Work {
             let (kind, reason, how, what) = if failed {
                 (EventType::Warning, "FailedDaemonPod", "failed", "kill")
             } else {
-                (EventType::Normal, "SucceededDaemonPod", "succeeded", "delete")
+                (
+                    EventType::Normal,
+                    "SucceededDaemonPod",
+                    "succeeded",
+                    "delete",
+                )
             };
             let (namespace, name) = (&pod.metadata.namespace, &pod.metadata.name);
             let message = format!(
                 "Found {how} daemon pod {namespace}/{name} on node {node}, will try to {what} it"
             );
-            self.cluster.event(&self.by, &about, kind, reason, &message).await;
+            self.cluster
+                .event(&self.by, &about, kind, reason, &message)
+                .await;
             plan.delete.push(pod);
         }
     }
@@ -225,10 +254,15 @@ impl Work {
                 pods::create(&self.cluster, &self.by, owner, pod)
             });
             let failures = join_all(created).await.into_iter().filter_map(Result::err);
-            failure = failures.filter(|status| !pods::is_namespace_ending(status)).last();
+            failure = failures
+                .filter(|status| !pods::is_namespace_ending(status))
+                .last();
             (left, batch) = (later, batch * 2);
         }
-        let deleted = plan.delete.iter().map(|pod| pods::delete(&self.cluster, &self.by, owner, pod));
+        let deleted = plan
+            .delete
+            .iter()
+            .map(|pod| pods::delete(&self.cluster, &self.by, owner, pod));
         let deleted: Result<(), Status> = join_all(deleted).await.into_iter().collect();
         failure.map_or(deleted, Err)
     }

@@ -8,7 +8,7 @@ use wharf_types::Timestamp;
 use super::fit::{Fit, fit, target};
 use super::rolling;
 use crate::controllers::amount::rounded_up;
-use crate::controllers::pods;
+use crate::controllers::pod_control as pods;
 use crate::views::{DaemonSetStatus, DaemonSetView, NodeView, PodView};
 
 /// How many pods are created, and how many are deleted, in one step.
@@ -46,12 +46,17 @@ impl<'a> View<'a> {
         now: Timestamp,
     ) -> Self {
         let spec = &set.spec.template["spec"];
-        let nodes = nodes.iter().map(|node| (node.metadata.name.as_str(), fit(spec, node)));
+        let nodes = nodes
+            .iter()
+            .map(|node| (node.metadata.name.as_str(), fit(spec, node)));
         let mut by_node: BTreeMap<String, Vec<Arc<PodView>>> = BTreeMap::new();
         for pod in pods {
             let over = pod.metadata.is_deleting() && pods::is_finished(pod);
             if let Some(node) = target(pod).filter(|_| !over) {
-                by_node.entry(node.to_owned()).or_default().push(Arc::clone(pod));
+                by_node
+                    .entry(node.to_owned())
+                    .or_default()
+                    .push(Arc::clone(pod));
             }
         }
         for pods in by_node.values_mut() {
@@ -108,9 +113,8 @@ pub(super) fn plan(view: &View<'_>) -> Plan {
     }
     // A pod is deleted once.
     let mut seen = BTreeSet::new();
-    plan.delete.retain(|pod| {
-        !pod.metadata.is_deleting() && seen.insert(pod.metadata.uid.clone())
-    });
+    plan.delete
+        .retain(|pod| !pod.metadata.is_deleting() && seen.insert(pod.metadata.uid.clone()));
     plan.create.truncate(BURST);
     plan.delete.truncate(BURST);
     let all = view.pods.values().flatten();
@@ -157,7 +161,12 @@ fn place(view: &View<'_>, node: &str, fit: Fit, plan: &mut Plan) {
 fn surged(view: &View<'_>, running: &[&Arc<PodView>], plan: &mut Plan) {
     let (mut new, mut old) = (None, None);
     for &pod in running {
-        let place = if pod.metadata.labels.get(super::HASH).is_some_and(|hash| hash == view.hash) {
+        let place = if pod
+            .metadata
+            .labels
+            .get(super::HASH)
+            .is_some_and(|hash| hash == view.hash)
+        {
             &mut new
         } else {
             &mut old

@@ -32,7 +32,11 @@ pub(super) fn roll(view: &View<'_>, plan: &mut Plan) {
 
 /// The nodes that have pods or should have one.
 fn nodes<'a>(view: &'a View<'_>) -> BTreeSet<&'a str> {
-    let wanted = view.nodes.iter().filter(|(_, fit)| fit.run).map(|(node, _)| *node);
+    let wanted = view
+        .nodes
+        .iter()
+        .filter(|(_, fit)| fit.run)
+        .map(|(node, _)| *node);
     wanted.chain(view.pods.keys().map(String::as_str)).collect()
 }
 

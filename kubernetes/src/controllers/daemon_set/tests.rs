@@ -1,5 +1,5 @@
 use futures::FutureExt as _;
-use serde_json::{Value, json};
+use serde_json::json;
 use wharf_types::Timestamp;
 
 use super::fit::Fit;
@@ -16,8 +16,14 @@ fn node(labels: Value, taints: Value) -> NodeView {
 
 #[test]
 fn pods_run_where_selectors_affinity_and_taints_let_them() {
-    let run = Fit { run: true, stay: true };
-    let stay = Fit { run: false, stay: true };
+    let run = Fit {
+        run: true,
+        stay: true,
+    };
+    let stay = Fit {
+        run: false,
+        stay: true,
+    };
     let none = Fit::default();
     let taint = |key: &str, effect: &str| json!([{ "key": key, "effect": effect }]);
     let affinity = |expression: Value| {
@@ -29,19 +35,64 @@ fn pods_run_where_selectors_affinity_and_taints_let_them() {
     };
     let cases = [
         (json!({}), json!({}), json!([]), run),
-        (json!({}), json!({ "eks.amazonaws.com/compute-type": "fargate" }), json!([]), none),
-        (json!({ "nodeSelector": { "zone": "x" } }), json!({ "zone": "x" }), json!([]), run),
-        (json!({ "nodeSelector": { "zone": "x" } }), json!({ "zone": "y" }), json!([]), none),
-        (zone("In", json!(["x"])), json!({ "zone": "x" }), json!([]), run),
-        (zone("NotIn", json!(["x"])), json!({ "zone": "x" }), json!([]), none),
-        (zone("Gt", json!(["3"])), json!({ "zone": "4" }), json!([]), run),
+        (
+            json!({}),
+            json!({ "eks.amazonaws.com/compute-type": "fargate" }),
+            json!([]),
+            none,
+        ),
+        (
+            json!({ "nodeSelector": { "zone": "x" } }),
+            json!({ "zone": "x" }),
+            json!([]),
+            run,
+        ),
+        (
+            json!({ "nodeSelector": { "zone": "x" } }),
+            json!({ "zone": "y" }),
+            json!([]),
+            none,
+        ),
+        (
+            zone("In", json!(["x"])),
+            json!({ "zone": "x" }),
+            json!([]),
+            run,
+        ),
+        (
+            zone("NotIn", json!(["x"])),
+            json!({ "zone": "x" }),
+            json!([]),
+            none,
+        ),
+        (
+            zone("Gt", json!(["3"])),
+            json!({ "zone": "4" }),
+            json!([]),
+            run,
+        ),
         (json!({ "nodeName": "b" }), json!({}), json!([]), none),
         (json!({}), json!({}), taint("gpu", "NoSchedule"), stay),
         (json!({}), json!({}), taint("gpu", "NoExecute"), none),
         (json!({}), json!({}), taint("gpu", "PreferNoSchedule"), run),
-        (json!({}), json!({}), taint("node.kubernetes.io/not-ready", "NoExecute"), run),
-        (json!({}), json!({}), taint("node.kubernetes.io/unschedulable", "NoSchedule"), run),
-        (json!({}), json!({}), taint("node.kubernetes.io/network-unavailable", "NoSchedule"), stay),
+        (
+            json!({}),
+            json!({}),
+            taint("node.kubernetes.io/not-ready", "NoExecute"),
+            run,
+        ),
+        (
+            json!({}),
+            json!({}),
+            taint("node.kubernetes.io/unschedulable", "NoSchedule"),
+            run,
+        ),
+        (
+            json!({}),
+            json!({}),
+            taint("node.kubernetes.io/network-unavailable", "NoSchedule"),
+            stay,
+        ),
         (
             json!({ "hostNetwork": true }),
             json!({}),
@@ -109,12 +160,21 @@ fn planned(rolling: Value, pods: &[&str]) -> (Vec<String>, Vec<String>) {
 fn every_node_has_one_pod_and_updates_keep_to_their_limits() {
     let one = || json!({ "maxUnavailable": 1, "maxSurge": 0 });
     let (create, delete) = planned(one(), &["a:new:ready"]);
-    assert_eq!((create, delete), (vec!["b".to_owned(), "c".to_owned()], vec![]));
-    let (_, delete) = planned(one(), &["a:new:ready", "b:new:ready", "c:new:ready", "c:old:ready"]);
+    assert_eq!(
+        (create, delete),
+        (vec!["b".to_owned(), "c".to_owned()], vec![])
+    );
+    let (_, delete) = planned(
+        one(),
+        &["a:new:ready", "b:new:ready", "c:new:ready", "c:old:ready"],
+    );
     assert_eq!(delete.len(), 1);
     let old = ["a:old:ready", "b:old:ready", "c:old:ready"];
     assert_eq!(planned(one(), &old).1, ["a:old:ready"]);
-    assert_eq!(planned(json!({ "maxUnavailable": "50%" }), &old).1, ["a:old:ready", "b:old:ready"]);
+    assert_eq!(
+        planned(json!({ "maxUnavailable": "50%" }), &old).1,
+        ["a:old:ready", "b:old:ready"]
+    );
     // One is unavailable already, unless it is itself to be replaced.
     let waits = ["a:new:running", "b:old:ready", "c:old:ready"];
     assert_eq!(planned(one(), &waits).1, [""; 0]);
@@ -125,7 +185,10 @@ fn every_node_has_one_pod_and_updates_keep_to_their_limits() {
     let both = ["a:old:ready", "a:new:running", "b:old:ready", "c:old:ready"];
     assert_eq!(planned(surge(), &both), (vec![], vec![]));
     let both = ["a:old:ready", "a:new:ready", "b:old:ready", "c:old:ready"];
-    assert_eq!(planned(surge(), &both), (vec![], vec!["a:old:ready".to_owned()]));
+    assert_eq!(
+        planned(surge(), &both),
+        (vec![], vec!["a:old:ready".to_owned()])
+    );
 }
 
 async fn cluster() -> Running {
@@ -162,10 +225,15 @@ fn is_rolled_out(value: &Value) -> bool {
 async fn a_daemon_set_has_a_pod_on_every_node_but_those_of_fargate() {
     let running = cluster().await;
     running.create("daemonsets.apps", web()).await;
-    let value = running.play_until("daemonsets.apps", "web", "a rollout", is_rolled_out).await;
+    let value = running
+        .play_until("daemonsets.apps", "web", "a rollout", is_rolled_out)
+        .await;
     let status = &value["status"];
     assert_eq!(status["desiredNumberScheduled"], 2);
-    assert_eq!((&status["numberReady"], &status["numberMisscheduled"]), (&json!(2), &json!(0)));
+    assert_eq!(
+        (&status["numberReady"], &status["numberMisscheduled"]),
+        (&json!(2), &json!(0))
+    );
     let pods = running.cluster().list("pods", Some("default"));
     let mut nodes: Vec<String> = pods
         .iter()
@@ -186,18 +254,25 @@ async fn a_daemon_set_has_a_pod_on_every_node_but_those_of_fargate() {
             value["spec"]["template"]["spec"]["containers"][0]["image"] = "web:2".into();
         })
         .await;
-    running.play_until("daemonsets.apps", "web", "an update", is_rolled_out).await;
+    running
+        .play_until("daemonsets.apps", "web", "an update", is_rolled_out)
+        .await;
     let pods = running.cluster().list("pods", Some("default"));
-    let image = |pod: &Arc<crate::store::Object>| pod.value()["spec"]["containers"][0]["image"].clone();
+    let image =
+        |pod: &Arc<crate::store::Object>| pod.value()["spec"]["containers"][0]["image"].clone();
     assert!(pods.iter().all(|pod| image(pod) == "web:2"));
     let revisions = running.cluster().list("controllerrevisions.apps", None);
-    let mut numbers: Vec<i64> =
-        revisions.iter().map(|r| r.value()["revision"].as_i64().unwrap()).collect();
+    let mut numbers: Vec<i64> = revisions
+        .iter()
+        .map(|r| r.value()["revision"].as_i64().unwrap())
+        .collect();
     numbers.sort_unstable();
     assert_eq!(numbers, [1, 2]);
 
     let node = json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": "four" } });
     running.create("nodes", node).await;
     let three = |value: &Value| value["status"]["numberAvailable"] == 3;
-    running.play_until("daemonsets.apps", "web", "a third", three).await;
+    running
+        .play_until("daemonsets.apps", "web", "a third", three)
+        .await;
 }

@@ -8,7 +8,7 @@ use super::{CLAIMS, Work, history, identity, retention};
 use crate::Status;
 use crate::cluster::{Deletion, EventType, Part};
 use crate::controllers::owners::Owner;
-use crate::controllers::pods::is_namespace_ending;
+use crate::controllers::pod_control::is_namespace_ending;
 use crate::views::{ClaimView, ControllerRevisionView, Meta, PodView, StatefulSetView};
 
 impl Work {
@@ -61,7 +61,9 @@ impl Work {
             }
         };
         let about = owner.reference();
-        self.cluster.event(&self.by, &about, kind, &reason, &message).await;
+        self.cluster
+            .event(&self.by, &about, kind, &reason, &message)
+            .await;
     }
 
     async fn tell_of_pod(&self, owner: &Owner, verb: &str, pod: &str, done: Result<(), &Status>) {
@@ -112,7 +114,12 @@ impl Work {
         pod: &str,
         ordinal: i64,
     ) -> bool {
-        if set.spec.persistent_volume_claim_retention_policy.when_scaled != "Delete" {
+        if set
+            .spec
+            .persistent_volume_claim_retention_policy
+            .when_scaled
+            != "Delete"
+        {
             return false;
         }
         let mut templates = set.spec.volume_claim_templates.iter();
@@ -134,7 +141,10 @@ impl Work {
         ordinal: i64,
     ) -> Result<(), Status> {
         for claim in identity::claims(set, ordinal) {
-            let name = claim["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+            let name = claim["metadata"]["name"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
             let there = self.cluster.get(CLAIMS, &owner.namespace, &name);
             if let Some(there) = there {
                 if there.deleting {
@@ -145,7 +155,10 @@ impl Work {
             }
             let created = self.cluster.create(CLAIMS, claim, &self.by).await;
             let what = |pod: &str| {
-                format!("Claim {name} {pod}{}-{ordinal} in StatefulSet {}", owner.name, owner.name)
+                format!(
+                    "Claim {name} {pod}{}-{ordinal} in StatefulSet {}",
+                    owner.name, owner.name
+                )
             };
             match created {
                 Ok(_claim) => {
@@ -154,7 +167,8 @@ impl Work {
                 }
                 Err(status) if status.reason == "AlreadyExists" => {}
                 Err(status) => {
-                    self.tell(owner, "create", &what("for Pod "), Err(&status)).await;
+                    self.tell(owner, "create", &what("for Pod "), Err(&status))
+                        .await;
                     return Err(status);
                 }
             }
@@ -193,7 +207,9 @@ impl Work {
             };
             let namespace = &owner.namespace;
             let part = Part::Main;
-            let changed = self.cluster.modify(CLAIMS, namespace, &name, part, &self.by, change);
+            let changed = self
+                .cluster
+                .modify(CLAIMS, namespace, &name, part, &self.by, change);
             match changed.await {
                 Err(status) if !status.is_not_found() => return Err(status),
                 _ => {}
@@ -213,7 +229,10 @@ impl Work {
             Ok(())
         };
         let (namespace, by) = (&owner.namespace, &self.by);
-        let repaired = self.cluster.modify("pods", namespace, name, Part::Main, by, change).await;
+        let repaired = self
+            .cluster
+            .modify("pods", namespace, name, Part::Main, by, change)
+            .await;
         let done = repaired.as_ref().map(drop);
         self.tell_of_pod(owner, "update", name, done).await;
         repaired.map(drop)
@@ -225,11 +244,15 @@ impl Work {
             ..Deletion::default()
         };
         let name = &pod.metadata.name;
-        let deleted = self.cluster.delete("pods", &owner.namespace, name, &how, &self.by).await;
+        let deleted = self
+            .cluster
+            .delete("pods", &owner.namespace, name, &how, &self.by)
+            .await;
         match deleted {
             Err(status) if status.is_not_found() || status.reason == "Conflict" => Ok(()),
             deleted => {
-                self.tell_of_pod(owner, "delete", name, deleted.as_ref().map(|()| ())).await;
+                self.tell_of_pod(owner, "delete", name, deleted.as_ref().map(|()| ()))
+                    .await;
                 deleted
             }
         }

@@ -2,7 +2,7 @@
 use serde_json::{Value, json};
 
 use crate::controllers::owners::Owner;
-use crate::controllers::pods;
+use crate::controllers::pod_control as pods;
 use crate::views::{PodView, StatefulSetView};
 
 const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";

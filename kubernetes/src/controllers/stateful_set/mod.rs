@@ -13,7 +13,7 @@ use plan::{Revisions, plan};
 
 use super::history::{self, History};
 use super::owners::{Claim, Owner, claim, labels, orphans, selects, settle};
-use super::{Frame, Index, Key, Outcome, Seen, WORKERS, pods, save_status};
+use super::{Frame, Index, Key, Outcome, Seen, WORKERS, pod_control as pods, save_status};
 use crate::Status;
 use crate::cluster::{Actor, Cluster};
 use crate::store::Object;
@@ -113,9 +113,13 @@ impl Work {
         let pods = self.claimed(&owner, selector).await?;
         let (meta, spec) = (&set.metadata, &set.spec);
         let collisions = set.status.collision_count;
-        let latest = self.history.latest(&owner, meta, &spec.template, collisions, &revisions);
+        let latest = self
+            .history
+            .latest(&owner, meta, &spec.template, collisions, &revisions);
         let latest = latest.await?;
-        let current = revisions.iter().find(|r| r.metadata.name == set.status.current_revision);
+        let current = revisions
+            .iter()
+            .find(|r| r.metadata.name == set.status.current_revision);
         let current = current.unwrap_or(&latest.revision);
         let names = Revisions {
             current: &current.metadata.name,
@@ -123,16 +127,28 @@ impl Work {
             collisions: latest.collisions,
         };
         let plan = plan(&set, names, &pods, self.cluster.now());
-        let acted = self.act(&owner, &set, &plan.steps, current, &latest.revision, &pods).await;
+        let acted = self
+            .act(&owner, &set, &plan.steps, current, &latest.revision, &pods)
+            .await;
         if plan.status != set.status {
-            save_status(&self.cluster, &self.by, STATEFUL_SETS, &object, &plan.status).await?;
+            save_status(
+                &self.cluster,
+                &self.by,
+                STATEFUL_SETS,
+                &object,
+                &plan.status,
+            )
+            .await?;
         }
         acted?;
         let mut live: HashSet<&str> = pods.iter().map(|pod| identity::revision(pod)).collect();
         live.extend([names.current, names.update]);
-        let is_live = |r: &crate::views::ControllerRevisionView| live.contains(r.metadata.name.as_str());
+        let is_live =
+            |r: &crate::views::ControllerRevisionView| live.contains(r.metadata.name.as_str());
         let limit = spec.revision_history_limit;
-        self.history.trim(&owner, &revisions, is_live, limit).await?;
+        self.history
+            .trim(&owner, &revisions, is_live, limit)
+            .await?;
         Ok(plan.again)
     }
 

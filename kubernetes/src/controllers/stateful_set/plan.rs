@@ -6,14 +6,17 @@ use wharf_types::Timestamp;
 
 use super::identity;
 use crate::controllers::amount::rounded_down;
-use crate::controllers::pods;
+use crate::controllers::pod_control as pods;
 use crate::views::{PodView, StatefulSetStatus, StatefulSetView};
 
 /// What is to be done, in this order.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     /// The pod of an ordinal, of the current or of the update revision.
-    Create { ordinal: i64, updated: bool },
+    Create {
+        ordinal: i64,
+        updated: bool,
+    },
     /// The claims of a pod that waits.
     Claims(Arc<PodView>),
     /// Labels and volumes that somebody took away.
@@ -126,7 +129,8 @@ impl<'a> Work<'a> {
             })
             .collect();
         let by_ordinal = |pod: &Arc<PodView>| identity::ordinal(&pod.metadata.name);
-        work.condemned.sort_by_key(|pod| std::cmp::Reverse(by_ordinal(pod)));
+        work.condemned
+            .sort_by_key(|pod| std::cmp::Reverse(by_ordinal(pod)));
         work.first_unavailable = work.find_unavailable();
         work
     }
@@ -143,14 +147,18 @@ impl<'a> Work<'a> {
     }
 
     fn find_unavailable(&self) -> Option<String> {
-        let places = self.replicas.iter().find(|(_, replica)| self.is_unavailable(replica));
+        let places = self
+            .replicas
+            .iter()
+            .find(|(_, replica)| self.is_unavailable(replica));
         match places {
             // A place that is empty is no condemned pod.
             Some((_, Replica::Missing(_))) => Some(String::new()),
             Some((_, Replica::There(pod))) => Some(pod.metadata.name.clone()),
             None => {
                 let mut condemned = self.condemned.iter().rev();
-                let first = condemned.find(|pod| !self.is_available(pod) || pod.metadata.is_deleting());
+                let first =
+                    condemned.find(|pod| !self.is_available(pod) || pod.metadata.is_deleting());
                 first.map(|pod| pod.metadata.name.clone())
             }
         }
@@ -234,7 +242,8 @@ impl<'a> Work<'a> {
         if pod.status.phase == "Pending" {
             self.plan.steps.push(Step::Claims(Arc::clone(pod)));
         }
-        let settled = !pod.metadata.is_deleting() && is_running_and_ready(pod) && self.is_available(pod);
+        let settled =
+            !pod.metadata.is_deleting() && is_running_and_ready(pod) && self.is_available(pod);
         if self.ordered && !settled {
             return true;
         }
@@ -268,9 +277,16 @@ impl<'a> Work<'a> {
         }
         let allowed = rounded_down(&rolling.max_unavailable, self.set.spec.replicas).max(1);
         let all = self.replicas.iter();
-        let unavailable = all.filter(|(_, replica)| self.is_unavailable(replica)).count();
-        let left = usize::try_from(allowed).unwrap_or(0).saturating_sub(unavailable);
-        let outdated: Vec<_> = places.iter().filter_map(|replica| self.outdated(replica)).collect();
+        let unavailable = all
+            .filter(|(_, replica)| self.is_unavailable(replica))
+            .count();
+        let left = usize::try_from(allowed)
+            .unwrap_or(0)
+            .saturating_sub(unavailable);
+        let outdated: Vec<_> = places
+            .iter()
+            .filter_map(|replica| self.outdated(replica))
+            .collect();
         for pod in outdated.into_iter().take(left) {
             self.replace(pod);
         }

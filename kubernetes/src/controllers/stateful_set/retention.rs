@@ -25,7 +25,9 @@ pub(super) fn owners(
     let policy = &set.spec.persistent_volume_claim_retention_policy;
     let when_deleted = policy.when_deleted == "Delete";
     let when_scaled = policy.when_scaled == "Delete";
-    let foreign = claim.iter().any(|owner| owner.controller == Some(true) && !ours(owner));
+    let foreign = claim
+        .iter()
+        .any(|owner| owner.controller == Some(true) && !ours(owner));
     let others = claim.iter().filter(|owner| !ours(owner));
     let mut wanted: Vec<OwnerReference> = others.cloned().collect();
     if !(foreign && (when_deleted || when_scaled)) {
