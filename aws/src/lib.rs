@@ -9,6 +9,7 @@ mod check;
 mod ec2;
 mod ecr;
 mod ecr_public;
+mod eks;
 mod error;
 mod kept;
 mod names;
@@ -25,6 +26,8 @@ pub use names::{Names, UriStyle};
 pub use operation::Cx;
 pub use serve::{Gate, Named, is_aws, serve};
 pub use wharf_auth::Auth;
+
+use protocol::rest_json::Route;
 
 /// A service and what it can do, for the docs and `/_wharf/info`.
 #[derive(Clone, Debug)]
@@ -43,12 +46,8 @@ pub fn coverage() -> Vec<Coverage> {
         .iter()
         .map(|service| {
             let done: Vec<_> = service.operations.iter().map(|entry| entry.name).collect();
-            let missing = service
-                .known
-                .iter()
-                .copied()
-                .filter(|name| !done.contains(name))
-                .collect();
+            let mut missing = service.known();
+            missing.retain(|name| !done.contains(name));
             Coverage {
                 service: service.name,
                 done,
@@ -68,7 +67,14 @@ pub fn inputs() -> serde_json::Value {
             (entry.name.to_owned(), shape)
         });
         let shapes: serde_json::Map<_, _> = shapes.collect();
-        let about = serde_json::json!({ "known": service.known, "inputs": shapes });
+        let mut about = serde_json::json!({ "known": service.known(), "inputs": shapes });
+        if let operation::Protocol::RestJson { routes } = service.protocol {
+            let routes = routes.iter().map(|route| {
+                let Route { name, method, path } = *route;
+                (name.to_owned(), serde_json::json!([method, path]))
+            });
+            about["routes"] = serde_json::Value::Object(routes.collect());
+        }
         (service.name.to_owned(), about)
     };
     serde_json::Value::Object(serve::SERVICES.iter().map(service).collect())
@@ -109,7 +115,7 @@ pub fn operations_page() -> String {
         lines.push(format!("\n## {service}: {} of {all}\n", done.len()));
         lines.push("| operation | | its test with boto3 |\n|---|---|---|".into());
         lines.extend(done.iter().map(|name| match service {
-            "autoscaling" | "ec2" | "ecr" | "ecr-public" => {
+            "autoscaling" | "ec2" | "ecr" | "ecr-public" | "eks" => {
                 format!("| {name} | works | `test_{}` |", snake_case(name))
             }
             _ => format!("| {name} | works | |"),
@@ -134,9 +140,9 @@ mod tests {
     fn every_operation_that_works_is_one_that_aws_has() {
         for service in crate::serve::SERVICES {
             for entry in service.operations {
-                assert!(service.known.contains(&entry.name), "{}", entry.name);
+                assert!(service.known().contains(&entry.name), "{}", entry.name);
             }
-            assert!(service.known.is_sorted(), "{}", service.name);
+            assert!(service.known().is_sorted(), "{}", service.name);
         }
     }
 }

@@ -6,13 +6,14 @@ use serde::{Serialize, de::DeserializeOwned};
 use wharf_auth::Principal;
 use wharf_types::Registry;
 
-use crate::{Exception, Names, access, ec2, shape, strict};
+use crate::{Exception, Names, access, ec2, eks, protocol::rest_json::Route, shape, strict};
 
 /// What every operation may use.
 #[derive(Clone, Debug)]
 pub struct Cx {
     pub domain: wharf_registry::Cx,
     pub compute: wharf_compute::Cx,
+    pub eks: wharf_eks::Cx,
     /// Who calls.
     pub principal: Principal,
     /// The caller's account in the region of the signature.
@@ -123,6 +124,8 @@ pub(crate) enum Protocol {
     Query { namespace: &'static str },
     /// The same with EC2's own rules for names.
     Ec2 { namespace: &'static str },
+    /// A method and a path for each operation, with JSON.
+    RestJson { routes: &'static [Route] },
 }
 
 /// A service of AWS.
@@ -132,7 +135,8 @@ pub(crate) struct Service {
     pub(crate) name: &'static str,
     pub(crate) protocol: Protocol,
     pub(crate) operations: &'static [Entry],
-    /// Every operation that AWS has, so that what is missing is told apart from what never was.
+    /// Every operation that AWS has, so that what is missing is told apart from what never was. Where
+    /// operations have routes, those say it.
     pub(crate) known: &'static [&'static str],
 }
 
@@ -140,7 +144,22 @@ impl Service {
     /// Whether AWS has an operation of this name. Of EC2's hundreds only what the name looks like is
     /// known.
     fn knows(&self, name: &str) -> bool {
-        self.known.contains(&name) || self.name == ec2::SERVICE.name && ec2::is_action(name)
+        self.known().contains(&name) || self.name == ec2::SERVICE.name && ec2::is_action(name)
+    }
+
+    /// The names of every operation that AWS has, as far as they are listed.
+    pub(crate) fn known(&self) -> Vec<&'static str> {
+        match self.protocol {
+            Protocol::RestJson { routes } => routes.iter().map(|route| route.name).collect(),
+            Protocol::Json11 { .. } | Protocol::Query { .. } | Protocol::Ec2 { .. } => {
+                self.known.to_vec()
+            }
+        }
+    }
+
+    /// The row of an operation that works.
+    pub(crate) fn entry(&self, name: &str) -> Option<&'static Entry> {
+        self.operations.iter().find(|entry| entry.name == name)
     }
 
     pub(crate) async fn dispatch(
@@ -149,14 +168,19 @@ impl Service {
         name: &str,
         body: Bytes,
     ) -> Result<serde_json::Value, Exception> {
-        let Some(entry) = self.operations.iter().find(|entry| entry.name == name) else {
+        let Some(entry) = self.entry(name) else {
             return Err(if self.knows(name) {
                 Exception::not_implemented(self.name, name)
             } else {
                 Exception::unknown_operation()
             });
         };
-        let cx = access::admit(cx, self.name, entry, &body).await?;
+        let cx = match self.protocol {
+            Protocol::RestJson { .. } => eks::admit(cx, entry, &body).await?,
+            Protocol::Json11 { .. } | Protocol::Query { .. } | Protocol::Ec2 { .. } => {
+                access::admit(cx, self.name, entry, &body).await?
+            }
+        };
         if let Protocol::Ec2 { .. } = self.protocol {
             ec2::end_dry_run(&body)?;
         }

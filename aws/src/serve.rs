@@ -7,12 +7,12 @@ use wharf_registry::{Error as DomainError, blobs::small_body, policies::Origin};
 use wharf_types::{Region, Registry};
 
 use crate::{
-    Auth, Cx, Exception, Names, autoscaling, ec2, ecr, ecr_public,
+    Auth, Cx, Exception, Names, autoscaling, ec2, ecr, ecr_public, eks,
     operation::{Protocol, Service},
     protocol::{
         ec2 as ec2_query,
         form::{self, Lists},
-        json11, query,
+        json11, query, rest_json,
     },
     sts,
 };
@@ -23,6 +23,7 @@ pub(crate) const SERVICES: &[Service] = &[
     ec2::SERVICE,
     ecr::SERVICE,
     ecr_public::SERVICE,
+    eks::SERVICE,
     sts::SERVICE,
 ];
 
@@ -37,6 +38,7 @@ const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 pub struct Gate {
     pub domain: wharf_registry::Cx,
     pub compute: wharf_compute::Cx,
+    pub eks: wharf_eks::Cx,
     pub auth: Auth,
     pub names: Names,
 }
@@ -76,8 +78,10 @@ pub async fn serve(gate: &Gate, tls: bool, request: Request) -> Response {
                     ec2_query::answer(namespace, &name, &request_id, &output)
                 }
                 (Protocol::Ec2 { .. }, Err(e)) => ec2_query::error(&request_id, &e),
+                (Protocol::RestJson { .. }, Ok(output)) => rest_json::answer(&output),
+                (Protocol::RestJson { .. }, Err(e)) => rest_json::error(e),
             };
-            if let Some(entry) = service.operations.iter().find(|entry| entry.name == name) {
+            if let Some(entry) = service.entry(&name) {
                 response.extensions_mut().insert(Named(entry.name));
             }
             response
@@ -123,24 +127,21 @@ async fn run(
     {
         return (String::new(), Err(e.into()));
     }
-    let body = match read(parts, service, body).await {
-        Ok(body) => body,
+    let asked = match asked(service, parts) {
+        Ok(asked) => asked,
         Err(e) => return (String::new(), Err(e)),
+    };
+    let body = match read(parts, service, &asked, body).await {
+        Ok(body) => body,
+        Err(e) => return (asked.name(), Err(e)),
     };
     let principal = match identify(gate, &signed, parts, &body) {
         Ok(principal) => principal,
         Err(e) => return (String::new(), Err(e)),
     };
-    let (name, input) = match service.protocol {
-        Protocol::Json11 { target } => (json_operation(parts, target), body),
-        Protocol::Query { .. } => match form_operation(service, &body, Lists::Member) {
-            (name, Ok(input)) => (name, input),
-            (name, Err(e)) => return (name, Err(e)),
-        },
-        Protocol::Ec2 { .. } => match form_operation(service, &body, Lists::Flat) {
-            (name, Ok(input)) => (name, input),
-            (name, Err(e)) => return (name, Err(e)),
-        },
+    let (name, input) = match asked.input(service, parts, body) {
+        Ok(read) => read,
+        Err((name, e)) => return (name, Err(e)),
     };
     let registry = match registry(service, &principal, signed.scope.region) {
         Ok(registry) => registry,
@@ -154,6 +155,7 @@ async fn run(
     let cx = Cx {
         domain: gate.domain.clone(),
         compute: gate.compute.clone(),
+        eks: gate.eks.clone(),
         registry,
         principal,
         names: gate.names.clone(),
@@ -163,6 +165,65 @@ async fn run(
     };
     let outcome = service.dispatch(cx, &name, input).await;
     (name, outcome)
+}
+
+/// What a head says of which operation is meant.
+enum Asked {
+    /// The operation, if the service has it.
+    Named(String),
+    Routed(rest_json::Found),
+    /// The body says it.
+    InBody,
+}
+
+fn asked(service: &Service, parts: &Parts) -> Result<Asked, Exception> {
+    Ok(match service.protocol {
+        Protocol::Json11 { target } => Asked::Named(json_operation(parts, target)),
+        Protocol::Query { .. } | Protocol::Ec2 { .. } => Asked::InBody,
+        Protocol::RestJson { routes } => {
+            Asked::Routed(rest_json::find(routes, &parts.method, parts.uri.path())?)
+        }
+    })
+}
+
+impl Asked {
+    /// The operation's name, as far as it is known.
+    fn name(&self) -> String {
+        match self {
+            Self::Named(name) => name.clone(),
+            Self::Routed(found) => found.route.name.to_owned(),
+            Self::InBody => String::new(),
+        }
+    }
+
+    /// The operation, and its input as JSON.
+    fn input(
+        self,
+        service: &Service,
+        parts: &Parts,
+        body: Bytes,
+    ) -> Result<(String, Bytes), (String, Exception)> {
+        let name = self.name();
+        match self {
+            Self::Named(_) => Ok((name, body)),
+            Self::Routed(found) => {
+                let Some(entry) = service.entry(&name) else {
+                    return Ok((name, body));
+                };
+                match rest_json::input(&found, parts, body, entry.input) {
+                    Ok(input) => Ok((name, input)),
+                    Err(e) => Err((name, e)),
+                }
+            }
+            Self::InBody => {
+                let lists = match service.protocol {
+                    Protocol::Ec2 { .. } => Lists::Flat,
+                    _ => Lists::Member,
+                };
+                form_operation(service, &body, lists)
+            }
+        }
+    }
 }
 
 /// The registry of a caller: in the region of the signature, or the public one.
@@ -190,14 +251,16 @@ fn form_operation(
     service: &Service,
     body: &Bytes,
     lists: Lists,
-) -> (String, Result<Bytes, Exception>) {
+) -> Result<(String, Bytes), (String, Exception)> {
     let name = query::action(body);
-    let Some(entry) = service.operations.iter().find(|entry| entry.name == name) else {
-        return (name, Ok(Bytes::new()));
+    let Some(entry) = service.entry(&name) else {
+        return Ok((name, Bytes::new()));
     };
     let shape = (entry.input)().unwrap_or_default();
-    let input = form::input(body, &shape, lists);
-    (name, input.map(|input| Bytes::from(input.to_string())))
+    match form::input(body, &shape, lists) {
+        Ok(input) => Ok((name, Bytes::from(input.to_string()))),
+        Err(e) => Err((name, e)),
+    }
 }
 
 fn json_operation(parts: &Parts, target: &str) -> String {
@@ -213,34 +276,19 @@ fn json_operation(parts: &Parts, target: &str) -> String {
 }
 
 /// Reads a body of the protocol's own type: no form of a web page can send a JSON one.
-async fn read(parts: &Parts, service: &Service, body: Body) -> Result<Bytes, Exception> {
-    let content_type = parts
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let essence = content_type
-        .and_then(|text| text.split(';').next())
-        .map(str::trim);
-    let expected = match service.protocol {
-        Protocol::Json11 { .. } => json11::CONTENT_TYPE,
-        Protocol::Query { .. } | Protocol::Ec2 { .. } => query::CONTENT_TYPE,
-    };
-    if essence != Some(expected) {
-        return Err(Exception {
-            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            ..Exception::client(
-                "UnsupportedMediaTypeException",
-                format!("the body must be {expected}"),
-            )
-        });
-    }
-    let limit = match service.protocol {
-        Protocol::Json11 { target } => {
-            let name = json_operation(parts, target);
-            let entry = service.operations.iter().find(|entry| entry.name == name);
+async fn read(
+    parts: &Parts,
+    service: &Service,
+    asked: &Asked,
+    body: Body,
+) -> Result<Bytes, Exception> {
+    check_content_type(parts, service)?;
+    let limit = match asked {
+        Asked::Named(_) | Asked::Routed(_) => {
+            let entry = service.entry(&asked.name());
             entry.map_or(MAX_BODY, |entry| entry.max_body)
         }
-        Protocol::Query { .. } | Protocol::Ec2 { .. } => MAX_BODY,
+        Asked::InBody => MAX_BODY,
     };
     let announced = parts.headers.get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|value| value.to_str().ok()?.parse().ok());
@@ -258,6 +306,43 @@ async fn read(parts: &Parts, service: &Service, body: Body) -> Result<Bytes, Exc
             "the body ended early",
         )),
     }
+}
+
+fn check_content_type(parts: &Parts, service: &Service) -> Result<(), Exception> {
+    let content_type = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = content_type
+        .and_then(|text| text.split(';').next())
+        .map(str::trim);
+    let expected = match service.protocol {
+        Protocol::Json11 { .. } => json11::CONTENT_TYPE,
+        Protocol::Query { .. } | Protocol::Ec2 { .. } => query::CONTENT_TYPE,
+        Protocol::RestJson { .. } => rest_json::CONTENT_TYPE,
+    };
+    if essence == Some(expected) {
+        return Ok(());
+    }
+    // Where a path says what is meant, there may be nothing for a body to say.
+    let is_rest = matches!(service.protocol, Protocol::RestJson { .. });
+    let may_be_empty = parts.method != http::Method::POST || has_no_body(parts);
+    if is_rest && may_be_empty {
+        return Ok(());
+    }
+    Err(Exception {
+        status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ..Exception::client(
+            "UnsupportedMediaTypeException",
+            format!("the body must be {expected}"),
+        )
+    })
+}
+
+fn has_no_body(parts: &Parts) -> bool {
+    let length = parts.headers.get(header::CONTENT_LENGTH);
+    let chunked = parts.headers.contains_key(header::TRANSFER_ENCODING);
+    !chunked && length.is_none_or(|length| length == "0")
 }
 
 fn identify(

@@ -7,15 +7,20 @@
 //!   validation.
 
 pub mod admission;
+pub mod api;
 pub mod authn;
 pub mod authz;
 pub mod cluster;
+mod controllers;
 pub mod controllers;
 mod cron;
 mod defaults;
 mod errors;
 mod fields;
 mod kinds;
+pub mod kubelet;
+pub mod selector;
+pub mod services;
 mod status;
 pub mod store;
 mod table;

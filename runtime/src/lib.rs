@@ -1,1 +1,20 @@
 //! Running a pod: its own small spec (the allowlist), and the engines that run it.
+//!
+//! # Guarantees
+//! * A [`PodSpec`] has no place for a path, a device, a socket or a namespace of the host, nor for a
+//!   privilege: what is not in the type cannot reach an engine.
+//! * Files are bytes and persistent volumes are names: where they lie is the engine's own business.
+
+mod engine;
+mod simulated;
+mod spec;
+mod status;
+
+pub use engine::{Error, Later, LogRange, PodRuntime, Session, Stream};
+pub use simulated::{Pace, Simulated};
+pub use spec::{
+    Action, Amount, BadPath, BadPort, Capability, Container, Content, Directory, Dns, File,
+    HostAlias, Lifecycle, Mount, PodSpec, Port, Probe, Probes, Protocol, Pull, Resources,
+    RestartPolicy, Role, Security, SubPath, TerminationMessage, Volume, VolumeSource,
+};
+pub use status::{ContainerState, ContainerStatus, PodStatus, Terminated};

@@ -29,16 +29,18 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) fn start(
     cx: &Cx,
     compute: &wharf_compute::Cx,
+    eks: &wharf_eks::Cx,
     config: &Config,
     metrics: Metrics,
 ) -> Vec<JoinHandle<()>> {
-    let compute = compute.clone();
     let (store, gc, round) = (cx.store.clone(), config.gc_interval, config.scrub_interval);
     let scrubbed = store.clone();
     let (applied, interval) = (cx.clone(), config.lifecycle_interval);
     let (scanned, database) = (cx.clone(), config.vulnerability_db.clone());
     let (replicated, settings) = (cx.clone(), replicating(config));
+    let (compute, eks) = (compute.clone(), eks.clone());
     vec![
+        tokio::spawn(lasting("eks", move || wharf_eks::run(eks.clone()))),
         tokio::spawn(lasting("gc", move || collect(store.clone(), gc))),
         tokio::spawn(lasting("scrub", move || scrub(scrubbed.clone(), round))),
         tokio::spawn(lasting("lifecycle", move || {

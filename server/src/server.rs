@@ -87,10 +87,17 @@ impl Server {
         let (stop, stopping) = watch::channel(false);
         let domain = domain(&config, store.clone(), key, &auth, upstreams);
         let compute = wharf_compute::Cx::new(store.clone(), wharf_compute::Settings::default());
+        let eks = wharf_eks::Cx::new(
+            store.clone(),
+            wharf_eks::Settings {
+                transition: config.transition_delay,
+            },
+        );
         let app = App {
             gate: Gate {
                 domain: domain.clone(),
                 compute: compute.clone(),
+                eks: eks.clone(),
                 auth,
                 names: names(&config, &addresses),
             },
@@ -122,7 +129,7 @@ impl Server {
                 tracing::error!(error, "a listener failed");
             }
         });
-        let chores = chores::start(&domain, &compute, &config, metrics);
+        let chores = chores::start(&domain, &compute, &eks, &config, metrics);
         Ok(Self {
             addresses,
             data_dir: config.data_dir,

@@ -54,7 +54,7 @@ pub struct Store {
     boot: Arc<str>,
     collector: Arc<collect::Collector>,
     /// Locked as long as any handle is.
-    _data_dir: DataDir,
+    data_dir: DataDir,
 }
 
 /// What became of the attempt to go on with an upload.
@@ -75,7 +75,7 @@ impl Store {
 
     /// Where the objects of a cluster are, in a folder that exists.
     pub fn cluster_file(&self, id: &str) -> Result<std::path::PathBuf, Error> {
-        let folder = self._data_dir.path().join("clusters");
+        let folder = self.data_dir.path().join("clusters");
         std::fs::create_dir_all(&folder)?;
         Ok(folder.join(format!("{id}.db")))
     }

@@ -113,7 +113,7 @@ impl Store {
             verify_reads,
             boot: boot_id().into(),
             collector: Arc::new(Collector::default()),
-            _data_dir: data_dir,
+            data_dir,
         };
         store.claim(marker).await?;
         store.tidy().await?;

@@ -70,6 +70,27 @@ def compare(shape, ours, path: str, protocol: str):
         yield f"{path}: AWS has {sorted(shape.enum)}, the server {sorted(ours['enum'])}"
 
 
+def routes(service: str, model, ours: dict):
+    """The differences of where operations are reached."""
+    for name, (method, path) in ours.items():
+        if name not in model.operation_names:
+            continue
+        operation = model.operation_model(name)
+        theirs, places = operation.http["requestUri"], {}
+        for member, shape in operation.input_shape.members.items() if operation.input_shape else ():
+            place = shape.serialization.get("location", "body")
+            if place == "uri":
+                theirs = theirs.replace("{%s}" % shape.serialization["name"], "{%s}" % member)
+            else:
+                places[member] = place
+        if (method, path) != (operation.http["method"], theirs):
+            yield f"{service}:{name}: AWS has {operation.http['method']} {theirs}, the server {method} {path}"
+        wanted = "querystring" if method in ("GET", "DELETE") else "body"
+        for member, place in places.items():
+            if place != wanted:
+                yield f"{service}:{name}.{member}: AWS has it in the {place}, the server in the {wanted}"
+
+
 def differences(services: dict):
     session = botocore.session.get_session()
     for service, about in services.items():
@@ -79,6 +100,7 @@ def differences(services: dict):
             yield f"{service}:{name}: the server does not know this operation"
         for name in sorted(known - theirs):
             yield f"{service}:{name}: AWS does not have this operation"
+        yield from routes(service, model, about.get("routes", {}))
         for name, ours in about["inputs"].items():
             if name not in theirs:
                 continue

@@ -34,7 +34,12 @@ const EDGES: &[(&str, &[&str])] = &[
     ("wharf-kubernetes-schema", &[]),
     (
         "wharf-kubernetes",
-        &["wharf-kubernetes-schema", "wharf-storage", "wharf-auth"],
+        &[
+            "wharf-kubernetes-schema",
+            "wharf-runtime",
+            "wharf-storage",
+            "wharf-auth",
+        ],
     ),
     (
         "wharf-eks",

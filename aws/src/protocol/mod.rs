@@ -3,3 +3,4 @@ pub(crate) mod ec2;
 pub(crate) mod form;
 pub(crate) mod json11;
 pub(crate) mod query;
+pub(crate) mod rest_json;

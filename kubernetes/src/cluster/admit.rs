@@ -2,7 +2,7 @@
 use serde_json::Value;
 
 use super::write::{Part, Write};
-use super::{Cluster, service_account};
+use super::{Cluster, token_volume};
 use crate::Status;
 use crate::admission::{default_storage_class, limit_ranger, priority, resource_quota};
 
@@ -26,6 +26,15 @@ pub(super) async fn create(
         ("scheduling.k8s.io", "priorityclasses") => {
             let classes = values(cluster, "priorityclasses.scheduling.k8s.io", None);
             priority::check_class(object, &classes).map_err(|why| refused(write, object, &why))?;
+        }
+        ("certificates.k8s.io", "certificatesigningrequests") => {
+            // Who asks is what the certificate may be for; nobody says it of himself.
+            let user = write.by.user.to_json();
+            for member in ["username", "uid", "groups", "extra"] {
+                if !user[member].is_null() {
+                    object["spec"][member] = user[member].clone();
+                }
+            }
         }
         _ => {}
     }
@@ -91,7 +100,7 @@ fn pod(cluster: &Cluster, write: &Write<'_>, pod: &mut Value) -> Result<(), Stat
     limit_ranger::default_pod(pod, &ranges);
     let classes = values(cluster, "priorityclasses.scheduling.k8s.io", None);
     priority::admit_pod(pod, &classes).map_err(|why| refused(write, pod, &why))?;
-    service_account::admit(cluster, write, pod).map_err(|why| refused(write, pod, &why))?;
+    token_volume::admit(cluster, write, pod).map_err(|why| refused(write, pod, &why))?;
     tolerations(pod);
     Ok(())
 }

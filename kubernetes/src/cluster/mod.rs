@@ -5,22 +5,28 @@ mod events;
 mod fields;
 mod names;
 mod resource;
-mod service_account;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod time;
+mod token_volume;
 mod write;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub use actor::{Actor, EventType, Reference};
 pub use resource::{Conversion, Custom, Resource, What, qualified};
 use serde_json::Value;
+use wharf_auth::service_account;
+use wharf_storage::Objects;
 use wharf_types::{Clock, Timestamp};
+pub(crate) use write::in_form;
 pub use write::{Deleted, Deletion, FieldValidation, Options, Part, Propagation, Write, Written};
 
 use crate::Status;
+use crate::authn::aws::{Entry, Mode};
+use crate::authz::AccessPolicies;
 use crate::store::{Object, Shelf, Store};
 
 /// A cluster. A cheap handle.
@@ -34,6 +40,7 @@ struct Inner {
     settings: RwLock<Arc<Settings>>,
     resources: RwLock<Arc<Resources>>,
     recorder: events::Recorder,
+    keys: Vec<service_account::Key>,
 }
 
 /// What EKS says of a cluster. May change while it runs.
@@ -50,6 +57,38 @@ pub struct Settings {
     pub service_cidr: String,
     /// What clients trust.
     pub ca_pem: String,
+    /// Who issues the tokens of service accounts: a URL.
+    pub issuer: String,
+    /// Who of AWS may do what.
+    pub access: Arc<AccessSettings>,
+}
+
+/// What EKS knows of principals of AWS.
+#[derive(Clone, Debug)]
+pub struct AccessSettings {
+    pub mode: Mode,
+    /// Access entries by the ARNs of their principals.
+    pub entries: HashMap<String, Entry>,
+    pub policies: AccessPolicies,
+}
+
+impl Default for AccessSettings {
+    fn default() -> Self {
+        Self {
+            mode: Mode::ApiAndConfigMap,
+            entries: HashMap::new(),
+            policies: AccessPolicies::default(),
+        }
+    }
+}
+
+/// Why a cluster could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Storage(#[from] wharf_storage::Error),
+    #[error("the key of the service accounts cannot be used")]
+    Key(#[source] wharf_auth::Error),
 }
 
 /// All resources, in an order that clients may see.
@@ -81,8 +120,10 @@ impl Cluster {
         durable: bool,
         settings: Settings,
         clock: Clock,
-    ) -> Result<Self, wharf_storage::Error> {
-        let store = Store::open(path, durable, &Resource::shelves())?;
+    ) -> Result<Self, OpenError> {
+        let mut objects = Objects::open(path, durable)?;
+        let keys = vec![key(&mut objects)?];
+        let store = Store::open(objects, &Resource::shelves())?;
         let resources = Resources {
             all: Resource::builtin(&store),
             generation: 1,
@@ -93,6 +134,7 @@ impl Cluster {
             settings: RwLock::new(Arc::new(settings)),
             resources: RwLock::new(Arc::new(resources)),
             recorder: events::Recorder::default(),
+            keys,
         })))
     }
 
@@ -100,8 +142,18 @@ impl Cluster {
         self.0.clock.now()
     }
 
+    /// The clock of [`now`](Self::now).
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
     pub fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// The keys of tokens of service accounts; new ones are signed with the first.
+    pub fn keys(&self) -> &[service_account::Key] {
+        &self.0.keys
     }
 
     pub fn settings(&self) -> Arc<Settings> {
@@ -223,4 +275,17 @@ impl Cluster {
         };
         self.delete_object(&write, how).await.map(drop)
     }
+}
+
+/// The key of a cluster's service accounts, made if there is none.
+fn key(objects: &mut Objects) -> Result<service_account::Key, OpenError> {
+    const NAME: &str = "service-account-key";
+    if let Some(pem) = objects.setting(NAME)? {
+        let pem = String::from_utf8_lossy(&pem);
+        return service_account::Key::from_pem(&pem).map_err(OpenError::Key);
+    }
+    let key = service_account::Key::generate().map_err(OpenError::Key)?;
+    let pem = key.to_pem().map_err(OpenError::Key)?;
+    objects.set(NAME, pem.expose().as_bytes())?;
+    Ok(key)
 }

@@ -1,4 +1,6 @@
 //! A cluster for tests, with a clock that they move.
+use std::sync::Arc;
+
 use serde_json::json;
 use tempfile::TempDir;
 use wharf_types::{Clock, Timestamp};
@@ -9,7 +11,7 @@ pub(crate) struct TestCluster {
     pub(crate) cluster: Cluster,
     pub(crate) clock: Clock,
     pub(crate) by: Actor,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl TestCluster {
@@ -31,7 +33,22 @@ impl TestCluster {
             cluster,
             clock,
             by,
-            _dir: dir,
+            dir,
+        }
+    }
+
+    /// The same after the server was started again.
+    pub(crate) fn restart(self) -> Self {
+        let Self {
+            cluster, by, dir, ..
+        } = self;
+        drop(cluster);
+        let (cluster, clock) = open(&dir.path().join("c.db"));
+        Self {
+            cluster,
+            clock,
+            by,
+            dir,
         }
     }
 }
@@ -47,6 +64,8 @@ pub(crate) fn open(path: &std::path::Path) -> (Cluster, Clock) {
         version: "1.33".to_owned(),
         service_cidr: "10.100.0.0/16".to_owned(),
         ca_pem: String::new(),
+        issuer: "https://issuer.test".to_owned(),
+        access: Arc::default(),
     };
     (Cluster::open(path, false, settings, clock).unwrap(), hand)
 }

@@ -16,11 +16,13 @@ const BATCH: usize = 256;
 
 type Key = (String, String);
 
+type Answer = oneshot::Sender<Result<Arc<Object>, Refused>>;
+
 pub(super) struct Job {
     pub(super) shelf: Arc<Shelf>,
     pub(super) key: Key,
     pub(super) op: Op,
-    pub(super) reply: oneshot::Sender<Result<Arc<Object>, Refused>>,
+    pub(super) reply: Answer,
 }
 
 pub(super) struct Committer {
@@ -35,7 +37,7 @@ struct Decided {
     changes: Vec<(Arc<Shelf>, Change)>,
     /// The latest states, which later jobs of the batch build on.
     states: HashMap<(String, Key), Option<Arc<Object>>>,
-    replies: Vec<(oneshot::Sender<Result<Arc<Object>, Refused>>, Arc<Object>)>,
+    replies: Vec<(Answer, Arc<Object>)>,
 }
 
 impl Committer {

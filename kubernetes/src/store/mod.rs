@@ -12,7 +12,6 @@ mod shelf;
 mod tests;
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -20,7 +19,7 @@ use committer::{Committer, Job};
 pub use object::Object;
 use serde_json::Value;
 pub use shelf::{Change, Listed, Shelf, TooOld};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use wharf_storage::Objects;
 
 /// How many changes may wait for the disk; further callers wait for a place.
@@ -30,6 +29,8 @@ const QUEUE: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct Store {
     shelves: Arc<RwLock<HashMap<String, Arc<Shelf>>>>,
+    /// How many there are.
+    count: watch::Sender<usize>,
     jobs: mpsc::Sender<Job>,
     applied: Arc<AtomicU64>,
     start: u64,
@@ -72,17 +73,13 @@ pub enum Refused {
 
 impl Store {
     /// Reads all objects and begins to accept changes. Blocks.
-    pub fn open(
-        path: &Path,
-        durable: bool,
-        shelves: &[ShelfSpec],
-    ) -> Result<Self, wharf_storage::Error> {
-        let objects = Objects::open(path, durable)?;
+    pub fn open(objects: Objects, shelves: &[ShelfSpec]) -> Result<Self, wharf_storage::Error> {
         let start = objects.next_revision();
         let applied = Arc::new(AtomicU64::new(start));
         let (jobs, waiting) = mpsc::channel(QUEUE);
         let store = Self {
             shelves: Arc::default(),
+            count: watch::Sender::new(0),
             jobs,
             applied: Arc::clone(&applied),
             start,
@@ -119,7 +116,20 @@ impl Store {
             let shelf = Shelf::new(&spec.name, spec.durable, paths, spec.fields, self.start);
             Arc::new(shelf)
         });
-        Arc::clone(made)
+        let made = Arc::clone(made);
+        self.count.send_replace(shelves.len());
+        made
+    }
+
+    /// All shelves there are. More come when custom resources are defined; none goes.
+    pub fn shelves(&self) -> Vec<Arc<Shelf>> {
+        let shelves = self.shelves.read().unwrap_or_else(PoisonError::into_inner);
+        shelves.values().cloned().collect()
+    }
+
+    /// Tells of every new shelf.
+    pub fn watch_shelves(&self) -> watch::Receiver<usize> {
+        self.count.subscribe()
     }
 
     /// The shelf of a name such as `deployments.apps` or `pods`.

@@ -118,6 +118,11 @@ impl Shelf {
             .collect()
     }
 
+    /// The revision of the last change.
+    pub fn last(&self) -> u64 {
+        self.read().last
+    }
+
     pub fn len(&self) -> usize {
         self.read().objects.len()
     }

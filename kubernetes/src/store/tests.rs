@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use serde_json::json;
 
 use super::*;
@@ -11,7 +13,8 @@ fn open(path: &Path) -> (Store, Arc<Shelf>) {
         paths: vec!["spec.nodeName".to_owned()],
         fields: crate::selectable_field,
     };
-    let store = Store::open(path, false, std::slice::from_ref(&spec)).unwrap();
+    let objects = Objects::open(path, false).unwrap();
+    let store = Store::open(objects, std::slice::from_ref(&spec)).unwrap();
     let shelf = store.shelf(&spec);
     (store, shelf)
 }

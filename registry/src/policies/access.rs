@@ -55,6 +55,13 @@ pub enum Target {
     Registry,
     /// The registry itself, which is one in ECR Public.
     PublicRegistry,
+    /// A resource of another service, with its tags.
+    Resource {
+        /// The name of the service in actions.
+        service: &'static str,
+        arn: String,
+        tags: BTreeMap<String, String>,
+    },
 }
 
 impl Act {
@@ -187,7 +194,7 @@ impl Asked<'_> {
         let of_registry = OfRegistry::find(tx, &self.caller.registry)?;
         let context = context(self.caller, wish, self.now);
         for act in &wish.acts {
-            let of_registry = of_registry.as_ref().and_then(|of| of.about(&act.action));
+            let of_registry = of_registry.as_ref().and_then(|of| of.about(act));
             self.decide_one(tx, act, of_registry, context.clone())?;
         }
         Ok(())
@@ -226,6 +233,12 @@ impl Asked<'_> {
                 context.add(&format!("{service}:ResourceTag/{key}"), value);
             }
         }
+        if let Target::Resource { service, tags, .. } = &act.on {
+            for (key, value) in tags {
+                context.add(&format!("aws:ResourceTag/{key}"), value.as_str());
+                context.add(&format!("{service}:ResourceTag/{key}"), value.as_str());
+            }
+        }
         let ask = Ask {
             principal,
             action: &act.action,
@@ -255,9 +268,11 @@ impl OfRegistry {
         }))
     }
 
-    /// The policy, if it decides on an action.
-    fn about(&self, action: &str) -> Option<&Policy> {
-        (!self.narrow || OF_SCOPE_V1.contains(&action)).then_some(&self.policy)
+    /// The policy, if it decides on an act.
+    fn about(&self, act: &Act) -> Option<&Policy> {
+        let elsewhere = matches!(act.on, Target::Resource { .. });
+        let decides = !self.narrow || OF_SCOPE_V1.contains(&&*act.action);
+        (decides && !elsewhere).then_some(&self.policy)
     }
 }
 
@@ -289,6 +304,7 @@ fn resource(registry: &Registry, target: &Target) -> String {
             let account = &registry.account;
             format!("arn:aws:ecr-public::{account}:registry/{account}")
         }
+        Target::Resource { arn, .. } => arn.clone(),
     }
 }
 

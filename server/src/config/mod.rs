@@ -77,6 +77,8 @@ pub struct Config {
     pub gc_grace: Duration,
     /// How often lifecycle policies are applied.
     pub lifecycle_interval: Duration,
+    /// How long clusters, node groups and profiles stay in states such as `CREATING`.
+    pub transition_delay: Duration,
     /// Whether `POST /_wharf/reset` clears all state.
     pub allow_reset: bool,
     /// What running requests get to finish in after a signal to stop.

@@ -62,6 +62,9 @@ pub(super) fn config(settings: Settings, env: Environment<'_>) -> Result<Config,
         gc_interval: positive("gc-interval", settings.gc_interval, HOUR)?,
         gc_grace: positive("gc-grace", settings.gc_grace, 24 * HOUR)?,
         lifecycle_interval: positive("lifecycle-interval", settings.lifecycle_interval, HOUR)?,
+        transition_delay: settings
+            .transition_delay
+            .map_or(Duration::ZERO, |Span(delay)| delay),
         allow_reset: settings.allow_reset.unwrap_or(false),
         drain: positive("drain", settings.drain, 30)?,
         upstream_allow: settings.upstream_allow.unwrap_or_default(),

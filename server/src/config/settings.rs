@@ -88,6 +88,11 @@ pub(super) struct Settings {
     #[serde(deserialize_with = "text")]
     pub lifecycle_interval: Option<Span>,
 
+    /// Leave clusters and what is in them in states such as CREATING for this long [default: 0s]
+    #[arg(long, value_name = "DURATION", help_heading = KUBERNETES)]
+    #[serde(deserialize_with = "text")]
+    pub transition_delay: Option<Span>,
+
     /// Take this account for keys that name none [default: 000000000000]
     #[arg(long, value_name = "ID", help_heading = REGISTRY)]
     #[serde(deserialize_with = "text")]
@@ -164,6 +169,7 @@ pub(super) struct Settings {
 const NETWORK: &str = "Network";
 const STORAGE: &str = "Storage";
 const REGISTRY: &str = "Registry";
+const KUBERNETES: &str = "Kubernetes";
 const ACCESS: &str = "Access";
 const LOGS: &str = "Logs";
 const UPSTREAMS: &str = "Pull-through cache";
@@ -197,8 +203,8 @@ impl Settings {
     pub(super) fn or(self, lower: Self) -> Self {
         layer!(self over lower:
             data_dir config listen public_host allow_insecure_listen drain store redirect durability
-            verify_reads scrub_interval gc_interval gc_grace lifecycle_interval account region
-            uri_style
+            verify_reads scrub_interval gc_interval gc_grace lifecycle_interval
+            transition_delay account region uri_style
             create_on_push references vulnerability_db allow_reset auth credentials log log_format
             upstream_allow upstream_timeout secrets s3 replication)
     }

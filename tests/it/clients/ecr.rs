@@ -6,7 +6,7 @@ use wharf_testkit::{Process, TestServer, tool};
 use super::{has_aws_models, has_python_module};
 
 /// Runs a file's tests against a server.
-async fn run(file: &str, s: &TestServer, env: &[(&str, &str)]) {
+pub(super) async fn run(file: &str, s: &TestServer, env: &[(&str, &str)]) {
     if !has_aws_models() || !has_python_module("boto3") || !has_python_module("pytest") {
         return;
     }

@@ -4,6 +4,7 @@ use wharf_testkit::{TestServer, tool};
 mod autoscaling;
 mod ec2;
 mod ecr;
+mod eks;
 mod fuzz;
 mod model;
 

@@ -78,3 +78,8 @@ fn every_operation_of_ec2_that_works_is_tested_with_boto3() {
 fn every_operation_of_ecr_public_that_works_is_tested_with_boto3() {
     assert_tested("ecr-public", "ecr_public");
 }
+
+#[test]
+fn every_operation_of_eks_that_works_is_tested_with_boto3() {
+    assert_tested("eks", "eks");
+}

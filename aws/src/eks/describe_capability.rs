@@ -1,0 +1,27 @@
+//! Shows a capability of a cluster.
+use serde::Deserialize;
+use wharf_eks::capabilities;
+
+use super::{
+    model::{self, Answer},
+    parts_model,
+};
+use crate::{Cx, Exception, operation::Operation};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DescribeCapability {
+    cluster_name: String,
+    capability_name: String,
+}
+
+impl Operation for DescribeCapability {
+    const NAME: &'static str = "DescribeCapability";
+    type Output = Answer;
+
+    async fn run(self, cx: Cx) -> Result<Answer, Exception> {
+        let (cluster, name) = (self.cluster_name, self.capability_name);
+        let found = capabilities::get(&cx.eks, &cx.registry, cluster, name).await?;
+        Ok(model::one("capability", parts_model::capability(&found)))
+    }
+}

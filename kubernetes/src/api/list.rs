@@ -1,0 +1,210 @@
+//! Reading one object or many.
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::ApiServer;
+use super::permit::selectable;
+use super::query::Query;
+use super::reply::Reply;
+use super::route::Target;
+use crate::Status;
+use crate::cluster::{Resource, in_form};
+use crate::selector::{FieldSelector, LabelSelector};
+use crate::store::{Listed, Object};
+
+/// Which objects of a list or watch are meant.
+#[derive(Clone, Debug)]
+pub(super) struct Selection {
+    pub(super) labels: LabelSelector,
+    pub(super) fields: FieldSelector,
+    /// Of this namespace; none for all.
+    pub(super) namespace: Option<String>,
+    /// Of this name.
+    pub(super) name: Option<String>,
+}
+
+impl Selection {
+    pub(super) fn parse(target: &Target, query: &Query) -> Result<Self, Status> {
+        let text = |name| query.get(name).unwrap_or_default();
+        let namespace = &target.namespace;
+        Ok(Self {
+            labels: LabelSelector::parse(text("labelSelector"))?,
+            fields: FieldSelector::parse(text("fieldSelector"), &selectable(target))?,
+            namespace: (!namespace.is_empty()).then(|| namespace.clone()),
+            name: (!target.name.is_empty()).then(|| target.name.clone()),
+        })
+    }
+
+    pub(super) fn matches(&self, object: &Object) -> bool {
+        let here = self
+            .namespace
+            .as_ref()
+            .is_none_or(|own| *own == object.namespace);
+        let named = self.name.as_ref().is_none_or(|own| *own == object.name);
+        here && named && self.labels.matches(&object.labels) && self.fields.matches(object)
+    }
+}
+
+/// Some objects of a list, and how to go on.
+#[derive(Clone, Debug)]
+pub(super) struct Page {
+    pub(super) objects: Vec<Arc<Object>>,
+    pub(super) revision: u64,
+    pub(super) next: Option<String>,
+    pub(super) remaining: Option<usize>,
+}
+
+/// Where a list goes on.
+#[derive(Serialize, Deserialize)]
+struct Continue {
+    rv: u64,
+    namespace: String,
+    name: String,
+}
+
+/// The JSON of an object in the form of its resource.
+pub(super) fn body(resource: &Resource, object: &Object) -> Bytes {
+    if resource.converted.is_some() {
+        return in_form(resource, object).to_string().into();
+    }
+    object.body.clone()
+}
+
+impl ApiServer {
+    pub(super) fn object(target: &Target) -> Result<Arc<Object>, Status> {
+        let Resource {
+            plural,
+            group,
+            shelf,
+            ..
+        } = &*target.resource;
+        let found = shelf.get(&target.namespace, &target.name);
+        found.ok_or_else(|| Status::not_found(plural, group, &target.name))
+    }
+
+    /// The objects that a list asks for.
+    pub(super) fn page(&self, target: &Target, query: &Query) -> Result<Page, Status> {
+        let selection = Selection::parse(target, query)?;
+        let limit = query.number("limit")?.unwrap_or(0);
+        let from = query.get("continue").map(unpack).transpose()?;
+        let Listed {
+            mut objects,
+            revision,
+        } = self.state(target, query, from.as_ref())?;
+        if let Some(from) = &from {
+            let last = (from.namespace.as_str(), from.name.as_str());
+            objects.retain(|o| (o.namespace.as_str(), o.name.as_str()) > last);
+        }
+        objects.retain(|object| selection.matches(object));
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let all = objects.len();
+        let mut page = Page {
+            objects,
+            revision,
+            next: None,
+            remaining: None,
+        };
+        if limit > 0 && all > limit {
+            page.objects.truncate(limit);
+            page.next = page.objects.last().map(|last| pack(revision, last));
+            let plain = selection.labels.is_empty() && selection.fields.is_empty();
+            page.remaining = plain.then_some(all - limit);
+        }
+        Ok(page)
+    }
+
+    /// All objects, as they are or were.
+    fn state(
+        &self,
+        target: &Target,
+        query: &Query,
+        from: Option<&Continue>,
+    ) -> Result<Listed, Status> {
+        let shelf = &target.resource.shelf;
+        let namespace = Some(target.namespace.as_str()).filter(|name| !name.is_empty());
+        let wanted = query.number("resourceVersion")?;
+        if let Some(wanted) = wanted
+            && wanted > self.cluster().store().revision().max(shelf.last())
+        {
+            return Err(too_large(wanted, self.cluster().store().revision()));
+        }
+        let exact = query.get("resourceVersionMatch") == Some("Exact");
+        let at = match (from, wanted) {
+            (Some(from), _) => from.rv,
+            (None, Some(wanted)) if exact => wanted,
+            _ => return Ok(self.cluster().store().list(shelf, namespace)),
+        };
+        shelf.list_at(namespace, at).map_err(|old| {
+            Status::expired(if from.is_some() {
+                "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.".to_owned()
+            } else {
+                format!("too old resource version: {at} ({})", old.oldest)
+            })
+        })
+    }
+
+    /// A list as JSON.
+    pub(super) fn listed(target: &Target, page: &Page) -> Reply {
+        let resource = &target.resource;
+        let mut metadata = json!({ "resourceVersion": page.revision.to_string() });
+        if let Some(next) = &page.next {
+            metadata["continue"] = next.as_str().into();
+        }
+        if let Some(remaining) = page.remaining {
+            metadata["remainingItemCount"] = remaining.into();
+        }
+        let (kind, version) = (&resource.list_kind, resource.api_version());
+        let size: usize = page
+            .objects
+            .iter()
+            .map(|object| object.body.len() + 1)
+            .sum();
+        let head = format!(
+            "{{\"kind\":{kind:?},\"apiVersion\":{version:?},\"metadata\":{metadata},\"items\":["
+        );
+        let mut body = Vec::with_capacity(size + head.len() + 8);
+        body.extend_from_slice(head.as_bytes());
+        for (index, object) in page.objects.iter().enumerate() {
+            if index > 0 {
+                body.push(b',');
+            }
+            body.extend_from_slice(&self::body(resource, object));
+        }
+        body.extend_from_slice(b"]}\n");
+        Reply::ok(body)
+    }
+}
+
+/// The revision has not come yet.
+pub(super) fn too_large(wanted: u64, current: u64) -> Status {
+    let text = format!("Too large resource version: {wanted}, current: {current}");
+    Status {
+        details: json!({
+            "causes": [{ "reason": "ResourceVersionTooLarge", "message": "Too large resource version" }],
+            "retryAfterSeconds": 1,
+        }),
+        ..Status::new(StatusCode::GATEWAY_TIMEOUT, "Timeout", text)
+    }
+}
+
+fn pack(revision: u64, last: &Object) -> String {
+    let token = Continue {
+        rv: revision,
+        namespace: last.namespace.clone(),
+        name: last.name.clone(),
+    };
+    let json = serde_json::to_vec(&token).unwrap_or_default();
+    URL_SAFE_NO_PAD.encode(json)
+}
+
+fn unpack(token: &str) -> Result<Continue, Status> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok();
+    let read = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    read.ok_or_else(|| Status::bad_request("continue key is not valid"))
+}

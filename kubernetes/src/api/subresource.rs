@@ -1,0 +1,267 @@
+//! What hangs under an object.
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use http::Method;
+use serde_json::Value;
+
+use super::ApiServer;
+use super::body;
+use super::delete;
+use super::list;
+use super::patch::Patch;
+use super::reply::Reply;
+use super::route::Target;
+use super::serve::Asked;
+use crate::cluster::{Part, Resource};
+use crate::kinds::scale_of;
+use crate::{Status, Subresource};
+
+impl ApiServer {
+    pub(super) async fn subresource(
+        &self,
+        asked: &Asked,
+        target: &Target,
+        body: Body,
+    ) -> Result<Response, Status> {
+        let found = named(&target.subresource).filter(|sub| target.resource.has(*sub));
+        let Some(sub) = found else {
+            return Err(Status::no_such_path());
+        };
+        match sub {
+            Subresource::Status => self.part(asked, target, Part::Status, body).await,
+            Subresource::EphemeralContainers => {
+                self.part(asked, target, Part::EphemeralContainers, body)
+                    .await
+            }
+            Subresource::Resize => self.part(asked, target, Part::Resize, body).await,
+            Subresource::Approval => self.part(asked, target, Part::Approval, body).await,
+            Subresource::Finalize => self.part(asked, target, Part::Finalize, body).await,
+            Subresource::Scale => self.scale(asked, target, body).await,
+            Subresource::Binding => self.binding(asked, target, body).await,
+            Subresource::Eviction => self.eviction(asked, target, body).await,
+            Subresource::Token => self.token_request(asked, target, body).await,
+            Subresource::Log => Self::log(asked, target),
+            Subresource::Exec | Subresource::Attach | Subresource::PortForward => {
+                Self::object(target)?;
+                Err(Status::not_implemented(format!(
+                    "pods run without processes here: {} needs an engine that runs containers",
+                    target.subresource
+                )))
+            }
+            Subresource::Proxy => {
+                Self::object(target)?;
+                Err(Status::not_implemented(
+                    "wharf does not proxy to nodes, pods and services yet",
+                ))
+            }
+        }
+    }
+
+    async fn part(
+        &self,
+        asked: &Asked,
+        target: &Target,
+        part: Part,
+        body: Body,
+    ) -> Result<Response, Status> {
+        let headers = &asked.parts.headers;
+        let reply = match asked.parts.method {
+            Method::GET | Method::HEAD => {
+                let object = Self::object(target)?;
+                Reply::ok(list::body(&target.resource, &object))
+            }
+            Method::PUT => {
+                let read = body::read(headers, &body::take(body).await?)?;
+                self.put(target, part, asked.writer()?, read).await?
+            }
+            Method::PATCH => {
+                let bytes = body::take(body).await?;
+                let patch = Patch::read(headers, &asked.query, &target.resource, &bytes)?;
+                self.patch(target, part, asked.writer()?, patch).await?
+            }
+            _ => return Err(Status::method_not_allowed()),
+        };
+        Ok(reply.into_response())
+    }
+
+    async fn scale(&self, asked: &Asked, target: &Target, body: Body) -> Result<Response, Status> {
+        let headers = &asked.parts.headers;
+        let reply = match asked.parts.method {
+            Method::GET | Method::HEAD => Reply::value(&scale_of(&Self::object(target)?.value())),
+            Method::PUT => {
+                let read = body::read(headers, &body::take(body).await?)?;
+                let given = read.value;
+                self.change_scale(target, &asked.writer()?, |_old| Ok(given.clone()))
+                    .await?
+            }
+            Method::PATCH => {
+                let bytes = body::take(body).await?;
+                let (patch, _) = Patch::read(headers, &asked.query, &target.resource, &bytes)?;
+                let change = |old: &Value| Self::patched_scale(old, &patch);
+                self.change_scale(target, &asked.writer()?, change).await?
+            }
+            _ => return Err(Status::method_not_allowed()),
+        };
+        Ok(reply.into_response())
+    }
+
+    /// A scheduler says where a pod runs.
+    async fn binding(
+        &self,
+        asked: &Asked,
+        target: &Target,
+        body: Body,
+    ) -> Result<Response, Status> {
+        only_post(asked)?;
+        let read = body::read(&asked.parts.headers, &body::take(body).await?)?;
+        let node = read.value["target"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        if node.is_empty() {
+            return Err(Status::bad_request("target.name: Required value"));
+        }
+        let writer = asked.writer()?;
+        let write = writer.write(target, Part::Binding);
+        let Resource { plural, group, .. } = &*target.resource;
+        let done = self.cluster().update_object(&write, |old| {
+            let own = old["spec"]["nodeName"].as_str().unwrap_or_default();
+            if !own.is_empty() {
+                let why = format!("pod {} is already assigned to node {own:?}", target.name);
+                return Err(Status::conflict(
+                    &format!("{plural}/binding"),
+                    group,
+                    &target.name,
+                    &why,
+                ));
+            }
+            let mut new = old.clone();
+            new["spec"]["nodeName"] = node.as_str().into();
+            Ok(new)
+        });
+        done.await?;
+        Ok(Reply::value(&delete::done()).created().into_response())
+    }
+
+    async fn eviction(
+        &self,
+        asked: &Asked,
+        target: &Target,
+        body: Body,
+    ) -> Result<Response, Status> {
+        only_post(asked)?;
+        let bytes = body::take(body).await?;
+        let read = body::read(&asked.parts.headers, &bytes)?;
+        let kind = read.value["kind"].as_str().unwrap_or("Eviction");
+        if kind != "Eviction" {
+            return Err(Status::bad_request(format!(
+                "{kind} cannot be handled as a Eviction"
+            )));
+        }
+        Self::object(target)?;
+        let options = &read.value["deleteOptions"];
+        let how = delete::options(options, &asked.query)?;
+        let mut writer = asked.writer()?;
+        writer.options.dry_run |= options["dryRun"][0] == "All";
+        self.delete(target, &writer, &how).await?;
+        Ok(Reply::value(&delete::done()).created().into_response())
+    }
+
+    /// What a container printed.
+    fn log(asked: &Asked, target: &Target) -> Result<Response, Status> {
+        let pod = Self::object(target)?.value();
+        let name = &target.name;
+        let containers = pod["spec"]["containers"].as_array();
+        let names: Vec<&str> = containers
+            .into_iter()
+            .flatten()
+            .filter_map(|container| container["name"].as_str())
+            .collect();
+        let container = match (asked.query.get("container"), names.as_slice()) {
+            (Some(container), _) => container,
+            (None, [only]) => only,
+            (None, several) => {
+                return Err(Status::bad_request(format!(
+                    "a container name must be specified for pod {name}, choose one of: [{}]",
+                    several.join(" ")
+                )));
+            }
+        };
+        let all = ["containers", "initContainers", "ephemeralContainers"].into_iter();
+        let mut all = all
+            .filter_map(|list| pod["spec"][list].as_array())
+            .flatten();
+        if !all.any(|known| known["name"] == container) {
+            return Err(Status::bad_request(format!(
+                "container {container} is not valid for pod {name}"
+            )));
+        }
+        let node = pod["spec"]["nodeName"].as_str().unwrap_or_default();
+        if node.is_empty() {
+            return Err(Status::bad_request(format!(
+                "pod {name} does not have a host assigned"
+            )));
+        }
+        let lists = [
+            "containerStatuses",
+            "initContainerStatuses",
+            "ephemeralContainerStatuses",
+        ];
+        let mut states = lists
+            .into_iter()
+            .filter_map(|list| pod["status"][list].as_array())
+            .flatten();
+        let state = states.find(|state| state["name"] == container);
+        let waiting = state.map(|state| &state["state"]["waiting"]);
+        if let Some(waiting) = waiting
+            && !waiting.is_null()
+        {
+            let why = waiting["reason"].as_str().unwrap_or("ContainerCreating");
+            return Err(Status::bad_request(format!(
+                "container {container:?} in pod {name:?} is waiting to start: {why}"
+            )));
+        }
+        // Containers without processes print nothing.
+        Ok("".into_response())
+    }
+
+    async fn token_request(
+        &self,
+        asked: &Asked,
+        target: &Target,
+        body: Body,
+    ) -> Result<Response, Status> {
+        only_post(asked)?;
+        let read = body::read(&asked.parts.headers, &body::take(body).await?)?;
+        let answer = self.mint(target, &read.value)?;
+        Ok(answer.created().into_response())
+    }
+}
+
+fn named(name: &str) -> Option<Subresource> {
+    Some(match name {
+        "status" => Subresource::Status,
+        "scale" => Subresource::Scale,
+        "log" => Subresource::Log,
+        "exec" => Subresource::Exec,
+        "attach" => Subresource::Attach,
+        "portforward" => Subresource::PortForward,
+        "proxy" => Subresource::Proxy,
+        "eviction" => Subresource::Eviction,
+        "binding" => Subresource::Binding,
+        "ephemeralcontainers" => Subresource::EphemeralContainers,
+        "resize" => Subresource::Resize,
+        "token" => Subresource::Token,
+        "finalize" => Subresource::Finalize,
+        "approval" => Subresource::Approval,
+        _ => return None,
+    })
+}
+
+fn only_post(asked: &Asked) -> Result<(), Status> {
+    if asked.parts.method == Method::POST {
+        Ok(())
+    } else {
+        Err(Status::method_not_allowed())
+    }
+}

@@ -1,0 +1,94 @@
+//! What the kubelet remembers of pods between two looks at them.
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::queue::Key;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    pub(super) uid: String,
+    pub(super) node: String,
+    pub(super) is_virtual: bool,
+    /// The generation of the pod that the engine has.
+    pub(super) generation: Option<i64>,
+    /// What was last complained about.
+    pub(super) complaint: String,
+    /// What was refused of its ephemeral containers: name, reason and message.
+    pub(super) refused: Vec<(String, &'static str, String)>,
+    /// The ids of containers whose start was told.
+    pub(super) told: BTreeSet<String>,
+    /// The revision of the last status that we wrote.
+    pub(super) written: u64,
+}
+
+#[derive(Debug, Default)]
+struct Pods {
+    known: HashMap<Key, Known>,
+    by_uid: HashMap<String, Key>,
+    /// Those that miss something.
+    waiting: BTreeSet<Key>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State(Mutex<Pods>);
+
+impl State {
+    // Nothing panics while it holds the lock.
+    fn pods(&self) -> MutexGuard<'_, Pods> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn get(&self, key: &Key) -> Option<Known> {
+        self.pods().known.get(key).cloned()
+    }
+
+    /// Changes what is known of a pod.
+    pub(super) fn change(&self, key: &Key, change: impl FnOnce(&mut Known)) {
+        let mut pods = self.pods();
+        let known = pods.known.entry(key.clone()).or_default();
+        change(known);
+        let uid = known.uid.clone();
+        pods.by_uid.insert(uid, key.clone());
+    }
+
+    pub(super) fn forget(&self, key: &Key) -> Option<Known> {
+        let mut pods = self.pods();
+        pods.waiting.remove(key);
+        let known = pods.known.remove(key)?;
+        pods.by_uid.remove(&known.uid);
+        Some(known)
+    }
+
+    pub(super) fn keys(&self) -> Vec<Key> {
+        self.pods().known.keys().cloned().collect()
+    }
+
+    pub(super) fn key_of(&self, uid: &str) -> Option<Key> {
+        self.pods().by_uid.get(uid).cloned()
+    }
+
+    /// Whether a change of a pod is the status that we wrote.
+    pub(super) fn wrote(&self, key: &Key, revision: u64) -> bool {
+        let pods = self.pods();
+        pods.known
+            .get(key)
+            .is_some_and(|known| known.written == revision)
+    }
+
+    pub(super) fn set_waiting(&self, key: &Key, waits: bool) {
+        let mut pods = self.pods();
+        if waits {
+            pods.waiting.insert(key.clone());
+        } else {
+            pods.waiting.remove(key);
+        }
+    }
+
+    /// Those that may wait for an object of a namespace, or of the cluster if it is empty.
+    pub(super) fn waiting(&self, namespace: &str) -> Vec<Key> {
+        let pods = self.pods();
+        let all = pods.waiting.iter();
+        let all = all.filter(|(own, _)| namespace.is_empty() || own == namespace);
+        all.cloned().collect()
+    }
+}

@@ -1,0 +1,6 @@
+//! Addresses and ports of services.
+mod allocate;
+mod families;
+mod pool;
+
+pub use allocate::{Allocator, Reservation};
