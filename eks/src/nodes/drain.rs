@@ -31,7 +31,11 @@ pub(super) fn begin(cx: &Cx, running: &Running, instance: &Instance, waiting: &W
 fn warn(node: &str, done: Result<(), Error>) {
     if let Err(error) = done {
         let error: &dyn std::error::Error = &error;
-        tracing::warn!(error, node, "a node could not be drained; it is tried again");
+        tracing::warn!(
+            error,
+            node,
+            "a node could not be drained; it is tried again"
+        );
     }
 }
 

@@ -61,8 +61,6 @@ const CONTROLLERS: &[(&str, Run)] = &[
     ("replicationcontroller", |c| {
         replica_set::run_replication_controllers(c).boxed()
     }),
-    ("node-life", |c| node_life::run(c).map(Ok).boxed()),
-    ("scheduler", |c| crate::scheduler::run(c).map(Ok).boxed()),
 ];
 
 /// Starts all controllers. They end when their handles are aborted.
