@@ -122,7 +122,10 @@ impl Allocator {
     pub fn new<'a>(network: &str, services: impl IntoIterator<Item = &'a Value>) -> Option<Self> {
         let (address, length) = network.split_once('/')?;
         let address: Ipv4Addr = address.parse().ok()?;
-        let length: u32 = length.parse().ok().filter(|length| (1..=30).contains(length))?;
+        let length: u32 = length
+            .parse()
+            .ok()
+            .filter(|length| (1..=30).contains(length))?;
         let size = 1u32 << (32 - length);
         let base = address.to_bits() & !(size - 1);
         // Neither the network's own address nor that of all.
@@ -230,7 +233,9 @@ fn random() -> u32 {
 fn items(spec: &Value) -> Vec<Item> {
     let mut items = Vec::new();
     if fields::text(spec, "type") != "ExternalName" {
-        let addresses = fields::list(spec, "clusterIPs").iter().filter_map(Value::as_str);
+        let addresses = fields::list(spec, "clusterIPs")
+            .iter()
+            .filter_map(Value::as_str);
         let read = addresses.filter_map(|text| text.parse::<Ipv4Addr>().ok());
         items.extend(read.map(|address| Item::Address(address.to_bits())));
     }
@@ -263,7 +268,11 @@ fn families(spec: &mut Value, old: Option<&Value>, name: &str) -> Result<(), Sta
 
 fn nothing_left(what: &str, why: &str) -> Status {
     let text = format!("Internal error occurred: failed to allocate a {what}: {why}");
-    Status::new(http::StatusCode::INTERNAL_SERVER_ERROR, "InternalError", text)
+    Status::new(
+        http::StatusCode::INTERNAL_SERVER_ERROR,
+        "InternalError",
+        text,
+    )
 }
 
 fn give_address(spec: &mut Value, held: &mut Reservation, name: &str) -> Result<(), Status> {
@@ -317,7 +326,10 @@ fn asked_node_port(
     name: &str,
 ) -> Result<(), Status> {
     if let Err(why) = held.port(Some(wanted)) {
-        let path = Path::new("spec").field("ports").index(index).field("nodePort");
+        let path = Path::new("spec")
+            .field("ports")
+            .index(index)
+            .field("nodePort");
         let mut errors = Errors::default();
         errors.invalid(&path, &wanted.into(), &why);
         return invalid(name, &errors);
@@ -416,7 +428,11 @@ fn give_health_port(spec: &mut Value, held: &mut Reservation) -> Result<(), Stat
             format!("failed to allocate requested HealthCheck NodePort {wanted}: {why}")
         };
         let text = format!("Internal error occurred: {text}");
-        Status::new(http::StatusCode::INTERNAL_SERVER_ERROR, "InternalError", text)
+        Status::new(
+            http::StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalError",
+            text,
+        )
     })?;
     fields::set(spec, "healthCheckNodePort", given);
     Ok(())
