@@ -15,7 +15,8 @@ fn open(path: &Path) -> (Store, Arc<Shelf>) {
         paths: Vec::new(),
         fields: |_, _| String::new(),
     };
-    let store = Store::open(path, false, std::slice::from_ref(&spec)).unwrap();
+    let objects = wharf_storage::Objects::open(path, false).unwrap();
+    let store = Store::open(objects, std::slice::from_ref(&spec)).unwrap();
     let shelf = store.shelf(&spec);
     (store, shelf)
 }
