@@ -29,6 +29,7 @@ pub mod services;
 mod status;
 pub mod store;
 pub mod table;
+pub mod system;
 mod validation;
 mod views;
 
