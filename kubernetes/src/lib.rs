@@ -12,9 +12,8 @@ pub mod api;
 pub mod authn;
 pub mod authz;
 pub mod cluster;
-mod crd;
-mod controllers;
 pub mod controllers;
+mod crd;
 mod cron;
 mod defaults;
 mod errors;
@@ -30,7 +29,6 @@ mod validation;
 mod views;
 
 pub use cluster::Cluster;
-pub use crd::run as run_custom_resources;
 pub use cron::{BadSchedule, Schedule, find_zone};
 pub use errors::{Errors, Path};
 pub use kinds::{

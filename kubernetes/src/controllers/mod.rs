@@ -48,6 +48,9 @@ type Run = fn(Cluster) -> BoxFuture<'static, Result<(), Status>>;
 
 /// All controllers, by the names under which they are logged.
 const CONTROLLERS: &[(&str, Run)] = &[
+    ("customresourcedefinition", |c| {
+        crate::crd::run(c).map(Ok).boxed()
+    }),
     ("deployment", |c| deployment::run(c).boxed()),
     ("replicaset", |c| replica_set::run(c).boxed()),
     ("replicationcontroller", |c| {
