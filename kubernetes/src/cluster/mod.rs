@@ -59,6 +59,8 @@ pub struct Settings {
     pub service_cidr: String,
     /// What clients trust.
     pub ca_pem: String,
+    /// Which pods run on Fargate.
+    pub fargate: Vec<crate::fargate::Profile>,
     /// Who issues the tokens of service accounts: a URL.
     pub issuer: String,
     /// Who of AWS may do what.

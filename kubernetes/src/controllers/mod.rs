@@ -13,6 +13,7 @@ mod amount;
 mod deployment;
 mod hash;
 mod index;
+pub(crate) mod node_life;
 mod owners;
 mod pods;
 mod queue;
@@ -52,6 +53,8 @@ const CONTROLLERS: &[(&str, Run)] = &[
         crate::crd::run(c).map(Ok).boxed()
     }),
     ("deployment", |c| deployment::run(c).boxed()),
+    ("default-scheduler", |c| crate::scheduler::run(c).boxed()),
+    ("node-life", |c| node_life::run(c).boxed()),
     ("replicaset", |c| replica_set::run(c).boxed()),
     ("replicationcontroller", |c| {
         replica_set::run_replication_controllers(c).boxed()

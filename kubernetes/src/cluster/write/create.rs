@@ -55,7 +55,10 @@ impl Cluster {
             &options.duplicates,
         )?;
         metadata::begin(resource, &mut object, self.now());
+        // A kubelet registers its node with all that it knows of it.
+        let is_node = resource.plural == "nodes" && resource.group.is_empty();
         if resource.has(Subresource::Status)
+            && !is_node
             && let Some(members) = object.as_object_mut()
         {
             members.remove("status");
