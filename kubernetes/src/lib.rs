@@ -28,6 +28,7 @@ pub mod selector;
 pub mod services;
 mod status;
 pub mod store;
+pub mod system;
 pub mod table;
 mod validation;
 mod views;
