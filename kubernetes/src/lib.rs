@@ -28,13 +28,12 @@ pub mod selector;
 pub mod services;
 mod status;
 pub mod store;
-pub mod table;
 pub mod system;
+pub mod table;
 mod validation;
 mod views;
 
 pub use cluster::Cluster;
-pub use crd::run as run_custom_resources;
 pub use cron::{BadSchedule, Schedule, find_zone};
 pub use errors::{Errors, Path};
 pub use kinds::{

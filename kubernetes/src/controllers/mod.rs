@@ -52,6 +52,9 @@ type Run = fn(Cluster) -> BoxFuture<'static, Result<(), Status>>;
 
 /// All controllers, by the names under which they are logged.
 const CONTROLLERS: &[(&str, Run)] = &[
+    ("customresourcedefinition", |c| {
+        crate::crd::run(c).map(Ok).boxed()
+    }),
     ("daemonset", |c| daemon_set::run(c).boxed()),
     ("deployment", |c| deployment::run(c).boxed()),
     ("default-scheduler", |c| crate::scheduler::run(c).boxed()),

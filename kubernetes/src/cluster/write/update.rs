@@ -66,15 +66,7 @@ impl Cluster {
             fields::normalize(resource, &mut new, options.validation, &options.duplicates)?;
         let mut new = merged(write, old, new);
         metadata::keep(old, &mut new);
-        if let (What::Builtin(row), Part::Main | Part::Resize | Part::EphemeralContainers) =
-            (&resource.what, write.part)
-        {
-            (row.default)(&mut new);
-            (row.prepare_update)(&mut new, old);
-        }
-        if let What::Custom(custom) = &resource.what {
-            crd::default(custom, &mut new);
-        }
+        prepare(write, old, &mut new);
         if write.part == Part::Main {
             warnings.extend(crd::warnings(resource, &new));
         }
@@ -141,6 +133,18 @@ fn is_finished(object: &Value) -> bool {
     let metadata = &object["metadata"];
     let waits = metadata["deletionGracePeriodSeconds"].as_i64() > Some(0);
     !metadata["deletionTimestamp"].is_null() && !waits && !metadata::has_finalizers(object)
+}
+
+/// Fills in defaults, and brings the new state into the form in which it is stored.
+fn prepare(write: &Write<'_>, old: &Value, new: &mut Value) {
+    match (&write.resource.what, write.part) {
+        (What::Builtin(row), Part::Main | Part::Resize | Part::EphemeralContainers) => {
+            (row.default)(new);
+            (row.prepare_update)(new, old);
+        }
+        (What::Builtin(_), _) => {}
+        (What::Custom(custom), _) => crd::default(custom, new),
+    }
 }
 
 fn validate_change(write: &Write<'_>, old: &Value, new: &Value, errors: &mut Errors) {
