@@ -152,7 +152,9 @@ impl Kubelet {
                         }
                     }
                     "nodes" if change.previous.is_none() => {
-                        on_node(pods, &object.name).for_each(|key| queue.push(key));
+                        for key in on_node(pods, &object.name) {
+                            queue.push(key);
+                        }
                     }
                     "nodes" => {}
                     _ => {
@@ -170,13 +172,11 @@ fn key(object: &Object) -> Key {
 }
 
 /// The pods of a node that has just come.
-fn on_node(pods: &Shelf, node: &str) -> impl Iterator<Item = Key> {
+fn on_node(pods: &Shelf, node: &str) -> Vec<Key> {
     let field = pods.field("spec.nodeName");
     let of = |pod: &Object| field.and_then(|at| pod.fields.get(at)).cloned();
     let all = pods.objects(None).into_iter();
-    let keys: Vec<Key> = all
-        .filter(|pod| of(pod).is_some_and(|own| own == node))
+    all.filter(|pod| of(pod).is_some_and(|own| own == node))
         .map(|pod| key(&pod))
-        .collect();
-    keys.into_iter()
+        .collect()
 }
