@@ -105,7 +105,9 @@ impl Kubelet {
                 changed = self.0.engine.changed() => {
                     let ids = changed.unwrap_or_default();
                     let keys = ids.iter().filter_map(|id| self.0.state.key_of(id));
-                    keys.for_each(|key| queue.push(key));
+                    for key in keys {
+                        queue.push(key);
+                    }
                 }
                 () = tokio::time::sleep(LOOK), if timed => {}
             }
@@ -159,7 +161,9 @@ impl Kubelet {
                     "nodes" => {}
                     _ => {
                         let waiting = self.0.state.waiting(&object.namespace);
-                        waiting.into_iter().for_each(|key| queue.push(key));
+                        for key in waiting {
+                            queue.push(key);
+                        }
                     }
                 }
             }

@@ -78,7 +78,7 @@ impl Story {
     }
 
     /// Waits until a pod is as wanted.
-    async fn until(&self, name: &str, wanted: impl Fn(&Value) -> bool + Send) -> Value {
+    async fn until(&self, name: &str, wanted: impl Fn(&Value) -> bool + Send + Sync) -> Value {
         let shelf = self.test.cluster.shelf("pods").unwrap();
         let mut told = shelf.subscribe();
         let found = async {
