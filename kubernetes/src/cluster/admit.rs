@@ -27,6 +27,15 @@ pub(super) async fn create(
             let classes = values(cluster, "priorityclasses.scheduling.k8s.io", None);
             priority::check_class(object, &classes).map_err(|why| refused(write, object, &why))?;
         }
+        ("certificates.k8s.io", "certificatesigningrequests") => {
+            // Who asks is what the certificate may be for; nobody says it of himself.
+            let user = write.by.user.to_json();
+            for member in ["username", "uid", "groups", "extra"] {
+                if !user[member].is_null() {
+                    object["spec"][member] = user[member].clone();
+                }
+            }
+        }
         _ => {}
     }
     Ok(Vec::new())
@@ -87,6 +96,7 @@ fn quota(
 }
 
 fn pod(cluster: &Cluster, write: &Write<'_>, pod: &mut Value) -> Result<(), Status> {
+    crate::fargate::mutate(pod, write.namespace, &cluster.settings().fargate);
     let ranges = values(cluster, "limitranges", Some(write.namespace));
     limit_ranger::default_pod(pod, &ranges);
     let classes = values(cluster, "priorityclasses.scheduling.k8s.io", None);

@@ -9,8 +9,20 @@
 //! * A failed key comes back after a pause that doubles; a panic is a failure like any other.
 //! * Nothing is lost if the program stops halfway: everything is looked at again at the start.
 
+mod amount;
+mod daemon_set;
+mod deployment;
+mod hash;
+mod history;
 mod index;
+pub(crate) mod node_life;
+mod owners;
+mod pod_control;
 mod queue;
+mod replica_set;
+mod stateful_set;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -20,14 +32,80 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use futures::future::BoxFuture;
 pub(crate) use index::Index;
 pub(crate) use queue::{Key, Queue};
-use tokio::task::JoinSet;
+use serde::Serialize;
+use tokio::task::{JoinHandle, JoinSet};
 pub(crate) use watch::{Seen, follow};
 use wharf_types::Timestamp;
 
 use crate::Status;
-use crate::store::{Shelf, Store};
+use crate::cluster::{Actor, Cluster, Part};
+use crate::store::{Object, Shelf, Store};
+
+/// How long a controller that ended rests before it is started anew.
+const REST: Duration = Duration::from_secs(1);
+
+/// Works until it is dropped; an error, or an end, is out of the ordinary.
+type Run = fn(Cluster) -> BoxFuture<'static, Result<(), Status>>;
+
+/// All controllers, by the names under which they are logged.
+const CONTROLLERS: &[(&str, Run)] = &[
+    ("daemonset", |c| daemon_set::run(c).boxed()),
+    ("deployment", |c| deployment::run(c).boxed()),
+    ("default-scheduler", |c| crate::scheduler::run(c).boxed()),
+    ("node-life", |c| node_life::run(c).boxed()),
+    ("statefulset", |c| stateful_set::run(c).boxed()),
+    ("replicaset", |c| replica_set::run(c).boxed()),
+    ("replicationcontroller", |c| {
+        replica_set::run_replication_controllers(c).boxed()
+    }),
+];
+
+/// Starts all controllers. They end when their handles are aborted.
+pub fn start(cluster: &Cluster) -> Vec<JoinHandle<()>> {
+    let all = CONTROLLERS.iter();
+    let started = all.map(|&(name, run)| tokio::spawn(keep_running(name, run, cluster.clone())));
+    started.collect()
+}
+
+async fn keep_running(name: &'static str, run: Run, cluster: Cluster) {
+    loop {
+        let ended = AssertUnwindSafe(run(cluster.clone())).catch_unwind().await;
+        let error = match ended {
+            Ok(Ok(())) => "it ended".to_owned(),
+            Ok(Err(status)) => status.to_string(),
+            Err(_panic) => "it panicked".to_owned(),
+        };
+        tracing::error!(controller = name, error, "a controller is started anew");
+        tokio::time::sleep(REST).await;
+    }
+}
+
+/// Writes a status, if it is different.
+pub(crate) async fn save_status<S: Serialize>(
+    cluster: &Cluster,
+    by: &Actor,
+    resource: &str,
+    object: &Object,
+    status: &S,
+) -> Result<(), Status> {
+    let status = serde_json::to_value(status).map_err(Status::internal)?;
+    let (namespace, name) = (&object.namespace, &object.name);
+    let change = |value: &mut serde_json::Value| {
+        // A new object of the same name is another one.
+        if value["metadata"]["uid"] == object.uid.as_str() {
+            value["status"] = status.clone();
+        }
+        Ok(())
+    };
+    let saved = cluster.modify(resource, namespace, name, Part::Status, by, change);
+    match saved.await {
+        Err(status) if !status.is_not_found() => Err(status),
+        _ => Ok(()),
+    }
+}
 
 /// How many keys of one controller are worked on at a time.
 pub(crate) const WORKERS: usize = 4;
@@ -59,6 +137,12 @@ impl Frame {
         }
     }
 
+    /// With the store and the clock of a cluster.
+    pub(crate) fn of(name: &'static str, cluster: &Cluster) -> Self {
+        let clock = cluster.clone();
+        Self::new(name, cluster.store(), move || clock.now())
+    }
+
     /// For keys that come from elsewhere than a shelf.
     pub(crate) fn queue(&self) -> Queue {
         self.queue.clone()
@@ -71,7 +155,7 @@ impl Frame {
         shelf: Arc<Shelf>,
         keys: impl Fn(&Seen<'_>) -> Vec<Key> + Send + Sync + 'static,
     ) {
-        let (store, queue) = (self.store.clone(), self.queue.clone());
+        let (store, queue) = (self.store.clone(), self.queue());
         self.tasks.spawn(async move {
             follow(&store, &shelf, |seen| {
                 for key in keys(seen) {

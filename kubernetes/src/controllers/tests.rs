@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use wharf_types::Clock;
 
 use super::*;
-use crate::store::{Object, Op, ShelfSpec};
+use crate::store::{Op, ShelfSpec};
 
 fn open(path: &Path) -> (Store, Arc<Shelf>) {
     let spec = ShelfSpec {
@@ -15,8 +15,11 @@ fn open(path: &Path) -> (Store, Arc<Shelf>) {
         paths: Vec::new(),
         fields: |_, _| String::new(),
     };
-    let objects = wharf_storage::Objects::open(path, false).unwrap();
-    let store = Store::open(objects, std::slice::from_ref(&spec)).unwrap();
+    let store = Store::open(
+        wharf_storage::Objects::open(path, false).unwrap(),
+        std::slice::from_ref(&spec),
+    )
+    .unwrap();
     let shelf = store.shelf(&spec);
     (store, shelf)
 }

@@ -1,0 +1,261 @@
+//! Replica sets and replication controllers: as many pods of a template as are asked for.
+mod plan;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+use plan::Step;
+use serde_json::Value;
+
+use super::owners::{Claim, Owner, claim, labels, orphans, owner_term, selects, settle};
+use super::{Frame, Index, Key, Outcome, Seen, WORKERS, pod_control as pods};
+use crate::Status;
+use crate::cluster::{Actor, Cluster};
+use crate::store::Object;
+use crate::validation::Selector;
+use crate::views::{PodView, ReplicaSetView};
+
+/// How many pods are created at first; twice as many each time that all went well.
+const SLOW_START: usize = 1;
+
+/// What differs between the two kinds.
+#[derive(Clone, Copy, Debug)]
+struct Family {
+    name: &'static str,
+    resource: &'static str,
+    api_version: &'static str,
+    kind: &'static str,
+    selector: fn(&Value) -> Option<Selector<'_>>,
+}
+
+const REPLICA_SETS: Family = Family {
+    name: "replicaset-controller",
+    resource: "replicasets.apps",
+    api_version: "apps/v1",
+    kind: "ReplicaSet",
+    selector: |selector| Selector::parse(selector),
+};
+
+const REPLICATION_CONTROLLERS: Family = Family {
+    name: "replication-controller",
+    resource: "replicationcontrollers",
+    api_version: "v1",
+    kind: "ReplicationController",
+    selector: |labels| Some(Selector::of_labels(labels)),
+};
+
+/// Works for replica sets until it is dropped.
+pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
+    run_family(cluster, REPLICA_SETS).await
+}
+
+/// Works for replication controllers until it is dropped.
+pub(crate) async fn run_replication_controllers(cluster: Cluster) -> Result<(), Status> {
+    run_family(cluster, REPLICATION_CONTROLLERS).await
+}
+
+struct Work {
+    cluster: Cluster,
+    family: Family,
+    by: Actor,
+    pods: Index,
+    /// Replica sets by their owner.
+    siblings: Index,
+}
+
+async fn run_family(cluster: Cluster, family: Family) -> Result<(), Status> {
+    let (pods, sets) = (cluster.shelf("pods")?, cluster.shelf(family.resource)?);
+    let mut frame = Frame::of(family.name, &cluster);
+    frame.on(Arc::clone(&sets), |seen| {
+        seen.latest().map(|set| Key::of(set)).into_iter().collect()
+    });
+    let all = cluster.clone();
+    frame.on(Arc::clone(&pods), move |seen| concerned(&all, family, seen));
+    let work = Arc::new(Work {
+        pods: Index::new(cluster.store(), pods, pods::pod_terms),
+        siblings: Index::new(cluster.store(), sets, |set| {
+            let view = set.view::<ReplicaSetView>();
+            owner_term(&set.namespace, view.metadata.controller())
+        }),
+        by: Actor::controller(family.name),
+        cluster,
+        family,
+    });
+    frame
+        .run(WORKERS, move |key| {
+            let work = Arc::clone(&work);
+            async move { work.sync(key).await }
+        })
+        .await;
+    Ok(())
+}
+
+/// The sets to which a change of a pod may matter.
+fn concerned(cluster: &Cluster, family: Family, seen: &Seen<'_>) -> Vec<Key> {
+    let mut keys: Vec<Key> = Vec::new();
+    for pod in seen.states() {
+        let view = pod.view::<PodView>();
+        if let Some(owner) = view.metadata.controller()
+            && owner.kind == family.kind
+            && owner.api_version == family.api_version
+        {
+            keys.push(Key::new(&pod.namespace, &owner.name));
+        }
+    }
+    let Some(pod) = seen.new else {
+        return keys;
+    };
+    let was = seen.old.map(|old| {
+        (
+            old.view::<PodView>().metadata.controller().cloned(),
+            &old.labels,
+        )
+    });
+    let view = pod.view::<PodView>();
+    let is_new_orphan = view.metadata.controller().is_none()
+        && was.is_none_or(|(owner, labels)| owner.is_some() || *labels != pod.labels);
+    if is_new_orphan {
+        let labels = labels(pod);
+        let sets = cluster.list(family.resource, Some(&pod.namespace));
+        let fitting = sets.iter().filter(|set| {
+            let view = set.view::<ReplicaSetView>();
+            let selector = (family.selector)(&view.spec.selector);
+            selector.is_some_and(|selector| !selector.is_empty() && selector.matches(&labels))
+        });
+        keys.extend(fitting.map(|set| Key::of(set)));
+    }
+    keys
+}
+
+impl Work {
+    async fn sync(&self, key: Key) -> Outcome {
+        let found = self
+            .cluster
+            .get(self.family.resource, &key.namespace, &key.name);
+        let Some(object) = found else {
+            return Ok(None);
+        };
+        let set = object.view::<ReplicaSetView>();
+        let Some(selector) = (self.family.selector)(&set.spec.selector) else {
+            return Ok(None);
+        };
+        let family = self.family;
+        let owner = Owner::of(family.resource, family.api_version, family.kind, &object);
+        let mut active = self.claimed(&owner, selector).await?;
+        let now = self.cluster.now();
+        let related = self.related(&set);
+        let step = plan::step(&set, &active, &related, now);
+        let failure = self.act(&owner, &set, &step).await.err();
+        if !matches!(step, Step::Nothing) {
+            // What was just made or deleted is seen at once.
+            active = self.active(&owner);
+        }
+        let message = failure.as_ref().map(|failure| failure.message.as_str());
+        let (status, again) = plan::status(&set, &active, message, now);
+        if status != set.status {
+            self.save(&object, &status).await?;
+        }
+        failure.map_or(Ok(again), Err)
+    }
+
+    fn active(&self, owner: &Owner) -> Vec<Arc<PodView>> {
+        let owned = self.pods.of(&owner.uid);
+        let views = owned.iter().map(|pod| pod.view::<PodView>());
+        views.filter(|pod| pods::is_active(pod)).collect()
+    }
+
+    async fn claimed(
+        &self,
+        owner: &Owner,
+        selector: Selector<'_>,
+    ) -> Result<Vec<Arc<PodView>>, Status> {
+        let mut candidates = self.pods.of(&owner.uid);
+        candidates.extend(self.pods.of(&orphans(&owner.namespace)));
+        let mut active = Vec::new();
+        for pod in candidates {
+            let view = pod.view::<PodView>();
+            if !pods::is_active(&view) {
+                continue;
+            }
+            let claim = claim(owner, &view.metadata, selects(selector, &pod));
+            if claim == Claim::Keep {
+                active.push(view);
+                continue;
+            }
+            let settled = settle(&self.cluster, &self.by, owner, "pods", pod, claim);
+            active.extend(settled.await?.map(|pod| pod.view::<PodView>()));
+        }
+        Ok(active)
+    }
+
+    /// The pods of all sets that have the same owner.
+    fn related(&self, set: &ReplicaSetView) -> Vec<Arc<PodView>> {
+        let siblings: Vec<Arc<Object>> = match set.metadata.controller() {
+            Some(owner) => self.siblings.of(&owner.uid),
+            None => Vec::new(),
+        };
+        let uids = siblings.iter().map(|sibling| sibling.uid.as_str());
+        let mut uids: Vec<&str> = uids.collect();
+        if uids.is_empty() {
+            uids.push(&set.metadata.uid);
+        }
+        let pods = uids.into_iter().flat_map(|uid| self.pods.of(uid));
+        pods.map(|pod| pod.view::<PodView>()).collect()
+    }
+
+    async fn act(&self, owner: &Owner, set: &ReplicaSetView, step: &Step) -> Result<(), Status> {
+        match step {
+            Step::Nothing => Ok(()),
+            Step::Create(count) => self.create(owner, set, *count).await,
+            Step::Delete(pods) => {
+                let deleted = pods
+                    .iter()
+                    .map(|pod| pods::delete(&self.cluster, &self.by, owner, pod));
+                join_all(deleted).await.into_iter().collect()
+            }
+        }
+    }
+
+    /// Creates pods, few at first: if they cannot be created, not all are tried.
+    async fn create(
+        &self,
+        owner: &Owner,
+        set: &ReplicaSetView,
+        count: usize,
+    ) -> Result<(), Status> {
+        let pod = pods::of_template(&set.spec.template, owner);
+        let (mut left, mut batch) = (count, SLOW_START);
+        while left > 0 {
+            let size = batch.min(left);
+            let created =
+                (0..size).map(|_| pods::create(&self.cluster, &self.by, owner, pod.clone()));
+            for created in join_all(created).await {
+                match created {
+                    Ok(_pod) => {}
+                    Err(status) if pods::is_namespace_ending(&status) => return Ok(()),
+                    Err(status) => return Err(status),
+                }
+            }
+            left -= size;
+            batch = size * 2;
+        }
+        Ok(())
+    }
+
+    async fn save(
+        &self,
+        object: &Object,
+        status: &crate::views::ReplicaSetStatus,
+    ) -> Result<(), Status> {
+        super::save_status(
+            &self.cluster,
+            &self.by,
+            self.family.resource,
+            object,
+            status,
+        )
+        .await
+    }
+}

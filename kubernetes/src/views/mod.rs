@@ -1,0 +1,22 @@
+//! What controllers read of objects: one type a kind, with the fields that somebody needs.
+mod claim;
+mod daemon_set;
+mod deployment;
+mod meta;
+mod node;
+mod pod;
+mod replica_set;
+mod revision;
+mod stateful_set;
+
+pub(crate) use claim::ClaimView;
+pub(crate) use daemon_set::{DaemonSetStatus, DaemonSetView};
+pub(crate) use deployment::{
+    DeploymentCondition, DeploymentSpec, DeploymentStatus, DeploymentView,
+};
+pub(crate) use meta::{Meta, OwnerReference};
+pub(crate) use node::{NodeView, Taint};
+pub(crate) use pod::{Condition, PodView};
+pub(crate) use replica_set::{ReplicaSetCondition, ReplicaSetStatus, ReplicaSetView};
+pub(crate) use revision::ControllerRevisionView;
+pub(crate) use stateful_set::{StatefulSetStatus, StatefulSetView};

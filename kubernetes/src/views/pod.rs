@@ -1,0 +1,64 @@
+//! Pods.
+use serde::Deserialize;
+use serde_json::Value;
+use wharf_types::Timestamp;
+
+use super::Meta;
+use crate::cluster::time::parse_rfc3339;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct PodView {
+    pub metadata: Meta,
+    pub spec: PodSpec,
+    pub status: PodStatus,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct PodSpec {
+    pub node_name: String,
+    pub affinity: Value,
+    pub hostname: String,
+    pub subdomain: String,
+    pub volumes: Vec<Value>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct PodStatus {
+    pub phase: String,
+    pub conditions: Vec<Condition>,
+    pub container_statuses: Vec<ContainerStatus>,
+    pub init_container_statuses: Vec<ContainerStatus>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct ContainerStatus {
+    pub name: String,
+    pub restart_count: i64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Condition {
+    pub r#type: String,
+    pub status: String,
+    pub reason: String,
+    pub message: String,
+    pub last_transition_time: Option<String>,
+}
+
+impl Condition {
+    pub(crate) fn since(&self) -> Option<Timestamp> {
+        parse_rfc3339(self.last_transition_time.as_deref()?)
+    }
+}
+
+impl PodView {
+    pub(crate) fn condition(&self, kind: &str) -> Option<&Condition> {
+        let mut conditions = self.status.conditions.iter();
+        conditions.find(|condition| condition.r#type == kind)
+    }
+}
