@@ -28,8 +28,8 @@ pub mod selector;
 pub mod services;
 mod status;
 pub mod store;
-pub mod table;
 pub mod system;
+pub mod table;
 mod validation;
 mod views;
 

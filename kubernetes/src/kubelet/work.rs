@@ -84,9 +84,11 @@ impl Kubelet {
             .collect();
         let mut queue = Queue::default();
         let mut tasks: JoinSet<Looked> = JoinSet::new();
-        for pod in pods.objects(None) {
-            queue.push(key(&pod));
-        }
+        let there = pods.objects(None);
+        // First of all, so that no new pod gets the address of one that runs.
+        there.iter().for_each(|pod| self.reserve(pod));
+        there.iter().for_each(|pod| queue.push(key(pod)));
+        drop(there);
         loop {
             queue.ripen(self.0.cluster.now());
             while tasks.len() < AT_ONCE

@@ -14,6 +14,7 @@ use super::status::adopted;
 use super::translate::{Context, Refusal, Trouble, translate};
 use super::{Kubelet, virtuals};
 use crate::cluster::time::parse_rfc3339;
+use crate::store::Object;
 use crate::{Status, fields};
 
 /// After how long something that is missing is looked for again, if nobody tells of it.
@@ -87,6 +88,22 @@ impl Kubelet {
             Ok(None)
         } else {
             self.advance(&placed, now).await
+        }
+    }
+
+    /// Keeps the address that a pod had before a restart of the server.
+    pub(super) fn reserve(&self, object: &Object) {
+        let pod = object.value();
+        let status = &pod["status"];
+        let ended = ["Succeeded", "Failed"].contains(&fields::text(status, "phase"));
+        let own = fields::text(status, "podIP");
+        // Pods of Fargate and of the network of their node have the address of the node.
+        if ended || own == fields::text(status, "hostIP") {
+            return;
+        }
+        if let Ok(ip) = own.parse() {
+            let node = fields::text(&pod["spec"], "nodeName");
+            let _same = self.0.addresses.allocate(node, &object.uid, Some(ip));
         }
     }
 
