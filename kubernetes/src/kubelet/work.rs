@@ -86,8 +86,12 @@ impl Kubelet {
         let mut tasks: JoinSet<Looked> = JoinSet::new();
         let there = pods.objects(None);
         // First of all, so that no new pod gets the address of one that runs.
-        there.iter().for_each(|pod| self.reserve(pod));
-        there.iter().for_each(|pod| queue.push(key(pod)));
+        for pod in &there {
+            self.reserve(pod);
+        }
+        for pod in &there {
+            queue.push(key(pod));
+        }
         drop(there);
         loop {
             queue.ripen(self.0.cluster.now());
