@@ -11,7 +11,6 @@ pub mod api;
 pub mod authn;
 pub mod authz;
 pub mod cluster;
-mod controllers;
 pub mod controllers;
 mod cron;
 mod defaults;
