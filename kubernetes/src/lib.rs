@@ -6,27 +6,34 @@
 //! * Whoever writes, controllers included, goes through the same admission, defaulting and
 //!   validation.
 
+pub mod about;
 pub mod admission;
 pub mod api;
 pub mod authn;
 pub mod authz;
+pub mod capacity;
 pub mod cluster;
+mod crd;
 pub mod controllers;
 mod cron;
 mod defaults;
 mod errors;
+pub mod fargate;
 mod fields;
 mod kinds;
 pub mod kubelet;
+pub mod nodes;
+pub mod scheduler;
 pub mod selector;
 pub mod services;
 mod status;
 pub mod store;
-mod table;
+pub mod table;
 mod validation;
 mod views;
 
 pub use cluster::Cluster;
+pub use crd::run as run_custom_resources;
 pub use cron::{BadSchedule, Schedule, find_zone};
 pub use errors::{Errors, Path};
 pub use kinds::{

@@ -1,20 +1,22 @@
 //! What hangs under an object.
+use std::collections::BTreeMap;
+
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use http::Method;
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::ApiServer;
 use super::body;
 use super::delete;
-use super::list;
 use super::patch::Patch;
 use super::reply::Reply;
 use super::route::Target;
 use super::serve::Asked;
+use crate::about::form;
 use crate::cluster::{Part, Resource};
-use crate::kinds::scale_of;
-use crate::{Status, Subresource};
+use crate::{Status, Subresource, fields, scheduler};
 
 impl ApiServer {
     pub(super) async fn subresource(
@@ -68,7 +70,7 @@ impl ApiServer {
         let reply = match asked.parts.method {
             Method::GET | Method::HEAD => {
                 let object = Self::object(target)?;
-                Reply::ok(list::body(&target.resource, &object))
+                self.one(form(headers)?, asked, target, &object)?
             }
             Method::PUT => {
                 let read = body::read(headers, &body::take(body).await?)?;
@@ -87,7 +89,12 @@ impl ApiServer {
     async fn scale(&self, asked: &Asked, target: &Target, body: Body) -> Result<Response, Status> {
         let headers = &asked.parts.headers;
         let reply = match asked.parts.method {
-            Method::GET | Method::HEAD => Reply::value(&scale_of(&Self::object(target)?.value())),
+            Method::GET | Method::HEAD => {
+                let scale = target.resource.scale_of(&Self::object(target)?.value())?;
+                return Ok(self
+                    .scale_as(form(headers)?, asked, &scale)?
+                    .into_response());
+            }
             Method::PUT => {
                 let read = body::read(headers, &body::take(body).await?)?;
                 let given = read.value;
@@ -121,25 +128,16 @@ impl ApiServer {
         if node.is_empty() {
             return Err(Status::bad_request("target.name: Required value"));
         }
+        let texts = |key: &str| BTreeMap::deserialize(&read.value["metadata"][key]);
+        let binding = scheduler::Binding {
+            uid: fields::text(&read.value["metadata"], "uid").to_owned(),
+            node,
+            labels: texts("labels").unwrap_or_default(),
+            annotations: texts("annotations").unwrap_or_default(),
+        };
         let writer = asked.writer()?;
         let write = writer.write(target, Part::Binding);
-        let Resource { plural, group, .. } = &*target.resource;
-        let done = self.cluster().update_object(&write, |old| {
-            let own = old["spec"]["nodeName"].as_str().unwrap_or_default();
-            if !own.is_empty() {
-                let why = format!("pod {} is already assigned to node {own:?}", target.name);
-                return Err(Status::conflict(
-                    &format!("{plural}/binding"),
-                    group,
-                    &target.name,
-                    &why,
-                ));
-            }
-            let mut new = old.clone();
-            new["spec"]["nodeName"] = node.as_str().into();
-            Ok(new)
-        });
-        done.await?;
+        scheduler::bind_as(self.cluster(), &write, &binding).await?;
         Ok(Reply::value(&delete::done()).created().into_response())
     }
 

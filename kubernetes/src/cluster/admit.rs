@@ -96,6 +96,7 @@ fn quota(
 }
 
 fn pod(cluster: &Cluster, write: &Write<'_>, pod: &mut Value) -> Result<(), Status> {
+    crate::fargate::mutate(pod, write.namespace, &cluster.settings().fargate);
     let ranges = values(cluster, "limitranges", Some(write.namespace));
     limit_ranger::default_pod(pod, &ranges);
     let classes = values(cluster, "priorityclasses.scheduling.k8s.io", None);

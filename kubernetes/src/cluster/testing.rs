@@ -64,6 +64,7 @@ pub(crate) fn open(path: &std::path::Path) -> (Cluster, Clock) {
         version: "1.33".to_owned(),
         service_cidr: "10.100.0.0/16".to_owned(),
         ca_pem: String::new(),
+        fargate: Vec::new(),
         issuer: "https://issuer.test".to_owned(),
         access: Arc::default(),
     };

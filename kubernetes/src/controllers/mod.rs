@@ -9,12 +9,17 @@
 //! * A failed key comes back after a pause that doubles; a panic is a failure like any other.
 //! * Nothing is lost if the program stops halfway: everything is looked at again at the start.
 
+mod account;
 mod amount;
 mod daemon_set;
 mod deployment;
+mod everything;
+mod garbage;
 mod hash;
 mod history;
 mod index;
+mod namespace;
+pub(crate) mod node_life;
 mod owners;
 mod pod_control;
 mod queue;
@@ -32,6 +37,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+pub(crate) use everything::follow_everything;
 pub(crate) use index::Index;
 pub(crate) use queue::{Key, Queue};
 use serde::Serialize;
@@ -53,6 +59,10 @@ type Run = fn(Cluster) -> BoxFuture<'static, Result<(), Status>>;
 const CONTROLLERS: &[(&str, Run)] = &[
     ("daemonset", |c| daemon_set::run(c).boxed()),
     ("deployment", |c| deployment::run(c).boxed()),
+    ("default-scheduler", |c| crate::scheduler::run(c).boxed()),
+    ("garbage-collector", |c| garbage::run(c).map(Ok).boxed()),
+    ("namespace", |c| namespace::run(c).map(Ok).boxed()),
+    ("node-life", |c| node_life::run(c).boxed()),
     ("statefulset", |c| stateful_set::run(c).boxed()),
     ("replicaset", |c| replica_set::run(c).boxed()),
     ("replicationcontroller", |c| {
@@ -67,6 +77,7 @@ pub fn start(cluster: &Cluster) -> Vec<JoinHandle<()>> {
     started.collect()
 }
 
+#[expect(clippy::infinite_loop, reason = "it ends when its handle is aborted")]
 async fn keep_running(name: &'static str, run: Run, cluster: Cluster) {
     loop {
         let ended = AssertUnwindSafe(run(cluster.clone())).catch_unwind().await;
@@ -81,7 +92,7 @@ async fn keep_running(name: &'static str, run: Run, cluster: Cluster) {
 }
 
 /// Writes a status, if it is different.
-pub(crate) async fn save_status<S: Serialize>(
+pub(crate) async fn save_status<S: Serialize + Sync>(
     cluster: &Cluster,
     by: &Actor,
     resource: &str,

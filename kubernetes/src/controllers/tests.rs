@@ -15,7 +15,11 @@ fn open(path: &Path) -> (Store, Arc<Shelf>) {
         paths: Vec::new(),
         fields: |_, _| String::new(),
     };
-    let store = Store::open(path, false, std::slice::from_ref(&spec)).unwrap();
+    let store = Store::open(
+        wharf_storage::Objects::open(path, false).unwrap(),
+        std::slice::from_ref(&spec),
+    )
+    .unwrap();
     let shelf = store.shelf(&spec);
     (store, shelf)
 }

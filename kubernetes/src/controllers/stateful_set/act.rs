@@ -251,7 +251,7 @@ impl Work {
         match deleted {
             Err(status) if status.is_not_found() || status.reason == "Conflict" => Ok(()),
             deleted => {
-                self.tell_of_pod(owner, "delete", name, deleted.as_ref().map(|()| ()))
+                self.tell_of_pod(owner, "delete", name, deleted.as_ref().copied())
                     .await;
                 deleted
             }

@@ -14,7 +14,10 @@ fn pod(change: impl FnOnce(&mut Value)) -> Value {
     pod
 }
 
-fn run(pod: &Value, lookup: &(dyn Fn(&str, &str, &str) -> Option<Value> + Sync)) -> Result<Translated, Refusal> {
+fn run(
+    pod: &Value,
+    lookup: &(dyn Fn(&str, &str, &str) -> Option<Value> + Sync),
+) -> Result<Translated, Refusal> {
     let context = Context {
         lookup,
         pod_ip: None,
@@ -44,12 +47,27 @@ fn of_pod() -> Vec<(&'static str, Value)> {
         ("os", json!({ "name": "windows" })),
         ("hostnameOverride", json!("host")),
         ("somethingNew", json!({ "a": 1 })),
-        ("securityContext.sysctls", json!([{ "name": "kernel.msgmax", "value": "1" }])),
-        ("securityContext.seccompProfile", json!({ "type": "Unconfined" })),
-        ("securityContext.seccompProfile", json!({ "type": "Localhost", "localhostProfile": "x" })),
-        ("securityContext.appArmorProfile", json!({ "type": "Unconfined" })),
+        (
+            "securityContext.sysctls",
+            json!([{ "name": "kernel.msgmax", "value": "1" }]),
+        ),
+        (
+            "securityContext.seccompProfile",
+            json!({ "type": "Unconfined" }),
+        ),
+        (
+            "securityContext.seccompProfile",
+            json!({ "type": "Localhost", "localhostProfile": "x" }),
+        ),
+        (
+            "securityContext.appArmorProfile",
+            json!({ "type": "Unconfined" }),
+        ),
         ("securityContext.seLinuxOptions", json!({ "type": "spc_t" })),
-        ("securityContext.windowsOptions", json!({ "hostProcess": true })),
+        (
+            "securityContext.windowsOptions",
+            json!({ "hostProcess": true }),
+        ),
     ]
 }
 
@@ -58,14 +76,26 @@ fn of_container() -> Vec<(&'static str, Value)> {
         ("securityContext.privileged", json!(true)),
         ("securityContext.privileged", json!("true")),
         ("securityContext.procMount", json!("Unmasked")),
-        ("securityContext.seccompProfile", json!({ "type": "Unconfined" })),
-        ("securityContext.appArmorProfile", json!({ "type": "Localhost", "localhostProfile": "x" })),
+        (
+            "securityContext.seccompProfile",
+            json!({ "type": "Unconfined" }),
+        ),
+        (
+            "securityContext.appArmorProfile",
+            json!({ "type": "Localhost", "localhostProfile": "x" }),
+        ),
         ("securityContext.seLinuxOptions", json!({ "level": "s0" })),
-        ("securityContext.windowsOptions", json!({ "hostProcess": true })),
+        (
+            "securityContext.windowsOptions",
+            json!({ "hostProcess": true }),
+        ),
         ("securityContext.capabilities.add", json!(["SYS_ADMIN"])),
         ("securityContext.capabilities.add", json!(["CHOWN", "ALL"])),
         ("securityContext.capabilities.add", json!(["CAP_NET_ADMIN"])),
-        ("volumeDevices", json!([{ "name": "v", "devicePath": "/dev/sda" }])),
+        (
+            "volumeDevices",
+            json!([{ "name": "v", "devicePath": "/dev/sda" }]),
+        ),
         ("targetContainerName", json!("c")),
         ("resources.limits", json!({ "nvidia.com/gpu": "1" })),
         ("resources.requests", json!({ "hugepages-2Mi": "2Mi" })),
@@ -79,13 +109,41 @@ fn of_container() -> Vec<(&'static str, Value)> {
 /// Elements of lists: the list, the field that is named, and the element.
 fn in_lists() -> Vec<(&'static str, &'static str, Value)> {
     vec![
-        ("ports", "hostPort", json!({ "containerPort": 80, "hostPort": 80 })),
-        ("ports", "hostIP", json!({ "containerPort": 80, "hostIP": "0.0.0.0" })),
-        ("volumeMounts", "subPath", json!({ "name": "v", "mountPath": "/a", "subPath": "../x" })),
-        ("volumeMounts", "subPath", json!({ "name": "v", "mountPath": "/a", "subPath": "/etc" })),
-        ("volumeMounts", "subPathExpr", json!({ "name": "v", "mountPath": "/a", "subPathExpr": "$(UP)/$(UP)" })),
-        ("volumeMounts", "mountPath", json!({ "name": "v", "mountPath": "/proc/sys" })),
-        ("volumeMounts", "mountPropagation", json!({ "name": "v", "mountPath": "/a", "mountPropagation": "Bidirectional" })),
+        (
+            "ports",
+            "hostPort",
+            json!({ "containerPort": 80, "hostPort": 80 }),
+        ),
+        (
+            "ports",
+            "hostIP",
+            json!({ "containerPort": 80, "hostIP": "0.0.0.0" }),
+        ),
+        (
+            "volumeMounts",
+            "subPath",
+            json!({ "name": "v", "mountPath": "/a", "subPath": "../x" }),
+        ),
+        (
+            "volumeMounts",
+            "subPath",
+            json!({ "name": "v", "mountPath": "/a", "subPath": "/etc" }),
+        ),
+        (
+            "volumeMounts",
+            "subPathExpr",
+            json!({ "name": "v", "mountPath": "/a", "subPathExpr": "$(UP)/$(UP)" }),
+        ),
+        (
+            "volumeMounts",
+            "mountPath",
+            json!({ "name": "v", "mountPath": "/proc/sys" }),
+        ),
+        (
+            "volumeMounts",
+            "mountPropagation",
+            json!({ "name": "v", "mountPath": "/a", "mountPropagation": "Bidirectional" }),
+        ),
     ]
 }
 
@@ -104,7 +162,10 @@ fn volumes() -> Vec<(&'static str, Value)> {
         ("gitRepo", json!({ "repository": "x" })),
         ("cephfs", json!({ "monitors": ["x"] })),
         ("emptyDir.medium", json!("HugePages-2Mi")),
-        ("projected.sources", json!([{ "clusterTrustBundle": { "path": "x" } }])),
+        (
+            "projected.sources",
+            json!([{ "clusterTrustBundle": { "path": "x" } }]),
+        ),
     ]);
     all
 }
@@ -139,7 +200,11 @@ fn poison(container: &mut Value, path: &str, what: usize) -> String {
 fn refusal_of(pod: &Value) -> Refusal {
     match run(pod, &nothing) {
         Err(refusal) => refusal,
-        Ok(translated) => translated.refused.into_iter().next().expect("it must be refused"),
+        Ok(translated) => translated
+            .refused
+            .into_iter()
+            .next()
+            .expect("it must be refused"),
     }
 }
 
@@ -171,7 +236,13 @@ fn every_row_is_refused_and_named_in_all_kinds_of_containers() {
                 pod["spec"][list] = all.into();
             });
             let refusal = refusal_of(&pod);
-            assert!(refusal.message.starts_with(&format!("wharf refuses {path}")), "{path}: {}", refusal.message);
+            assert!(
+                refusal
+                    .message
+                    .starts_with(&format!("wharf refuses {path}")),
+                "{path}: {}",
+                refusal.message
+            );
             assert_eq!(refusal.container.as_deref(), Some("d"));
         }
     }
@@ -186,14 +257,20 @@ fn every_other_kind_of_volume_is_refused() {
             pod["spec"]["volumes"] = json!([volume]);
         });
         let message = refusal_of(&pod).message;
-        assert!(message.starts_with(&format!("wharf refuses spec.volumes[0].{name}")), "{message}");
+        assert!(
+            message.starts_with(&format!("wharf refuses spec.volumes[0].{name}")),
+            "{message}"
+        );
     }
 }
 
 #[test]
 fn annotations_of_old_are_refused_too() {
     for (key, value) in [
-        ("container.apparmor.security.beta.kubernetes.io/c", "unconfined"),
+        (
+            "container.apparmor.security.beta.kubernetes.io/c",
+            "unconfined",
+        ),
         ("kubernetes.io/config.mirror", "x"),
     ] {
         let pod = pod(|pod| pod["metadata"]["annotations"] = json!({ key: value }));
@@ -205,15 +282,19 @@ fn annotations_of_old_are_refused_too() {
 fn a_persistent_volume_of_the_host_is_refused() {
     let mut volume = json!({ "spec": { "hostPath": { "path": "/" } } });
     let pod = pod(|pod| {
-        pod["spec"]["volumes"] = json!([{ "name": "v", "persistentVolumeClaim": { "claimName": "data" } }]);
+        pod["spec"]["volumes"] =
+            json!([{ "name": "v", "persistentVolumeClaim": { "claimName": "data" } }]);
     });
     let look = |volume: &Value| {
         let volume = volume.clone();
-        run(&pod, &move |resource: &str, _: &str, _: &str| match resource {
-            "persistentvolumeclaims" => Some(json!({ "spec": { "volumeName": "pv" } })),
-            "persistentvolumes" => Some(volume.clone()),
-            _ => None,
-        })
+        run(
+            &pod,
+            &move |resource: &str, _: &str, _: &str| match resource {
+                "persistentvolumeclaims" => Some(json!({ "spec": { "volumeName": "pv" } })),
+                "persistentvolumes" => Some(volume.clone()),
+                _ => None,
+            },
+        )
     };
     assert_eq!(look(&volume).unwrap_err().trouble, Trouble::Policy);
     volume["spec"] = json!({ "csi": { "driver": "ebs.csi.aws.com", "volumeHandle": "../../etc" } });
@@ -245,23 +326,37 @@ fn what_charts_say_is_understood() {
             ] } }],
         });
     });
-    let secret = |resource: &str, _: &str, _: &str| (resource == "secrets").then(|| json!({ "data": { "k": "aGk=" } }));
+    let secret = |resource: &str, _: &str, _: &str| {
+        (resource == "secrets").then(|| json!({ "data": { "k": "aGk=" } }))
+    };
     let spec = run(&pod, &secret).unwrap().spec;
     let container = &spec.containers[0];
-    assert_eq!(container.command.as_ref().unwrap()[2], "echo 1 $(A) $(NO); `id`");
+    assert_eq!(
+        container.command.as_ref().unwrap()[2],
+        "echo 1 $(A) $(NO); `id`"
+    );
     let wanted = [("A", "1"), ("B", "12"), ("CPU", "2")];
-    assert_eq!(container.env, wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    assert_eq!(container.security.capabilities, [Capability::NetBindService]);
+    assert_eq!(
+        container.env,
+        wanted.map(|(name, value)| (name.to_owned(), value.to_owned()))
+    );
+    assert_eq!(
+        container.security.capabilities,
+        [Capability::NetBindService]
+    );
     assert!(container.security.no_new_privileges && container.security.must_not_be_root);
     assert_eq!(container.security.volume_group, Some(1001));
-    let VolumeSource::Files(files) = &spec.volumes[1].source else { panic!() };
+    let VolumeSource::Files(files) = &spec.volumes[1].source else {
+        panic!()
+    };
     assert!(matches!(files[0].content, Content::Token { .. }));
     assert_eq!(files[1].content, Content::Bytes(b"hi".to_vec()));
 }
 
 #[test]
 fn roots_are_not_started_where_they_must_not_be() {
-    let pod = pod(|pod| pod["spec"]["securityContext"] = json!({ "runAsNonRoot": true, "runAsUser": 0 }));
+    let pod =
+        pod(|pod| pod["spec"]["securityContext"] = json!({ "runAsNonRoot": true, "runAsUser": 0 }));
     assert_eq!(
         refusal_of(&pod).message,
         "container's runAsUser breaks non-root policy (pod: \"a_default(1)\", container: c)"

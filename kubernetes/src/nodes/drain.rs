@@ -1,0 +1,171 @@
+//! A node is emptied before its machine goes.
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use wharf_types::Timestamp;
+
+use crate::cluster::time::rfc3339;
+use crate::cluster::{Actor, Cluster, Deletion, Part};
+use crate::scheduler::{budget_of, set_condition};
+use crate::store::Object;
+use crate::{Status, fields};
+
+/// How long to wait at most before the pods are looked at again.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How an emptied node was emptied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// Every pod went as its disruption budget allows.
+    Gracefully,
+    /// The deadline came, and the rest was deleted.
+    ByForce,
+}
+
+/// Cordons a node and evicts its pods, but those of daemon sets and static ones, as disruption
+/// budgets allow; what is left at the deadline is deleted all the same. It may be called again for
+/// the same node.
+pub async fn drain(
+    cluster: &Cluster,
+    node: &str,
+    deadline: Timestamp,
+    by: &Actor,
+) -> Result<Drained, Status> {
+    cordon(cluster, node, by).await?;
+    let shelf = cluster.shelf("pods")?;
+    let mut changes = shelf.subscribe();
+    loop {
+        changes.mark_unchanged();
+        let left = evictable(&shelf.objects(None), node);
+        if left.is_empty() {
+            return Ok(Drained::Gracefully);
+        }
+        if cluster.now() >= deadline {
+            break;
+        }
+        for pod in left.iter().filter(|pod| !pod.deleting) {
+            evict(cluster, pod, by).await?;
+        }
+        tokio::time::timeout(LOOK, changes.changed()).await.ok();
+    }
+    for pod in evictable(&shelf.objects(None), node) {
+        let how = Deletion {
+            grace_secs: Some(0),
+            uid: Some(pod.uid.clone()),
+            ..Deletion::default()
+        };
+        let gone = cluster
+            .delete("pods", &pod.namespace, &pod.name, &how, by)
+            .await;
+        accept_gone(gone)?;
+    }
+    Ok(Drained::ByForce)
+}
+
+/// Marks a node so that no pods come any more.
+pub(crate) async fn cordon(cluster: &Cluster, node: &str, by: &Actor) -> Result<(), Status> {
+    let mark = |node: &mut Value| {
+        node["spec"]["unschedulable"] = true.into();
+        Ok(())
+    };
+    let done = cluster
+        .modify("nodes", "", node, Part::Main, by, mark)
+        .await;
+    accept_gone(done.map(drop))
+}
+
+fn accept_gone(done: Result<(), Status>) -> Result<(), Status> {
+    match done {
+        Err(status) if !status.is_not_found() && !status.is_conflict() => Err(status),
+        _ => Ok(()),
+    }
+}
+
+/// The pods of a node that have to go.
+fn evictable(pods: &[Arc<Object>], node: &str) -> Vec<Arc<Object>> {
+    let here = pods.iter().filter(|pod| {
+        let value = pod.value();
+        let metadata = &value["metadata"];
+        let mut owners = fields::list(metadata, "ownerReferences").iter();
+        let phase = fields::text(&value["status"], "phase");
+        value["spec"]["nodeName"] == *node
+            && !matches!(phase, "Succeeded" | "Failed")
+            && !owners.any(|owner| fields::text(owner, "kind") == "DaemonSet")
+            && metadata["annotations"]["kubernetes.io/config.mirror"].is_null()
+    });
+    here.cloned().collect()
+}
+
+/// Evicts a pod if its budget has room; otherwise it is tried again later.
+async fn evict(cluster: &Cluster, pod: &Object, by: &Actor) -> Result<(), Status> {
+    let (namespace, name) = (&pod.namespace, &pod.name);
+    for (budget, object) in budgets(cluster, pod) {
+        if budget.allowed <= 0 {
+            return Ok(());
+        }
+        // Counted here until its controller counts it: two drains must not take the same room.
+        let now = rfc3339(cluster.now());
+        let take = |value: &mut Value| {
+            let left = fields::integer(&value["status"], "disruptionsAllowed");
+            if left <= 0 {
+                return Err(Status::too_many_requests(
+                    "Cannot evict pod as it would violate the pod's disruption budget.",
+                    0,
+                ));
+            }
+            value["status"]["disruptionsAllowed"] = (left - 1).into();
+            if value["status"]["disruptedPods"].is_null() {
+                value["status"]["disruptedPods"] = json!({});
+            }
+            value["status"]["disruptedPods"][name.as_str()] = now.as_str().into();
+            Ok(())
+        };
+        let resource = "poddisruptionbudgets.policy";
+        let taken = cluster.modify(resource, namespace, &object.name, Part::Status, by, take);
+        match taken.await {
+            Ok(_) => {}
+            Err(status) if status.code == http::StatusCode::TOO_MANY_REQUESTS => return Ok(()),
+            Err(status) => return accept_gone(Err(status)),
+        }
+    }
+    let now = rfc3339(cluster.now());
+    let tell = |value: &mut Value| {
+        let condition = json!({
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "EvictionByEvictionAPI",
+            "message": "Eviction API: evicting",
+            "lastProbeTime": null,
+            "lastTransitionTime": now,
+        });
+        set_condition(value, condition);
+        Ok(())
+    };
+    let told = cluster
+        .modify("pods", namespace, name, Part::Status, by, tell)
+        .await;
+    accept_gone(told.map(drop))?;
+    let how = Deletion {
+        uid: Some(pod.uid.clone()),
+        ..Deletion::default()
+    };
+    accept_gone(cluster.delete("pods", namespace, name, &how, by).await)
+}
+
+/// The budgets that a pod is counted in, if it is well; one that is not ready may always go.
+fn budgets(cluster: &Cluster, pod: &Object) -> Vec<(crate::scheduler::Budget, Arc<Object>)> {
+    let resource = "poddisruptionbudgets.policy";
+    let all = cluster.list(resource, Some(&pod.namespace)).into_iter();
+    let labels = pod.labels.iter().cloned().collect();
+    let running = pod.value()["status"]["phase"] == "Running";
+    all.filter(|_| running)
+        .map(|object| (budget_of(&object.value()), object))
+        .filter(|(budget, _)| {
+            budget
+                .selector
+                .as_ref()
+                .is_some_and(|one| one.matches(&labels))
+        })
+        .collect()
+}
