@@ -35,9 +35,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use everything::follow_everything;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-pub(crate) use everything::follow_everything;
 pub(crate) use index::Index;
 pub(crate) use queue::{Key, Queue};
 use serde::Serialize;
@@ -57,6 +57,7 @@ type Run = fn(Cluster) -> BoxFuture<'static, Result<(), Status>>;
 
 /// All controllers, by the names under which they are logged.
 const CONTROLLERS: &[(&str, Run)] = &[
+    ("account", |c| account::run(c).map(Ok).boxed()),
     ("daemonset", |c| daemon_set::run(c).boxed()),
     ("deployment", |c| deployment::run(c).boxed()),
     ("default-scheduler", |c| crate::scheduler::run(c).boxed()),
