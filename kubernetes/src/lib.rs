@@ -15,6 +15,7 @@ pub mod capacity;
 pub mod cluster;
 mod crd;
 pub mod controllers;
+mod crd;
 mod cron;
 mod defaults;
 mod errors;
@@ -29,6 +30,7 @@ pub mod services;
 mod status;
 pub mod store;
 pub mod table;
+pub mod system;
 mod validation;
 mod views;
 
