@@ -13,7 +13,6 @@ pub mod authn;
 pub mod authz;
 pub mod capacity;
 pub mod cluster;
-mod crd;
 pub mod controllers;
 mod crd;
 mod cron;
