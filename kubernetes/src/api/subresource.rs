@@ -15,7 +15,7 @@ use super::patch::Patch;
 use super::reply::Reply;
 use super::route::Target;
 use super::serve::Asked;
-use crate::cluster::{Part, Resource};
+use crate::cluster::Part;
 use crate::kinds::scale_of;
 use crate::{Status, Subresource, fields, scheduler};
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use serde_json::{Value, json};
 
 use super::*;
 use crate::capacity::{Capacity, CapacityError, Machine, PodRef, Size};
@@ -90,7 +89,7 @@ fn pod(name: &str) -> Value {
 }
 
 /// Waits until something is so of the cluster.
-async fn until(test: &TestCluster, is: impl Fn() -> bool) {
+async fn until(test: &TestCluster, is: impl Fn() -> bool + Send + Sync) {
     let mut changes =
         ["pods", "nodes", "events"].map(|shelf| test.cluster.shelf(shelf).unwrap().subscribe());
     let wait = async {

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::*;
@@ -20,7 +18,7 @@ fn pod(name: &str, node: &str) -> Value {
     })
 }
 
-async fn until(test: &TestCluster, is: impl Fn() -> bool) {
+async fn until(test: &TestCluster, is: impl Fn() -> bool + Send + Sync) {
     let mut pods = test.cluster.shelf("pods").unwrap().subscribe();
     let mut nodes = test.cluster.shelf("nodes").unwrap().subscribe();
     let wait = async {
