@@ -11,7 +11,7 @@ use crate::capacity::{Capacity, CapacityError, Machine, PodRef, Size};
 use crate::cluster::testing::TestCluster;
 
 #[derive(Debug, Default)]
-struct Fake(Mutex<BTreeMap<String, Machine>>);
+struct Fake(Mutex<BTreeMap<String, Machine>>, tokio::sync::Notify);
 
 impl Fake {
     fn count(&self) -> usize {
@@ -44,6 +44,7 @@ impl Capacity for Fake {
 
     fn release<'a>(&'a self, pod_uid: &'a str) -> BoxFuture<'a, Result<(), CapacityError>> {
         self.0.lock().unwrap().remove(pod_uid);
+        self.1.notify_one();
         async { Ok(()) }.boxed()
     }
 
@@ -186,10 +187,10 @@ async fn a_pod_gets_a_node_that_goes_with_it() {
         .delete("pods", "default", "web", &now, &test.by)
         .await
         .unwrap();
-    until(&test, || {
-        test.cluster.get("nodes", "", node).is_none() && capacity.count() == 0
-    })
-    .await;
+    until(&test, || test.cluster.get("nodes", "", node).is_none()).await;
+    while capacity.count() > 0 {
+        capacity.1.notified().await;
+    }
     running.abort();
 }
 
