@@ -18,8 +18,14 @@ use crate::{
     network::{Cidr, Subnet},
 };
 
-/// AWS keeps the first four addresses of a subnet and the last.
+/// AWS keeps the first four addresses of a subnet (and the last, which is left for nobody).
 const KEPT: u32 = 4;
+
+/// Where the quarter of a range begins that is left for pods on machines: their addresses are those of
+/// the machines' interfaces, and nobody asks here for them.
+pub const fn pods_from(range: Cidr) -> u64 {
+    range.size() / 4 * 3
+}
 
 /// The longest name of an owner.
 const MAX_OWNER: usize = 512;
@@ -89,7 +95,7 @@ impl Pool {
 
     /// Gives out a place of a range.
     fn take(&mut self, range: Cidr) -> Option<u32> {
-        let end = u32::try_from(range.size()).ok()?.checked_sub(1)?;
+        let end = u32::try_from(pods_from(range)).ok()?;
         let next = self.next.clamp(KEPT, end);
         let found = self.free(next, end).or_else(|| self.free(KEPT, next))?;
         self.set(found, true);
@@ -261,10 +267,10 @@ mod tests {
                 if take {
                     if let Some(place) = pool.take(range) {
                         prop_assert!(!given.contains(&place));
-                        prop_assert!((4..127).contains(&place));
+                        prop_assert!((4..96).contains(&place));
                         given.push(place);
                     } else {
-                        prop_assert_eq!(given.len(), 123);
+                        prop_assert_eq!(given.len(), 92);
                     }
                 } else if !given.is_empty() {
                     let place = given.swap_remove(usize::from(which) % given.len());

@@ -1,8 +1,8 @@
 //! What is done to the world when documents of EKS ask for it. Every function may be called twice for
 //! the same document, and must then leave things as after the first time.
 use crate::{
-    Cx, Error, Place, certificate_authorities, clusters::Cluster, fargate::FargateProfile,
-    nodegroups::Nodegroup,
+    Cx, Error, Place, capacity, clusters::Cluster, fargate::FargateProfile, machines,
+    nodegroups::Nodegroup, nodes, profiles, running,
 };
 
 /// What a running control plane is reached by.
@@ -15,6 +15,8 @@ pub struct ControlPlane {
     pub certificate_authority: Option<String>,
     /// The URL of who issues the tokens of service accounts.
     pub oidc_issuer: Option<String>,
+    /// The port of its own, which it has again after a restart if nobody else took it.
+    pub port: Option<u16>,
 }
 
 /// Starts the Kubernetes API of a cluster.
@@ -23,101 +25,74 @@ pub(crate) async fn create_cluster(
     at: &Place,
     cluster: &Cluster,
 ) -> Result<ControlPlane, Error> {
-    tracing::debug!(name = at.name, "a cluster is created");
-    let authority = certificate_authorities::first(cx, at).await?;
-    Ok(ControlPlane {
-        certificate_authority: Some(authority.data()),
-        ..cluster.control_plane.clone()
-    })
+    running::open(cx, at, cluster).await
 }
 
 /// Brings the Kubernetes API of a cluster to its version.
-#[expect(clippy::unused_async, reason = "there is no Kubernetes API yet")]
-pub(crate) async fn set_version(_cx: &Cx, at: &Place, cluster: &Cluster) -> Result<(), Error> {
-    let version = &cluster.version;
-    tracing::debug!(name = at.name, version, "a cluster is brought to a version");
+#[expect(clippy::unused_async, reason = "is one of the steps")]
+pub(crate) async fn set_version(cx: &Cx, at: &Place, cluster: &Cluster) -> Result<(), Error> {
+    if let Some(running) = cx.clusters.at(at) {
+        running
+            .cluster()
+            .change_settings(|settings| settings.version.clone_from(&cluster.version));
+    }
     Ok(())
 }
 
 /// Brings what else changes of a cluster to its Kubernetes API.
-#[expect(clippy::unused_async, reason = "there is no Kubernetes API yet")]
-pub(crate) async fn configure_cluster(
-    _cx: &Cx,
-    at: &Place,
-    _cluster: &Cluster,
-) -> Result<(), Error> {
-    tracing::debug!(name = at.name, "a cluster is configured");
-    Ok(())
+pub(crate) async fn configure_cluster(cx: &Cx, at: &Place, cluster: &Cluster) -> Result<(), Error> {
+    running::access::configure_as(cx, at, cluster).await
 }
 
 /// Stops the Kubernetes API of a cluster and removes what it stored.
-#[expect(clippy::unused_async, reason = "there is no Kubernetes API yet")]
-pub(crate) async fn delete_cluster(_cx: &Cx, at: &Place, _cluster: &Cluster) -> Result<(), Error> {
-    tracing::debug!(name = at.name, "a cluster is deleted");
-    Ok(())
+pub(crate) async fn delete_cluster(cx: &Cx, at: &Place, cluster: &Cluster) -> Result<(), Error> {
+    cx.clusters.close(&cluster.uid).await;
+    capacity::release_all(cx, at, &cluster.uid).await?;
+    running::remove_files(cx, &cluster.uid).await
 }
 
 /// Makes the Auto Scaling group of a node group, whose machines join the cluster.
-#[expect(clippy::unused_async, reason = "there are no machines yet")]
-pub(crate) async fn create_nodegroup(_cx: &Cx, at: &Place, _of: &Nodegroup) -> Result<(), Error> {
-    tracing::debug!(name = at.name, "a node group is created");
-    Ok(())
+pub(crate) async fn create_nodegroup(cx: &Cx, at: &Place, of: &Nodegroup) -> Result<(), Error> {
+    running::access::configure(cx, at).await?;
+    machines::create(cx, at, of).await?;
+    nodes::joined(cx, at, of).await
 }
 
 /// Makes the machines of a node group as many as it says.
-#[expect(clippy::unused_async, reason = "there are no machines yet")]
-pub(crate) async fn scale_nodegroup(_cx: &Cx, at: &Place, _of: &Nodegroup) -> Result<(), Error> {
-    tracing::debug!(name = at.name, "a node group is scaled");
-    Ok(())
+pub(crate) async fn scale_nodegroup(cx: &Cx, at: &Place, of: &Nodegroup) -> Result<(), Error> {
+    machines::scale(cx, at, of).await?;
+    nodes::joined(cx, at, of).await
 }
 
-/// Brings the labels and taints of a node group to its nodes, and its settings to its group.
-#[expect(clippy::unused_async, reason = "there are no machines yet")]
-pub(crate) async fn configure_nodegroup(
-    _cx: &Cx,
-    at: &Place,
-    _of: &Nodegroup,
-) -> Result<(), Error> {
-    tracing::debug!(name = at.name, "a node group is configured");
-    Ok(())
+/// Brings the labels and taints of a node group to its nodes.
+pub(crate) async fn configure_nodegroup(cx: &Cx, at: &Place, of: &Nodegroup) -> Result<(), Error> {
+    nodes::configure(cx, at, of).await
 }
 
 /// Replaces the machines of a node group by those of its version.
-#[expect(clippy::unused_async, reason = "there are no machines yet")]
 pub(crate) async fn set_nodegroup_version(
-    _cx: &Cx,
+    cx: &Cx,
     at: &Place,
-    _of: &Nodegroup,
+    of: &Nodegroup,
 ) -> Result<(), Error> {
-    tracing::debug!(name = at.name, "a node group is brought to a version");
-    Ok(())
+    machines::set_version(cx, at, of).await?;
+    nodes::replace(cx, at, of).await
 }
 
 /// Drains the nodes of a node group and removes its machines.
-#[expect(clippy::unused_async, reason = "there are no machines yet")]
-pub(crate) async fn delete_nodegroup(_cx: &Cx, at: &Place, _of: &Nodegroup) -> Result<(), Error> {
-    tracing::debug!(name = at.name, "a node group is deleted");
-    Ok(())
+pub(crate) async fn delete_nodegroup(cx: &Cx, at: &Place, of: &Nodegroup) -> Result<(), Error> {
+    nodes::drained(cx, at, of).await?;
+    machines::forget(cx, at, of).await
 }
 
 /// Lets pods that a profile selects run on Fargate.
-#[expect(clippy::unused_async, reason = "there are no machines yet")]
-pub(crate) async fn create_profile(
-    _cx: &Cx,
-    at: &Place,
-    _of: &FargateProfile,
-) -> Result<(), Error> {
-    tracing::debug!(name = at.name, "a Fargate profile is created");
-    Ok(())
+pub(crate) async fn create_profile(cx: &Cx, at: &Place, of: &FargateProfile) -> Result<(), Error> {
+    running::access::configure(cx, at).await?;
+    profiles::configure(cx, at, Some(of)).await
 }
 
 /// Deletes the pods that run by a profile.
-#[expect(clippy::unused_async, reason = "there are no machines yet")]
-pub(crate) async fn delete_profile(
-    _cx: &Cx,
-    at: &Place,
-    _of: &FargateProfile,
-) -> Result<(), Error> {
-    tracing::debug!(name = at.name, "a Fargate profile is deleted");
-    Ok(())
+pub(crate) async fn delete_profile(cx: &Cx, at: &Place, of: &FargateProfile) -> Result<(), Error> {
+    profiles::configure(cx, at, None).await?;
+    profiles::empty(cx, at, of).await
 }

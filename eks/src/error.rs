@@ -9,6 +9,9 @@ pub enum Error {
     Refused(Box<Refusal>),
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A cluster does not run as it should.
+    #[error("a cluster cannot be run")]
+    Running(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Which of the model's errors it is.
@@ -45,6 +48,10 @@ pub struct Refusal {
 }
 
 impl Error {
+    pub(crate) fn running(source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Running(Box::new(source))
+    }
+
     fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self::Refused(Box::new(Refusal {
             kind,

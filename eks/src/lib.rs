@@ -13,6 +13,7 @@ pub mod access;
 mod act;
 pub mod addons;
 pub mod capabilities;
+mod capacity;
 pub mod certificate_authorities;
 pub mod checks;
 pub mod clusters;
@@ -21,22 +22,29 @@ pub mod fargate;
 pub mod identity_providers;
 pub mod insights;
 mod life;
+mod machines;
 pub mod nodegroups;
+pub mod nodes;
 pub mod parts;
+mod pod_addresses;
 pub mod pod_identity;
+mod profiles;
 pub mod resources;
+pub mod running;
 mod shape;
 pub mod subscriptions;
 mod tokens;
 pub mod updates;
 pub mod versions;
 mod worker;
+mod world;
 
 use std::{sync::Arc, time::Duration};
 
 pub use act::ControlPlane;
 pub use error::{About, Error, Kind, Refusal};
 pub use life::{Event, Life, Phase, Rejected};
+use running::Clusters;
 pub use tokens::Token;
 use tokio::sync::watch;
 use wharf_storage::{Owner, Store};
@@ -48,12 +56,18 @@ pub use worker::{Done, Living, Step, run, settled};
 pub struct Settings {
     /// How long resources stay in states such as `CREATING`.
     pub transition: Duration,
+    /// Whether what clusters store is on the disk before it is answered.
+    pub durable: bool,
 }
 
 /// What every operation may use: cheap handles.
 #[derive(Clone, Debug)]
 pub struct Cx {
     pub store: Store,
+    /// Machines, which become nodes.
+    pub compute: wharf_compute::Cx,
+    /// The clusters that run.
+    pub clusters: Clusters,
     pub settings: Settings,
     /// Told when there is something for the worker to do. What it is, it finds in the store.
     pub work: Arc<watch::Sender<()>>,
@@ -63,9 +77,16 @@ pub struct Cx {
 
 impl Cx {
     /// Handles on a store.
-    pub fn new(store: Store, settings: Settings) -> Self {
+    pub fn new(
+        store: Store,
+        compute: wharf_compute::Cx,
+        clusters: Clusters,
+        settings: Settings,
+    ) -> Self {
         Self {
             store,
+            compute,
+            clusters,
             settings,
             work: Arc::new(watch::Sender::new(())),
             done: Arc::new(watch::Sender::new(())),

@@ -117,7 +117,7 @@ fn require(tx: &Read<'_>, registry: &Registry, text: &str) -> Result<(), Error> 
 fn as_bad_request(e: Error) -> Error {
     match e {
         Error::Refused(refusal) => Error::bad_request(refusal.message),
-        e @ Error::Store(_) => e,
+        e @ (Error::Store(_) | Error::Running(_)) => e,
     }
 }
 

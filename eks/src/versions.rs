@@ -1,4 +1,6 @@
 //! The versions of Kubernetes that clusters can have.
+use wharf_types::Digest;
+
 use crate::Error;
 
 /// What AWS still does for a version.
@@ -84,6 +86,14 @@ pub fn release(version: &Version, bottlerocket: bool) -> String {
         return "1.50.0-5f0a9ae3".to_owned();
     }
     format!("{}-{}", version.patch, version.image)
+}
+
+/// What a node of a version says that it runs, such as `v1.34.1-eks-113cf36`.
+pub fn kubelet(name: &str) -> String {
+    let patch = find(name).map_or_else(|| format!("{name}.0"), |found| found.patch.to_owned());
+    let digest = Digest::sha256(patch.as_bytes()).to_string();
+    let build: String = digest.chars().skip("sha256:".len()).take(7).collect();
+    format!("v{patch}-eks-{build}")
 }
 
 #[cfg(test)]

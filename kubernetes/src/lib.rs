@@ -6,6 +6,7 @@
 //! * Whoever writes, controllers included, goes through the same admission, defaulting and
 //!   validation.
 
+pub mod about;
 pub mod admission;
 pub mod api;
 pub mod authn;
@@ -13,6 +14,7 @@ pub mod authz;
 pub mod capacity;
 pub mod cluster;
 pub mod controllers;
+mod crd;
 mod cron;
 mod defaults;
 mod errors;
@@ -26,11 +28,13 @@ pub mod selector;
 pub mod services;
 mod status;
 pub mod store;
-mod table;
+pub mod system;
+pub mod table;
 mod validation;
 mod views;
 
 pub use cluster::Cluster;
+pub use crd::run as run_custom_resources;
 pub use cron::{BadSchedule, Schedule, find_zone};
 pub use errors::{Errors, Path};
 pub use kinds::{

@@ -20,6 +20,7 @@ use wharf_registry::{
 
 use crate::{
     guard::{Guard, HostKind},
+    kubernetes,
     listen::{Connection, envelope},
     telemetry::Metrics,
 };
@@ -159,6 +160,19 @@ async fn door(State(app): State<Arc<App>>, request: Request) -> Response {
     {
         return oci::token(&app.gate.domain, &parts, *host);
     }
+    if let Some(rest) = parts.uri.path().strip_prefix("/k8s/") {
+        let (id, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let running = app.gate.eks.clusters.by_id(id);
+        let path = format!("/{path}");
+        let request = Request::from_parts(parts, body);
+        let mut response = kubernetes::below(running, &path, request, &app.stopping).await;
+        let seen = Seen {
+            op: "kubernetes",
+            repo: None,
+        };
+        response.extensions_mut().insert(seen);
+        return response;
+    }
     if wharf_aws::is_aws(&parts) {
         let tls = is_tls(&parts);
         let mut response = wharf_aws::serve(&app.gate, tls, Request::from_parts(parts, body)).await;
@@ -226,6 +240,10 @@ async fn reset(State(app): State<Arc<App>>) -> Response {
             "DENIED",
             "start the server with --allow-reset to clear its state",
         );
+    }
+    if let Err(error) = wharf_eks::running::forget_all(&app.gate.eks).await {
+        let error: &dyn std::error::Error = &error;
+        tracing::error!(error, "clusters could not be removed");
     }
     match app.gate.domain.store.reset().await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),

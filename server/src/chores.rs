@@ -38,8 +38,11 @@ pub(crate) fn start(
     let (applied, interval) = (cx.clone(), config.lifecycle_interval);
     let (scanned, database) = (cx.clone(), config.vulnerability_db.clone());
     let (replicated, settings) = (cx.clone(), replicating(config));
-    let (compute, eks) = (compute.clone(), eks.clone());
+    let (compute, eks, nodes) = (compute.clone(), eks.clone(), eks.clone());
     vec![
+        tokio::spawn(lasting("nodes", move || {
+            wharf_eks::nodes::run(nodes.clone())
+        })),
         tokio::spawn(lasting("eks", move || wharf_eks::run(eks.clone()))),
         tokio::spawn(lasting("gc", move || collect(store.clone(), gc))),
         tokio::spawn(lasting("scrub", move || scrub(scrubbed.clone(), round))),

@@ -8,6 +8,7 @@ pub mod commands;
 pub mod config;
 pub mod guard;
 mod keys;
+mod kubernetes;
 mod lifecycle;
 pub mod listen;
 mod secrets;

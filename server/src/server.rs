@@ -23,6 +23,7 @@ use crate::{
     config::{self, Config},
     guard::Guard,
     keys,
+    kubernetes::{self, Ports},
     listen::{self, Limits, Tls, TlsError},
     secrets,
     telemetry::Metrics,
@@ -55,6 +56,8 @@ pub struct Server {
     data_dir: PathBuf,
     ca_pem: String,
     store: Store,
+    clusters: wharf_eks::running::Clusters,
+    ports: Ports,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     chores: Vec<JoinHandle<()>>,
@@ -86,29 +89,45 @@ impl Server {
             .collect();
         let (stop, stopping) = watch::channel(false);
         let domain = domain(&config, store.clone(), key, &auth, upstreams);
-        let compute = wharf_compute::Cx::new(store.clone(), wharf_compute::Settings::default());
-        let eks = wharf_eks::Cx::new(
+        let limits = Limits {
+            drain: config.drain,
+            ..Limits::default()
+        };
+        let compute = wharf_compute::Cx::new(
             store.clone(),
-            wharf_eks::Settings {
+            wharf_compute::Settings {
                 transition: config.transition_delay,
+                ..wharf_compute::Settings::default()
             },
         );
+        let names = names(&config, &addresses);
+        let ports = Ports::new(&config, &addresses, limits.clone(), stopping.clone());
+        let access = kubernetes::access(&auth, &guard, &names);
+        let eks = wharf_eks::Cx::new(
+            store.clone(),
+            compute.clone(),
+            wharf_eks::running::Clusters::new(Arc::new(ports.clone()), access),
+            wharf_eks::Settings {
+                transition: config.transition_delay,
+                durable: config.durability == config::Durability::Full,
+            },
+        );
+        // Whoever is answered finds all clusters running.
+        wharf_eks::running::resume(&eks)
+            .await
+            .map_err(|e| StartError::Other(e.into()))?;
         let app = App {
             gate: Gate {
                 domain: domain.clone(),
                 compute: compute.clone(),
                 eks: eks.clone(),
                 auth,
-                names: names(&config, &addresses),
+                names,
             },
             guard,
             metrics: metrics.clone(),
             stopping: stopping.clone(),
             allow_reset: config.allow_reset,
-        };
-        let limits = Limits {
-            drain: config.drain,
-            ..Limits::default()
         };
         let socket =
             listen::bind_unix(&config.admin_socket()).map_err(|source| StartError::Listen {
@@ -135,6 +154,8 @@ impl Server {
             data_dir: config.data_dir,
             ca_pem,
             store,
+            clusters: eks.clusters,
+            ports,
             stop,
             serving,
             chores,
@@ -164,12 +185,15 @@ impl Server {
     pub async fn stop(self) {
         let Self {
             store,
+            clusters,
+            ports,
             stop,
             serving,
             chores,
             ..
         } = self;
         stop.send_replace(true);
+        ports.closed().await;
         if serving.await.is_err() {
             tracing::error!("the listener panicked");
         }
@@ -180,6 +204,7 @@ impl Server {
         for chore in chores {
             drop(chore.await);
         }
+        clusters.close_all().await;
         store.close().await;
     }
 }

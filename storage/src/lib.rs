@@ -80,6 +80,11 @@ impl Store {
         Ok(folder.join(format!("{id}.db")))
     }
 
+    /// What tells the time, for what has a store of its own.
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// The time of day.
     pub fn now(&self) -> Timestamp {
         self.clock.now()

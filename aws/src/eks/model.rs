@@ -17,6 +17,7 @@ impl From<Error> for Exception {
     fn from(e: Error) -> Self {
         let refusal = match e {
             Error::Store(e) => return e.into(),
+            e @ Error::Running(_) => return Self::internal(e),
             Error::Refused(refusal) => *refusal,
         };
         let (kind, status) = row(refusal.kind);

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     Cx, Error, Place, Token, checks,
     parts::{self, Part as _, Shown},
+    running,
 };
 
 /// The most entries of a cluster.
@@ -29,6 +30,7 @@ pub async fn create(
     checks::tags(&new.tags)?;
     let token = Token::of(token, &new)?;
     let made = new.entry(token)?;
+    let of = Place::of_cluster(registry, &new.cluster);
     let (registry, now) = (registry.clone(), cx.now());
     let created = cx.store.meta().write(move |tx| {
         let cluster = &new.cluster;
@@ -45,7 +47,9 @@ pub async fn create(
         add(tx, &at, &made, &new.tags, now)?;
         parts::show(tx, &registry, cluster, &made.principal)
     });
-    created.await
+    let created = created.await?;
+    running::access::configure(cx, &of).await?;
+    Ok(created)
 }
 
 fn add(
@@ -180,6 +184,7 @@ async fn change<F>(
 where
     F: Fn(&mut AccessEntry, Timestamp) -> Result<(), Error> + Send + 'static,
 {
+    let of = Place::of_cluster(registry, &cluster);
     let (registry, now) = (registry.clone(), cx.now());
     let changed = cx.store.meta().write(move |tx| {
         parts::with_access_entries(tx, &registry, &cluster)?;
@@ -189,7 +194,9 @@ where
         found.updated = now;
         parts::shown(tx, &registry, &cluster, found)
     });
-    changed.await
+    let changed = changed.await?;
+    running::access::configure(cx, &of).await?;
+    Ok(changed)
 }
 
 /// What an update may change; what is `None` stays as it is.
@@ -292,6 +299,7 @@ pub async fn delete(
     cluster: String,
     principal: String,
 ) -> Result<(), Error> {
+    let of = Place::of_cluster(registry, &cluster);
     let registry = registry.clone();
     let deleted = cx.store.meta().write(move |tx| {
         parts::with_access_entries(tx, &registry, &cluster)?;
@@ -299,5 +307,6 @@ pub async fn delete(
         let at = Place::within(&registry, &cluster, &principal);
         parts::remove(tx, &at, &found.body)
     });
-    deleted.await
+    deleted.await?;
+    running::access::configure(cx, &of).await
 }

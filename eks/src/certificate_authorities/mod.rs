@@ -10,7 +10,7 @@ use wharf_types::{Registry, Timestamp};
 use crate::{
     Cx, Done, Error, Event, Life, Living, Phase, Place, Step, Token,
     clusters::{self, Cluster},
-    parts, settled,
+    parts, running, settled,
     updates::{self, NewUpdate, Subject, Update},
 };
 
@@ -137,6 +137,7 @@ pub async fn create(
     });
     let begun = begun.await?;
     settled::<Authority>(cx, &at).await?;
+    running::renew(cx, &at).await?;
     Ok(begun)
 }
 
@@ -262,6 +263,7 @@ where
     });
     let begun = begun.await?;
     settled::<Authority>(cx, &at).await?;
+    running::renew(cx, &at).await?;
     Ok(begun)
 }
 

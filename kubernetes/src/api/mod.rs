@@ -17,6 +17,7 @@ mod reply;
 mod review;
 mod route;
 mod serve;
+mod show;
 mod subresource;
 #[cfg(test)]
 mod tests;

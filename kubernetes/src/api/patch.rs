@@ -11,7 +11,6 @@ use super::reply::Reply;
 use super::route::Target;
 use super::write::{Writer, check_kind, written};
 use crate::cluster::{Part, Resource, What, Write, Written};
-use crate::kinds::{apply_scale, scale_of};
 use crate::{Status, Subresource};
 
 /// A patch that was read.
@@ -204,17 +203,18 @@ impl ApiServer {
     ) -> Result<Reply, Status> {
         let write = writer.write(target, Part::Main);
         let done = self.cluster().update_object(&write, |old| {
-            let scale = change(&scale_of(old))?;
+            let scale = change(&target.resource.scale_of(old)?)?;
             let mut new = old.clone();
             let wanted = &scale["metadata"]["resourceVersion"];
             if let Some(wanted) = wanted.as_str() {
                 new["metadata"]["resourceVersion"] = wanted.into();
             }
-            apply_scale(&mut new, &scale);
+            target.resource.apply_scale(&mut new, &scale);
             Ok(new)
         });
         let done = done.await?;
-        Ok(Reply::value(&scale_of(&done.object.value())).warn(done.warnings))
+        let scale = target.resource.scale_of(&done.object.value())?;
+        Ok(Reply::value(&scale).warn(done.warnings))
     }
 
     /// A patch of the `scale` itself.

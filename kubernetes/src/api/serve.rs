@@ -4,16 +4,16 @@ use axum::response::{IntoResponse as _, Response};
 use http::request::Parts;
 use http::{Method, Request, header};
 
+use super::ApiServer;
 use super::body;
 use super::delete;
 use super::patch::Patch;
 use super::permit::attributes;
 use super::query::Query;
 use super::route::{self, Route, Target};
-use super::watch::plain;
 use super::write::Writer;
-use super::{ApiServer, list};
 use crate::Status;
+use crate::about::form;
 use crate::authn::User;
 use crate::cluster::Part;
 use crate::kinds::Verbs;
@@ -76,18 +76,20 @@ impl ApiServer {
         let headers = &asked.parts.headers;
         let method = &asked.parts.method;
         check_verb(target, method)?;
+        let form = form(headers)?;
         let one = !target.name.is_empty();
         let reply = match *method {
             Method::GET | Method::HEAD if asked.query.flag("watch") => {
-                return self.watch(target, &asked.query, plain());
+                let show = self.show(form, &asked.query)?;
+                return self.watch(target, &asked.query, show);
             }
             Method::GET | Method::HEAD if one => {
                 let object = Self::object(target)?;
-                super::reply::Reply::ok(list::body(&target.resource, &object))
+                return Ok(self.one(form, asked, target, &object)?.into_response());
             }
             Method::GET | Method::HEAD => {
                 let page = self.page(target, &asked.query)?;
-                Self::listed(target, &page)
+                return Ok(self.many(form, asked, target, page).await?.into_response());
             }
             Method::POST if !one => {
                 let read = body::read(headers, &body::take(body).await?)?;
@@ -126,7 +128,7 @@ impl ApiServer {
             }
             _ => return Err(Status::method_not_allowed()),
         };
-        Ok(reply.into_response())
+        Ok(self.written_as(form, target, reply).into_response())
     }
 }
 

@@ -10,13 +10,12 @@ use serde_json::Value;
 use super::ApiServer;
 use super::body;
 use super::delete;
-use super::list;
 use super::patch::Patch;
 use super::reply::Reply;
 use super::route::Target;
 use super::serve::Asked;
+use crate::about::form;
 use crate::cluster::Part;
-use crate::kinds::scale_of;
 use crate::{Status, Subresource, fields, scheduler};
 
 impl ApiServer {
@@ -71,7 +70,7 @@ impl ApiServer {
         let reply = match asked.parts.method {
             Method::GET | Method::HEAD => {
                 let object = Self::object(target)?;
-                Reply::ok(list::body(&target.resource, &object))
+                self.one(form(headers)?, asked, target, &object)?
             }
             Method::PUT => {
                 let read = body::read(headers, &body::take(body).await?)?;
@@ -90,7 +89,12 @@ impl ApiServer {
     async fn scale(&self, asked: &Asked, target: &Target, body: Body) -> Result<Response, Status> {
         let headers = &asked.parts.headers;
         let reply = match asked.parts.method {
-            Method::GET | Method::HEAD => Reply::value(&scale_of(&Self::object(target)?.value())),
+            Method::GET | Method::HEAD => {
+                let scale = target.resource.scale_of(&Self::object(target)?.value())?;
+                return Ok(self
+                    .scale_as(form(headers)?, asked, &scale)?
+                    .into_response());
+            }
             Method::PUT => {
                 let read = body::read(headers, &body::take(body).await?)?;
                 let given = read.value;

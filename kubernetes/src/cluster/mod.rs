@@ -24,10 +24,11 @@ use wharf_types::{Clock, Timestamp};
 pub(crate) use write::in_form;
 pub use write::{Deleted, Deletion, FieldValidation, Options, Part, Propagation, Write, Written};
 
-use crate::Status;
+use crate::about::Documents;
 use crate::authn::aws::{Entry, Mode};
 use crate::authz::AccessPolicies;
 use crate::store::{Object, Shelf, Store};
+use crate::{Status, crd};
 
 /// A cluster. A cheap handle.
 #[derive(Clone, Debug)]
@@ -40,6 +41,7 @@ struct Inner {
     settings: RwLock<Arc<Settings>>,
     resources: RwLock<Arc<Resources>>,
     recorder: events::Recorder,
+    documents: Documents,
     keys: Vec<service_account::Key>,
 }
 
@@ -130,14 +132,17 @@ impl Cluster {
             all: Resource::builtin(&store),
             generation: 1,
         };
-        Ok(Self(Arc::new(Inner {
+        let cluster = Self(Arc::new(Inner {
             store,
             clock,
             settings: RwLock::new(Arc::new(settings)),
             resources: RwLock::new(Arc::new(resources)),
             recorder: events::Recorder::default(),
+            documents: Documents::default(),
             keys,
-        })))
+        }));
+        crd::load(&cluster);
+        Ok(cluster)
     }
 
     pub fn now(&self) -> Timestamp {
@@ -174,6 +179,11 @@ impl Cluster {
     pub fn resources(&self) -> Arc<Resources> {
         let resources = self.0.resources.read();
         Arc::clone(&resources.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What `/openapi` answers.
+    pub(crate) fn documents(&self) -> &Documents {
+        &self.0.documents
     }
 
     /// Changes which resources there are; built-in ones stay.

@@ -6,7 +6,7 @@ use wharf_kubernetes_schema::{Schema, TypeId};
 
 use crate::kinds::{KINDS, Keep, Kind, Scope, Subresource, Verbs, selectable_field};
 use crate::store::{Shelf, ShelfSpec, Store};
-use crate::{event_from_core, event_to_core, kinds};
+use crate::{Status, crd, event_from_core, event_to_core, fields, kinds};
 
 /// A resource in one version.
 #[derive(Debug)]
@@ -33,10 +33,34 @@ pub struct Resource {
 }
 
 /// How objects are kept in the form of another resource.
-#[derive(Clone, Copy, Debug)]
-pub struct Conversion {
-    pub to_stored: fn(&mut Value),
-    pub from_stored: fn(&mut Value),
+#[derive(Clone, Debug)]
+pub enum Conversion {
+    /// Of kinds that look different.
+    Kinds {
+        to_stored: fn(&mut Value),
+        from_stored: fn(&mut Value),
+    },
+    /// Of versions that differ only in what they are called: `apiVersion` as it is stored, and as
+    /// it is shown.
+    Version { stored: String, shown: String },
+}
+
+impl Conversion {
+    /// Brings an object into the form in which it is kept.
+    pub fn to_stored(&self, object: &mut Value) {
+        match self {
+            Self::Kinds { to_stored, .. } => to_stored(object),
+            Self::Version { stored, .. } => fields::set(object, "apiVersion", stored.as_str()),
+        }
+    }
+
+    /// Brings an object into the form in which it is shown.
+    pub fn from_stored(&self, object: &mut Value) {
+        match self {
+            Self::Kinds { from_stored, .. } => from_stored(object),
+            Self::Version { shown, .. } => fields::set(object, "apiVersion", shown.as_str()),
+        }
+    }
 }
 
 /// Where the rules of a resource come from.
@@ -59,6 +83,10 @@ pub struct Custom {
     pub scale: Value,
     /// A warning for whoever writes; empty if there is none.
     pub warning: String,
+    /// The version in which objects are kept.
+    pub stored: String,
+    /// Its definition is being deleted: nothing new is made.
+    pub terminating: bool,
 }
 
 impl Resource {
@@ -121,6 +149,22 @@ impl Resource {
         self.subresources.contains(&subresource)
     }
 
+    /// The `scale` of an object.
+    pub(crate) fn scale_of(&self, object: &Value) -> Result<Value, Status> {
+        match &self.what {
+            What::Builtin(_) => Ok(kinds::scale_of(object)),
+            What::Custom(custom) => crd::scale_of(custom, object),
+        }
+    }
+
+    /// Brings what a `scale` says into the object.
+    pub(crate) fn apply_scale(&self, object: &mut Value, scale: &Value) {
+        match &self.what {
+            What::Builtin(_) => kinds::apply_scale(object, scale),
+            What::Custom(custom) => crd::apply_scale(custom, object, scale),
+        }
+    }
+
     /// Its row, if it is built in.
     pub fn row(&self) -> Option<&'static Kind> {
         match &self.what {
@@ -164,14 +208,14 @@ fn shelf_of(row: &Kind) -> ShelfSpec {
 fn kept(row: &Kind) -> (String, Option<Conversion>) {
     match (row.group, row.version, row.plural) {
         ("events.k8s.io", _, "events") => {
-            let conversion = Conversion {
+            let conversion = Conversion::Kinds {
                 to_stored: event_to_core,
                 from_stored: event_from_core,
             };
             ("events".to_owned(), Some(conversion))
         }
         ("autoscaling", "v1", "horizontalpodautoscalers") => {
-            let conversion = Conversion {
+            let conversion = Conversion::Kinds {
                 to_stored: kinds::horizontal_pod_autoscaler_to_v2,
                 from_stored: kinds::horizontal_pod_autoscaler_to_v1,
             };

@@ -10,14 +10,17 @@
 //! * Nothing is lost if the program stops halfway: everything is looked at again at the start.
 
 mod amount;
+mod daemon_set;
 mod deployment;
 mod hash;
+mod history;
 mod index;
 pub(crate) mod node_life;
 mod owners;
-mod pods;
+mod pod_control;
 mod queue;
 mod replica_set;
+mod stateful_set;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -49,9 +52,11 @@ type Run = fn(Cluster) -> BoxFuture<'static, Result<(), Status>>;
 
 /// All controllers, by the names under which they are logged.
 const CONTROLLERS: &[(&str, Run)] = &[
+    ("daemonset", |c| daemon_set::run(c).boxed()),
     ("deployment", |c| deployment::run(c).boxed()),
     ("default-scheduler", |c| crate::scheduler::run(c).boxed()),
     ("node-life", |c| node_life::run(c).boxed()),
+    ("statefulset", |c| stateful_set::run(c).boxed()),
     ("replicaset", |c| replica_set::run(c).boxed()),
     ("replicationcontroller", |c| {
         replica_set::run_replication_controllers(c).boxed()
@@ -150,7 +155,7 @@ impl Frame {
         shelf: Arc<Shelf>,
         keys: impl Fn(&Seen<'_>) -> Vec<Key> + Send + Sync + 'static,
     ) {
-        let (store, queue) = (self.store.clone(), self.queue.clone());
+        let (store, queue) = (self.store.clone(), self.queue());
         self.tasks.spawn(async move {
             follow(&store, &shelf, |seen| {
                 for key in keys(seen) {

@@ -112,12 +112,18 @@ impl Running {
     pub(crate) async fn make_ready(&self, name: &str) {
         let (cluster, by) = (self.cluster(), &self.test.by);
         let now = rfc3339(cluster.now());
+        let found = cluster.get("pods", "default", name);
+        let view = found.map(|pod| pod.view::<PodView>()).unwrap_or_default();
+        // Pods of daemon sets are meant for one node.
+        let required =
+            &view.spec.affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+        let node = required["nodeSelectorTerms"][0]["matchFields"][0]["values"][0].as_str();
+        let node = node.unwrap_or("node");
         let change = |pod: &mut Value| {
-            pod["spec"]["nodeName"] = "node".into();
+            pod["spec"]["nodeName"] = node.into();
             Ok(())
         };
-        let is_bound = |pod: Arc<Object>| !pod.view::<PodView>().spec.node_name.is_empty();
-        if !cluster.get("pods", "default", name).is_some_and(is_bound) {
+        if view.spec.node_name.is_empty() {
             let bound = cluster.modify("pods", "default", name, Part::Binding, by, change);
             bound.await.unwrap();
         }
@@ -167,7 +173,7 @@ impl Running {
                     let view = pod.view::<PodView>();
                     if pod.deleting {
                         self.finish(&pod.name).await;
-                    } else if !super::pods::is_ready(&view) {
+                    } else if !super::pod_control::is_ready(&view) {
                         self.make_ready(&pod.name).await;
                     }
                 }

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use wharf_types::Clock;
 
 use super::*;
-use crate::store::{Object, Op, ShelfSpec};
+use crate::store::{Op, ShelfSpec};
 
 fn open(path: &Path) -> (Store, Arc<Shelf>) {
     let spec = ShelfSpec {

@@ -12,7 +12,7 @@ pub(super) const UNSET: &str = "<unset>";
 pub(super) const UNKNOWN: &str = "<unknown>";
 
 /// What kinds without a printer of their own have in the place of AGE.
-pub(super) const CREATED_AT: Column = Column {
+pub(crate) const CREATED_AT: Column = Column {
     kind: "date",
     ..text("Created At", |object, _| {
         match fields::text(&object["metadata"], "creationTimestamp") {

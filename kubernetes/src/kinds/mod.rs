@@ -34,6 +34,7 @@ mod tests;
 mod webhook;
 mod workload;
 
+pub(crate) use cells::CREATED_AT;
 pub(crate) use core::claim_class;
 pub(crate) use resources::is_extended;
 pub(crate) use storage::is_default_class;

@@ -20,7 +20,7 @@ const LEASE_SECS: i64 = 40;
 const RENEWAL: Duration = Duration::from_secs(10);
 
 /// How often the status is written although nothing changed.
-const REPORT: Duration = Duration::from_secs(300);
+const REPORT: Duration = Duration::from_mins(5);
 
 /// How often the cluster's clock is looked at.
 const LOOK: Duration = Duration::from_secs(1);

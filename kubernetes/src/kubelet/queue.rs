@@ -7,7 +7,7 @@ use wharf_types::Timestamp;
 /// The pause after a first failure; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// Namespace and name.
 pub(super) type Key = (String, String);

@@ -309,7 +309,7 @@ async fn pods_of_before_a_restart_are_adopted() {
     s.create(pod("a")).await;
     let before = s.until("a", is_running).await;
     s._tasks.shutdown().await;
-    s.test.clock.advance(std::time::Duration::from_secs(60));
+    s.test.clock.advance(std::time::Duration::from_mins(1));
     let (kubelet, _tasks) = kubelet(&s.test.cluster);
     s.create(pod("b")).await;
     let b = s.until("b", is_running).await;

@@ -16,7 +16,7 @@ use crate::cluster::{Deletion, Part};
 use crate::{Status, fields};
 
 /// After how long something that is missing is looked for again, if nobody tells of it.
-const RETRY: Duration = Duration::from_secs(60);
+const RETRY: Duration = Duration::from_mins(1);
 
 /// After how long an address, or a node that is down, is asked for again.
 const ADDRESS_RETRY: Duration = Duration::from_secs(10);

@@ -1,4 +1,5 @@
 //! What controllers read of objects: one type a kind, with the fields that somebody needs.
+mod claim;
 mod daemon_set;
 mod deployment;
 mod meta;
@@ -8,6 +9,7 @@ mod replica_set;
 mod revision;
 mod stateful_set;
 
+pub(crate) use claim::ClaimView;
 pub(crate) use daemon_set::{DaemonSetStatus, DaemonSetView};
 pub(crate) use deployment::{
     DeploymentCondition, DeploymentSpec, DeploymentStatus, DeploymentView,

@@ -114,7 +114,7 @@ async fn a_pod_of_before_is_adopted_without_restarts() {
     let spec = pod(vec![container("m", Role::Main)]);
     let before = first.run(spec.clone(), None).await.unwrap();
     let (second, clock) = engine(Pace::default());
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     let after = second.run(spec, Some(before.clone())).await.unwrap();
     assert_eq!(after.containers, before.containers);
 }

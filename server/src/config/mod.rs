@@ -19,7 +19,7 @@ use self::settings::Settings;
 pub use self::{
     cli::{Backup, Check, Command, Conformance, Demo, Env, Gc, Lifecycle, Login, Trust},
     replication::Endpoint,
-    settings::{Durability, LogFormat, References, UriStyle},
+    settings::{ClusterEndpoint, Durability, LogFormat, References, UriStyle},
 };
 
 mod cli;
@@ -79,6 +79,8 @@ pub struct Config {
     pub lifecycle_interval: Duration,
     /// How long clusters, node groups and profiles stay in states such as `CREATING`.
     pub transition_delay: Duration,
+    /// Where clusters are reached.
+    pub cluster_endpoint: ClusterEndpoint,
     /// Whether `POST /_wharf/reset` clears all state.
     pub allow_reset: bool,
     /// What running requests get to finish in after a signal to stop.

@@ -4,8 +4,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use wharf_types::Region;
 
 use super::{
-    Auth, Config, Durability, Environment, Error, Log, LogFormat, References, S3, Secret, Store,
-    UriStyle,
+    Auth, ClusterEndpoint, Config, Durability, Environment, Error, Log, LogFormat, References, S3,
+    Secret, Store, UriStyle,
     duration::Span,
     replication,
     settings::{AuthMode, S3Settings, Settings, StoreUrl},
@@ -65,6 +65,7 @@ pub(super) fn config(settings: Settings, env: Environment<'_>) -> Result<Config,
         transition_delay: settings
             .transition_delay
             .map_or(Duration::ZERO, |Span(delay)| delay),
+        cluster_endpoint: settings.cluster_endpoint.unwrap_or(ClusterEndpoint::Port),
         allow_reset: settings.allow_reset.unwrap_or(false),
         drain: positive("drain", settings.drain, 30)?,
         upstream_allow: settings.upstream_allow.unwrap_or_default(),

@@ -93,6 +93,10 @@ pub(super) struct Settings {
     #[serde(deserialize_with = "text")]
     pub transition_delay: Option<Span>,
 
+    /// Where clusters are reached: at a port of their own, or below the main port [default: port]
+    #[arg(long, value_enum, value_name = "WHERE", help_heading = KUBERNETES)]
+    pub cluster_endpoint: Option<ClusterEndpoint>,
+
     /// Take this account for keys that name none [default: 000000000000]
     #[arg(long, value_name = "ID", help_heading = REGISTRY)]
     #[serde(deserialize_with = "text")]
@@ -204,7 +208,7 @@ impl Settings {
         layer!(self over lower:
             data_dir config listen public_host allow_insecure_listen drain store redirect durability
             verify_reads scrub_interval gc_interval gc_grace lifecycle_interval
-            transition_delay account region uri_style
+            transition_delay cluster_endpoint account region uri_style
             create_on_push references vulnerability_db allow_reset auth credentials log log_format
             upstream_allow upstream_timeout secrets s3 replication)
     }
@@ -214,6 +218,16 @@ impl S3Settings {
     fn or(self, lower: Self) -> Self {
         layer!(self over lower: endpoint region access_key_id secret_access_key allow_http)
     }
+}
+
+/// Where clusters are reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClusterEndpoint {
+    /// At a port of their own: `https://127.0.0.1:40123`
+    Port,
+    /// Below the main port: `https://localhost:4566/k8s/<id>`
+    Path,
 }
 
 /// What repositories are called in answers.

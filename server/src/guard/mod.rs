@@ -13,7 +13,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, StatusCode, header, request::Parts};
 
-pub use self::host::{Host, HostKind};
+pub use self::host::{Host, HostKind, Name};
 use crate::listen::{Connection, envelope};
 
 mod host;

@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use super::{
-    HttpService, Limits, Tls,
+    ClusterTls, HttpService, Limits, Tls,
     admit::{Admission, Slot},
     connection::{self, Socket, stopped},
 };
@@ -69,10 +69,16 @@ pub(super) fn raise_open_files() -> Option<u64> {
 /// A listener, and what is spoken on it.
 pub(super) enum Listener {
     Tcp(TcpListener, Option<Tls>),
+    Cluster(TcpListener, ClusterTls),
     Unix(UnixListener),
 }
 
 impl Listener {
+    pub(super) fn cluster(listener: std::net::TcpListener, tls: ClusterTls) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self::Cluster(TcpListener::from_std(listener)?, tls))
+    }
+
     pub(super) fn tcp(listener: std::net::TcpListener, tls: Option<Tls>) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         Ok(Self::Tcp(TcpListener::from_std(listener)?, tls))
@@ -90,6 +96,11 @@ impl Listener {
                 let tls = tls.clone();
                 Ok(Socket::Tcp { stream, peer, tls })
             }
+            Self::Cluster(listener, tls) => {
+                let (stream, peer) = listener.accept().await?;
+                let tls = tls.clone();
+                Ok(Socket::Cluster { stream, peer, tls })
+            }
             Self::Unix(listener) => Ok(Socket::Unix(listener.accept().await?.0)),
         }
     }
@@ -98,7 +109,7 @@ impl Listener {
 impl Socket {
     fn peer_ip(&self) -> Option<IpAddr> {
         match self {
-            Self::Tcp { peer, .. } => Some(peer.ip()),
+            Self::Tcp { peer, .. } | Self::Cluster { peer, .. } => Some(peer.ip()),
             Self::Unix(_) => None,
         }
     }

@@ -11,8 +11,8 @@
 //!   that two parsers could read differently. (With both `Transfer-Encoding` and `Content-Length`
 //!   hyper drops the length before anyone sees it, reads the chunks, and closes the connection
 //!   after the answer, as RFC 9112, section 6.3, demands.)
-//! * HTTP/2 is not spoken: its preface on a plain connection is a bad request, and TLS offers
-//!   `http/1.1` alone.
+//! * HTTP/2 is spoken to clients of clusters alone ([`serve_cluster`]): elsewhere its preface on a
+//!   plain connection is a bad request, and TLS offers `http/1.1` alone.
 //! * After the stop signal nothing is accepted, requests that run get [`Limits::drain`] to finish,
 //!   and [`serve`] returns when the last connection is gone.
 //!
@@ -34,11 +34,13 @@ use tokio::sync::watch;
 
 pub(crate) use self::edge::envelope;
 pub use self::{body::BodyError, ca::Error as TlsError, tls::Tls};
+pub(crate) use self::{cluster::ClusterTls, connection::stopped};
 
 mod accept;
 mod admit;
 mod body;
 mod ca;
+mod cluster;
 mod connection;
 mod edge;
 mod stream;
@@ -101,6 +103,8 @@ pub struct Connection {
     pub peer: SocketAddr,
 }
 
+pub(crate) use wharf_kubernetes::api::PeerCertificate;
+
 /// What requests are given to: an axum `Router`, or anything of its form.
 pub trait HttpService:
     tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
@@ -155,6 +159,19 @@ pub async fn serve(
         .map(|listener| accept::Listener::tcp(listener, tls.clone()))
         .collect::<io::Result<Vec<_>>>()?;
     accept::run(listeners, service, Arc::new(limits), stop).await;
+    Ok(())
+}
+
+/// [`serve`] for the Kubernetes API of a cluster: TLS alone, HTTP/2 too, client certificates asked for.
+pub(crate) async fn serve_cluster(
+    listener: TcpListener,
+    tls: ClusterTls,
+    service: impl HttpService,
+    limits: Limits,
+    stop: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let listener = accept::Listener::cluster(listener, tls)?;
+    accept::run(vec![listener], service, Arc::new(limits), stop).await;
     Ok(())
 }
 

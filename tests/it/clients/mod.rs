@@ -6,6 +6,7 @@ mod ec2;
 mod ecr;
 mod eks;
 mod fuzz;
+mod kubectl;
 mod model;
 
 /// Runs a script against a server, in an environment that knows no other one.

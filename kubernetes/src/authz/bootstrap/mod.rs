@@ -289,7 +289,7 @@ fn object(origin: Origin, kind: &str, namespace: &str, name: &str) -> Value {
         }),
         Origin::Eks => json!({
             "name": name,
-            "labels": { "eks.amazonaws.com/component": name.trim_start_matches("eks:") },
+            "labels": { "eks.amazonaws.com/component": name.rsplit(':').next() },
         }),
     };
     if !namespace.is_empty() {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Part, Write, Written, check, metadata, to_stored, track, validate};
 use crate::cluster::{Cluster, What, admit, fields, names};
 use crate::store::{Op, Refused};
-use crate::{Errors, Status, Subresource};
+use crate::{Errors, Status, Subresource, crd};
 
 /// How often another name is tried where `generateName` made one that exists.
 const NAMES: usize = 8;
@@ -18,6 +18,15 @@ impl Cluster {
         write: &Write<'_>,
         mut object: Value,
     ) -> Result<Written, Status> {
+        if let What::Custom(custom) = &write.resource.what
+            && custom.terminating
+        {
+            let text = "create not allowed while custom resource definition is terminating";
+            return Err(Status {
+                message: text.to_owned(),
+                ..Status::method_not_allowed()
+            });
+        }
         metadata::fit(write, &mut object)?;
         let base = metadata::text(&object, "generateName").to_owned();
         let generated = metadata::text(&object, "name").is_empty() && !base.is_empty();
@@ -54,10 +63,14 @@ impl Cluster {
         {
             members.remove("status");
         }
-        if let What::Builtin(row) = &resource.what {
-            (row.default)(&mut object);
-            (row.prepare_create)(&mut object);
+        match &resource.what {
+            What::Builtin(row) => {
+                (row.default)(&mut object);
+                (row.prepare_create)(&mut object);
+            }
+            What::Custom(custom) => crd::default(custom, &mut object),
         }
+        warnings.extend(crd::warnings(resource, &object));
         warnings.extend(admit::create(self, write, &mut object).await?);
         if let What::Builtin(row) = &resource.what {
             (row.default)(&mut object);

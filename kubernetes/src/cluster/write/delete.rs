@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Write, in_form, metadata, to_stored};
-use crate::Status;
 use crate::cluster::time::rfc3339;
 use crate::cluster::{Cluster, Resource};
 use crate::store::{Object, Op, Refused};
+use crate::{Status, crd};
 
 const ORPHAN: &str = "orphan";
 const FOREGROUND: &str = "foregroundDeletion";
@@ -104,6 +104,9 @@ impl Cluster {
         let grace = grace(write.resource, old, how);
         let marked = &old["metadata"]["deletionTimestamp"];
         if marked.is_null() {
+            if write.resource.kind == "CustomResourceDefinition" {
+                crd::begin_deletion(&mut new, &rfc3339(self.now()));
+            }
             if grace == 0 && !metadata::has_finalizers(&new) {
                 return Plan::Remove;
             }

@@ -14,7 +14,7 @@ use wharf_kubernetes_schema::apply;
 
 use super::{Actor, Cluster, Resource, What};
 use crate::store::{Object, Refused};
-use crate::{Errors, Status, Subresource};
+use crate::{Errors, Status, Subresource, crd};
 
 /// What a change is about, who makes it, and how.
 #[derive(Clone, Debug)]
@@ -141,14 +141,14 @@ fn check(write: &Write<'_>, name: &str, errors: &Errors) -> Result<(), Status> {
 fn validate(resource: &Resource, object: &Value, errors: &mut Errors) {
     match &resource.what {
         What::Builtin(row) => (row.validate)(object, errors),
-        What::Custom(_custom) => {}
+        What::Custom(custom) => crd::validate(custom, object, errors),
     }
 }
 
 /// The object as it is written: in the form in which it is kept.
 fn to_stored(resource: &Resource, mut object: Value) -> Value {
-    if let Some(conversion) = resource.converted {
-        (conversion.to_stored)(&mut object);
+    if let Some(conversion) = &resource.converted {
+        conversion.to_stored(&mut object);
     }
     object
 }
@@ -156,8 +156,8 @@ fn to_stored(resource: &Resource, mut object: Value) -> Value {
 /// An object in the form of a resource.
 pub(crate) fn in_form(resource: &Resource, object: &Object) -> Value {
     let mut value = object.value();
-    if let Some(conversion) = resource.converted {
-        (conversion.from_stored)(&mut value);
+    if let Some(conversion) = &resource.converted {
+        conversion.from_stored(&mut value);
     }
     value
 }

@@ -7,7 +7,7 @@ use super::{Part, Write, Written, check, in_form, metadata, to_stored, track, va
 use crate::cluster::{Cluster, Resource, What, admit, fields};
 use crate::kinds::{validate_ephemeral_containers_update, validate_resize};
 use crate::store::{Object, Op, Refused};
-use crate::{Errors, Status, Subresource};
+use crate::{Errors, Status, Subresource, crd};
 
 /// How often a change is tried again because somebody else was faster.
 const TRIES: usize = 10;
@@ -62,7 +62,7 @@ impl Cluster {
         }
         metadata::fit(write, &mut new)?;
         let options = &write.options;
-        let warnings =
+        let mut warnings =
             fields::normalize(resource, &mut new, options.validation, &options.duplicates)?;
         let mut new = merged(write, old, new);
         metadata::keep(old, &mut new);
@@ -71,6 +71,12 @@ impl Cluster {
         {
             (row.default)(&mut new);
             (row.prepare_update)(&mut new, old);
+        }
+        if let What::Custom(custom) = &resource.what {
+            crd::default(custom, &mut new);
+        }
+        if write.part == Part::Main {
+            warnings.extend(crd::warnings(resource, &new));
         }
         let mut errors = Errors::default();
         validate_change(write, old, &new, &mut errors);
@@ -138,8 +144,12 @@ fn is_finished(object: &Value) -> bool {
 }
 
 fn validate_change(write: &Write<'_>, old: &Value, new: &Value, errors: &mut Errors) {
-    let What::Builtin(row) = &write.resource.what else {
-        return;
+    let row = match &write.resource.what {
+        What::Builtin(row) => row,
+        What::Custom(_) => {
+            validate(write.resource, new, errors);
+            return crd::validate_update(new, old, errors);
+        }
     };
     match write.part {
         Part::Main | Part::Finalize | Part::Approval => {

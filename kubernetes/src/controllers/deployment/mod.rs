@@ -1,5 +1,7 @@
 //! Deployments: replica sets for each template they had, and the way from one to the next.
 mod plan;
+#[cfg(test)]
+mod plan_tests;
 mod progress;
 mod revisions;
 mod rollout;
@@ -14,7 +16,7 @@ use plan::{NewSet, Plan, Update, plan};
 use serde_json::Value;
 
 use super::owners::{Claim, Owner, claim, labels, orphans, owner_term, selects, settle};
-use super::{Frame, Index, Key, Outcome, Seen, WORKERS, pods, save_status};
+use super::{Frame, Index, Key, Outcome, Seen, WORKERS, pod_control as pods, save_status};
 use crate::Status;
 use crate::cluster::{Actor, Cluster, Deletion, EventType, Part};
 use crate::store::Object;

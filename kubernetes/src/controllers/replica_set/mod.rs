@@ -10,7 +10,7 @@ use plan::Step;
 use serde_json::Value;
 
 use super::owners::{Claim, Owner, claim, labels, orphans, owner_term, selects, settle};
-use super::{Frame, Index, Key, Outcome, Seen, WORKERS, pods};
+use super::{Frame, Index, Key, Outcome, Seen, WORKERS, pod_control as pods};
 use crate::Status;
 use crate::cluster::{Actor, Cluster};
 use crate::store::Object;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wharf_types::Timestamp;
 
 use crate::cluster::time::rfc3339;
-use crate::controllers::pods;
+use crate::controllers::pod_control as pods;
 use crate::views::ReplicaSetCondition;
 use crate::views::{PodView, ReplicaSetStatus, ReplicaSetView};
 

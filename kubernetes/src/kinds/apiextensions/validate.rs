@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use serde_json::Value;
+use wharf_kubernetes_schema::structural;
 
 use crate::{
-    Errors, Path, fields,
+    Errors, Path, crd, fields,
     kinds::webhook,
     validation::{
         dns_label_1035, dns_subdomain, immutable, one_of, required, validate_metadata,
@@ -81,6 +82,10 @@ fn validate_versions(spec: &Value, path: &Path, errors: &mut Errors) {
         if !fields::has(&version["schema"], "openAPIV3Schema") {
             let path = path.field("schema").field("openAPIV3Schema");
             errors.required(&path, "");
+        } else {
+            let path = path.field("schema").field("openAPIV3Schema").to_string();
+            let schema = &version["schema"]["openAPIV3Schema"];
+            crd::report(structural::check_definition(schema, &path), errors);
         }
         let name = fields::text(version, "name");
         unique &= names.insert(name);

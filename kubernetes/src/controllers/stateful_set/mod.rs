@@ -1,0 +1,176 @@
+//! Stateful sets: pods with names, one after the other, and claims that stay with the names.
+mod act;
+mod identity;
+mod plan;
+mod retention;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use plan::{Revisions, plan};
+
+use super::history::{self, History};
+use super::owners::{Claim, Owner, claim, labels, orphans, selects, settle};
+use super::{Frame, Index, Key, Outcome, Seen, WORKERS, pod_control as pods, save_status};
+use crate::Status;
+use crate::cluster::{Actor, Cluster};
+use crate::store::Object;
+use crate::validation::Selector;
+use crate::views::{ClaimView, PodView, StatefulSetView};
+
+const STATEFUL_SETS: &str = "statefulsets.apps";
+const CLAIMS: &str = "persistentvolumeclaims";
+
+struct Work {
+    cluster: Cluster,
+    by: Actor,
+    pods: Index,
+    history: History,
+}
+
+/// Works until it is dropped.
+pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
+    let pods = cluster.shelf("pods")?;
+    let mut frame = Frame::of("statefulset-controller", &cluster);
+    frame.on(cluster.shelf(STATEFUL_SETS)?, |seen| {
+        seen.latest().map(|set| Key::of(set)).into_iter().collect()
+    });
+    let all = cluster.clone();
+    frame.on(Arc::clone(&pods), move |seen| concerned(&all, seen));
+    frame.on(cluster.shelf(CLAIMS)?, |seen| {
+        // A pod may wait until the claim of an earlier one is gone.
+        let gone = seen.old.filter(|_| seen.new.is_none());
+        gone.and_then(|claim| of_claim(claim)).into_iter().collect()
+    });
+    let by = Actor::controller("statefulset-controller");
+    let work = Arc::new(Work {
+        pods: Index::new(cluster.store(), pods, pods::pod_terms),
+        history: History::new(&cluster, &by, "controller.kubernetes.io/hash")?,
+        by,
+        cluster,
+    });
+    frame
+        .run(WORKERS, move |key| {
+            let work = Arc::clone(&work);
+            async move { work.sync(key).await }
+        })
+        .await;
+    Ok(())
+}
+
+fn of_claim(claim: &Object) -> Option<Key> {
+    let view = claim.view::<ClaimView>();
+    let owner = view.metadata.controller()?;
+    let set = match owner.kind.as_str() {
+        "StatefulSet" => owner.name.as_str(),
+        "Pod" => identity::parse(&owner.name)?.0,
+        _ => return None,
+    };
+    Some(Key::new(&claim.namespace, set))
+}
+
+/// The sets to which a change of a pod may matter.
+fn concerned(cluster: &Cluster, seen: &Seen<'_>) -> Vec<Key> {
+    let mut keys = Vec::new();
+    let mut controlled = false;
+    for pod in seen.states() {
+        let view = pod.view::<PodView>();
+        if let Some(owner) = view.metadata.controller() {
+            controlled = true;
+            if owner.kind == "StatefulSet" {
+                keys.push(Key::new(&pod.namespace, &owner.name));
+            }
+        }
+    }
+    // Only a set of the name in the pod's can adopt it.
+    if let Some(pod) = seen.new.filter(|_| !controlled)
+        && let Some((parent, _)) = identity::parse(&pod.name)
+        && let Some(set) = cluster.get(STATEFUL_SETS, &pod.namespace, parent)
+    {
+        let view = set.view::<StatefulSetView>();
+        let selector = Selector::parse(&view.spec.selector);
+        if selector.is_some_and(|selector| selector.matches(&labels(pod))) {
+            keys.push(Key::of(&set));
+        }
+    }
+    keys
+}
+
+impl Work {
+    async fn sync(&self, key: Key) -> Outcome {
+        let found = self.cluster.get(STATEFUL_SETS, &key.namespace, &key.name);
+        let Some(object) = found else {
+            return Ok(None);
+        };
+        let set = object.view::<StatefulSetView>();
+        let owner = Owner::of(STATEFUL_SETS, "apps/v1", "StatefulSet", &object);
+        let Some(selector) = Selector::parse(&set.spec.selector) else {
+            return Ok(None);
+        };
+        let revisions = self.history.of(&owner, selector).await?;
+        let pods = self.claimed(&owner, selector).await?;
+        let (meta, spec) = (&set.metadata, &set.spec);
+        let collisions = set.status.collision_count;
+        let latest = self
+            .history
+            .latest(&owner, meta, &spec.template, collisions, &revisions);
+        let latest = latest.await?;
+        let current = revisions
+            .iter()
+            .find(|r| r.metadata.name == set.status.current_revision);
+        let current = current.unwrap_or(&latest.revision);
+        let names = Revisions {
+            current: &current.metadata.name,
+            update: &latest.revision.metadata.name,
+            collisions: latest.collisions,
+        };
+        let plan = plan(&set, names, &pods, self.cluster.now());
+        let acted = self
+            .act(&owner, &set, &plan.steps, current, &latest.revision, &pods)
+            .await;
+        if plan.status != set.status {
+            save_status(
+                &self.cluster,
+                &self.by,
+                STATEFUL_SETS,
+                &object,
+                &plan.status,
+            )
+            .await?;
+        }
+        acted?;
+        let mut live: HashSet<&str> = pods.iter().map(|pod| identity::revision(pod)).collect();
+        live.extend([names.current, names.update]);
+        let is_live =
+            |r: &crate::views::ControllerRevisionView| live.contains(r.metadata.name.as_str());
+        let limit = spec.revision_history_limit;
+        self.history
+            .trim(&owner, &revisions, is_live, limit)
+            .await?;
+        Ok(plan.again)
+    }
+
+    async fn claimed(
+        &self,
+        owner: &Owner,
+        selector: Selector<'_>,
+    ) -> Result<Vec<Arc<PodView>>, Status> {
+        let mut candidates = self.pods.of(&owner.uid);
+        candidates.extend(self.pods.of(&orphans(&owner.namespace)));
+        let mut pods = Vec::new();
+        for pod in candidates {
+            let member = identity::parse(&pod.name).is_some_and(|(set, _)| set == owner.name);
+            let view = pod.view::<PodView>();
+            let claim = claim(owner, &view.metadata, member && selects(selector, &pod));
+            if claim == Claim::Keep {
+                pods.push(view);
+                continue;
+            }
+            let settled = settle(&self.cluster, &self.by, owner, "pods", pod, claim);
+            pods.extend(settled.await?.map(|pod| pod.view::<PodView>()));
+        }
+        Ok(pods)
+    }
+}

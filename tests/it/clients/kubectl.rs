@@ -1,0 +1,34 @@
+//! kubectl, unmodified, with the kubeconfig that the AWS CLI writes.
+use wharf_testkit::{Process, tool};
+
+/// Runs a script of `tests/clients/kubectl/` against a server in a process of its own, for which time
+/// passes: tokens are signed with the time of the machine.
+async fn drive(script: &str, cluster: &str) {
+    let needs = ["kubectl", "aws", "jq"];
+    if needs.iter().any(|name| tool(name).is_none()) {
+        return;
+    }
+    let Some(bash) = tool("bash") else {
+        return;
+    };
+    let scratch = tempfile::tempdir().unwrap();
+    let s = Process::serve(&scratch.path().join("data"), &[]).await;
+    let client = bash
+        .env("AWS_ENDPOINT_URL", &s.url())
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_DEFAULT_REGION", "us-east-1")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+    let path = format!("{}/clients/kubectl/{script}", env!("CARGO_MANIFEST_DIR"));
+    let cluster = cluster.to_owned();
+    let printed = tokio::task::spawn_blocking(move || client.run(&[&path, &cluster]));
+    println!("{}", printed.await.unwrap());
+    s.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_comes_has_nodes_and_goes() {
+    drive("first_steps.sh", "dev").await;
+}
