@@ -26,7 +26,7 @@ namespaces=$(kubectl get namespaces -o 'jsonpath={.items[*].metadata.name}')
 same namespaces 'default kube-node-lease kube-public kube-system' "$namespaces"
 server=$(kubectl version -o json | jq -r .serverVersion.minor)
 [[ $server == 33* ]] || fail "the server says it is 1.$server"
-same 'who am I' arn:aws:iam::000000000000:user/test \
+same 'who am I' kubernetes-admin \
     "$(kubectl auth whoami -o 'jsonpath={.status.userInfo.username}')"
 
 # Machines are nodes as soon as the node group is there.
