@@ -9,15 +9,21 @@
 //! * A failed key comes back after a pause that doubles; a panic is a failure like any other.
 //! * Nothing is lost if the program stops halfway: everything is looked at again at the start.
 
+mod account;
 mod amount;
 mod daemon_set;
 mod deployment;
+mod endpoints;
+mod everything;
+mod garbage;
 mod hash;
 mod history;
 mod index;
+mod namespace;
 pub(crate) mod node_life;
 mod owners;
 mod pod_control;
+mod pods;
 mod queue;
 mod replica_set;
 mod stateful_set;
@@ -33,6 +39,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+pub(crate) use everything::follow_everything;
 pub(crate) use index::Index;
 pub(crate) use queue::{Key, Queue};
 use serde::Serialize;
@@ -55,7 +62,11 @@ const CONTROLLERS: &[(&str, Run)] = &[
     ("daemonset", |c| daemon_set::run(c).boxed()),
     ("deployment", |c| deployment::run(c).boxed()),
     ("default-scheduler", |c| crate::scheduler::run(c).boxed()),
+    ("endpoints", |c| endpoints::run(c).boxed()),
+    ("garbage-collector", |c| garbage::run(c).boxed()),
+    ("namespace", |c| namespace::run(c).boxed()),
     ("node-life", |c| node_life::run(c).boxed()),
+    ("serviceaccount", |c| account::run(c).boxed()),
     ("statefulset", |c| stateful_set::run(c).boxed()),
     ("replicaset", |c| replica_set::run(c).boxed()),
     ("replicationcontroller", |c| {
