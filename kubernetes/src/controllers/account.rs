@@ -9,7 +9,7 @@ const ACCOUNT: &str = "default";
 const ROOT_CA: &str = "kube-root-ca.crt";
 const DESCRIPTION: &str = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.";
 
-pub(crate) async fn run(cluster: Cluster) {
+pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
     let clock = cluster.clone();
     let mut frame = Frame::new("serviceaccount", cluster.store(), move || clock.now());
     if let Ok(shelf) = cluster.shelf("namespaces") {
@@ -28,6 +28,7 @@ pub(crate) async fn run(cluster: Cluster) {
         async move { furnish(&cluster, &key.name).await }
     });
     work.await;
+    Ok(())
 }
 
 async fn furnish(cluster: &Cluster, namespace: &str) -> Outcome {

@@ -13,6 +13,7 @@ mod account;
 mod amount;
 mod daemon_set;
 mod deployment;
+mod endpoints;
 mod everything;
 mod garbage;
 mod hash;
@@ -22,6 +23,7 @@ mod namespace;
 pub(crate) mod node_life;
 mod owners;
 mod pod_control;
+mod pods;
 mod queue;
 mod replica_set;
 mod stateful_set;
@@ -35,9 +37,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use everything::follow_everything;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+pub(crate) use everything::follow_everything;
 pub(crate) use index::Index;
 pub(crate) use queue::{Key, Queue};
 use serde::Serialize;
@@ -60,13 +62,14 @@ const CONTROLLERS: &[(&str, Run)] = &[
     ("customresourcedefinition", |c| {
         crate::crd::run(c).map(Ok).boxed()
     }),
-    ("account", |c| account::run(c).map(Ok).boxed()),
     ("daemonset", |c| daemon_set::run(c).boxed()),
     ("deployment", |c| deployment::run(c).boxed()),
     ("default-scheduler", |c| crate::scheduler::run(c).boxed()),
-    ("garbage-collector", |c| garbage::run(c).map(Ok).boxed()),
-    ("namespace", |c| namespace::run(c).map(Ok).boxed()),
+    ("endpoints", |c| endpoints::run(c).boxed()),
+    ("garbage-collector", |c| garbage::run(c).boxed()),
+    ("namespace", |c| namespace::run(c).boxed()),
     ("node-life", |c| node_life::run(c).boxed()),
+    ("serviceaccount", |c| account::run(c).boxed()),
     ("statefulset", |c| stateful_set::run(c).boxed()),
     ("replicaset", |c| replica_set::run(c).boxed()),
     ("replicationcontroller", |c| {

@@ -23,7 +23,7 @@ use crate::{Cluster, Status, fields};
 /// Events have no owners, and there are many.
 const IGNORED: &str = "events";
 
-pub(crate) async fn run(cluster: Cluster) {
+pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
     let clock = cluster.clone();
     let frame = Frame::new("garbage-collector", cluster.store(), move || clock.now());
     let queue = frame.queue();
@@ -56,6 +56,7 @@ pub(crate) async fn run(cluster: Cluster) {
         () = follow => {}
         () = work => {}
     }
+    Ok(())
 }
 
 /// `metadata` alone.

@@ -17,7 +17,7 @@ use crate::{Cluster, Status, fields};
 /// In `spec.finalizers`: the content is still there.
 const FINALIZER: &str = "kubernetes";
 
-pub(crate) async fn run(cluster: Cluster) {
+pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
     let clock = cluster.clone();
     let mut frame = Frame::new("namespace", cluster.store(), move || clock.now());
     if let Ok(shelf) = cluster.shelf("namespaces") {
@@ -43,6 +43,7 @@ pub(crate) async fn run(cluster: Cluster) {
         () = follow => {}
         () = work => {}
     }
+    Ok(())
 }
 
 async fn end(cluster: &Cluster, name: &str) -> Outcome {
