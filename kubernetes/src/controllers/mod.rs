@@ -37,9 +37,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use everything::follow_everything;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-pub(crate) use everything::follow_everything;
 pub(crate) use index::Index;
 pub(crate) use queue::{Key, Queue};
 use serde::Serialize;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{Part, Write, Written, check, in_form, metadata, to_stored, track, validate};
-use crate::cluster::{Cluster, Resource, What, admit, fields};
+use crate::cluster::{Cluster, Resource, What, addresses, admit, fields};
 use crate::kinds::{validate_ephemeral_containers_update, validate_resize};
 use crate::store::{Object, Op, Refused};
 use crate::{Errors, Status, Subresource, crd};
@@ -70,6 +70,7 @@ impl Cluster {
         if write.part == Part::Main {
             warnings.extend(crd::warnings(resource, &new));
         }
+        let mut held = addresses::reserve(self, write, Some(old), &mut new)?;
         let mut errors = Errors::default();
         validate_change(write, old, &new, &mut errors);
         metadata::count(resource, old, &mut new);
@@ -100,10 +101,24 @@ impl Cluster {
                 created: false,
             });
         }
+        if let Some(held) = &mut held {
+            held.hold();
+        }
+        let gone = matches!(op, Op::Delete(_));
         let store = self.store();
         let done = store
             .commit(&resource.shelf, write.namespace, write.name, op)
             .await;
+        if let Some(held) = held {
+            if done.is_ok() {
+                held.keep();
+            } else {
+                held.give_back();
+            }
+        }
+        if gone && done.is_ok() {
+            addresses::release(self, write, old);
+        }
         match done {
             Ok(object) => Ok(Written {
                 object,

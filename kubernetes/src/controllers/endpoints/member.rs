@@ -46,7 +46,12 @@ pub(super) fn port(pod: &Pod, port: &Value) -> Option<i64> {
     let protocol = fields::text(port, "protocol");
     let sidecars = pod.spec.init_containers.iter();
     let sidecars = sidecars.filter(|c| c.restart_policy.as_deref() == Some("Always"));
-    let mut ports = pod.spec.containers.iter().chain(sidecars).flat_map(|c| &c.ports);
+    let mut ports = pod
+        .spec
+        .containers
+        .iter()
+        .chain(sidecars)
+        .flat_map(|c| &c.ports);
     let found = ports.find(|own| own.name == name && own.protocol == protocol)?;
     Some(found.container_port)
 }

@@ -32,11 +32,15 @@ pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
     let controller = Arc::new(Controller {
         pods: Index::new(store, Arc::clone(&pods), |pod| {
             let terms = pod.labels.iter();
-            terms.map(|(key, value)| term(&pod.namespace, key, value)).collect()
+            terms
+                .map(|(key, value)| term(&pod.namespace, key, value))
+                .collect()
         }),
         slices: Index::new(store, Arc::clone(&slices), |slice| {
             let name = slice.label(SERVICE);
-            name.map(|name| format!("{}/{name}", slice.namespace)).into_iter().collect()
+            name.map(|name| format!("{}/{name}", slice.namespace))
+                .into_iter()
+                .collect()
         }),
         cluster: cluster.clone(),
     });
@@ -47,7 +51,9 @@ pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
         None => Vec::new(),
     });
     frame.on(slices, |seen| {
-        let own = seen.old.and_then(|slice| Some(Key::new(&slice.namespace, slice.label(SERVICE)?)));
+        let own = seen
+            .old
+            .and_then(|slice| Some(Key::new(&slice.namespace, slice.label(SERVICE)?)));
         own.into_iter().collect()
     });
     frame.on(pods, move |seen| {
@@ -55,7 +61,9 @@ pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
             return Vec::new();
         };
         let all = services.objects(Some(&latest.namespace));
-        let selecting = all.iter().filter(|service| seen.states().any(|pod| selects(service, pod)));
+        let selecting = all
+            .iter()
+            .filter(|service| seen.states().any(|pod| selects(service, pod)));
         selecting.map(|service| Key::of(service)).collect()
     });
     let work = frame.run(WORKERS, move |key| {
@@ -67,7 +75,10 @@ pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
 }
 
 fn latest(seen: &Seen<'_>) -> Vec<Key> {
-    seen.latest().map(|object| Key::of(object)).into_iter().collect()
+    seen.latest()
+        .map(|object| Key::of(object))
+        .into_iter()
+        .collect()
 }
 
 /// Whether a change of a pod may be seen in an endpoint.
@@ -106,7 +117,10 @@ struct SelectingSpec {
 fn selects(service: &Object, pod: &Object) -> bool {
     let view: Arc<Selecting> = service.view();
     let selector = &view.spec.selector;
-    !selector.is_empty() && selector.iter().all(|(key, value)| pod.label(key) == Some(value))
+    !selector.is_empty()
+        && selector
+            .iter()
+            .all(|(key, value)| pod.label(key) == Some(value))
 }
 
 /// Whether a service has no address of its own.
@@ -150,7 +164,9 @@ impl Controller {
             );
             let about = Reference::to("v1", "Service", &service);
             let (by, kind) = (slice_actor(), EventType::Warning);
-            self.cluster.event(&by, &about, kind, "FailedToUpdateEndpointSlices", &text).await;
+            self.cluster
+                .event(&by, &about, kind, "FailedToUpdateEndpointSlices", &text)
+                .await;
             return Err(status);
         }
         Ok(None)
@@ -161,7 +177,9 @@ impl Controller {
             return Vec::new();
         };
         let wanted = Selector::of_labels(selector);
-        let found = self.pods.of(&term(namespace, key, value.as_str().unwrap_or_default()));
+        let found = self
+            .pods
+            .of(&term(namespace, key, value.as_str().unwrap_or_default()));
         let matching = found.iter().filter(|pod| {
             let labels = pod.labels.iter();
             let labels = labels.map(|(key, value)| (key.clone(), Value::from(value.as_str())));
@@ -173,7 +191,9 @@ impl Controller {
     fn own_slices(&self, key: &Key) -> Vec<Value> {
         let all = self.slices.of(&key.to_string());
         let values = all.iter().map(|slice| slice.value());
-        values.filter(|slice| slices::service_of(slice).is_some()).collect()
+        values
+            .filter(|slice| slices::service_of(slice).is_some())
+            .collect()
     }
 
     fn zones(&self, pods: &[&Pod]) -> HashMap<String, String> {
@@ -182,7 +202,10 @@ impl Controller {
             let node = &pod.spec.node_name;
             if !node.is_empty() && !zones.contains_key(node) {
                 let found = self.cluster.get("nodes", "", node);
-                let zone = found.as_ref().and_then(|node| node.label(ZONE)).unwrap_or_default();
+                let zone = found
+                    .as_ref()
+                    .and_then(|node| node.label(ZONE))
+                    .unwrap_or_default();
                 zones.insert(node.clone(), zone.to_owned());
             }
         }
@@ -201,28 +224,45 @@ impl Controller {
                 *object = slice.clone();
                 Ok(())
             };
-            self.cluster.modify(SLICES, &key.namespace, name, Part::Main, &by, put).await?;
+            self.cluster
+                .modify(SLICES, &key.namespace, name, Part::Main, &by, put)
+                .await?;
         }
         for slice in plan.delete {
             let name = fields::text(&slice["metadata"], "name");
             let how = Deletion::default();
-            gone(self.cluster.delete(SLICES, &key.namespace, name, &how, &by).await)?;
+            gone(
+                self.cluster
+                    .delete(SLICES, &key.namespace, name, &how, &by)
+                    .await,
+            )?;
         }
         Ok(())
     }
 
-    async fn tell_endpoints(&self, key: &Key, service: &Value, pods: &[&Pod]) -> Result<(), Status> {
+    async fn tell_endpoints(
+        &self,
+        key: &Key,
+        service: &Value,
+        pods: &[&Pod],
+    ) -> Result<(), Status> {
         let by = Actor::controller("endpoint-controller");
-        if self.cluster.get("endpoints", &key.namespace, &key.name).is_none() {
+        if self
+            .cluster
+            .get("endpoints", &key.namespace, &key.name)
+            .is_none()
+        {
             let new = subsets::endpoints(service, pods, &Value::Null);
             let made = self.cluster.create("endpoints", new, &by).await;
             return made.map(drop);
         }
         let Key { namespace, name } = key;
-        let changed = self.cluster.modify("endpoints", namespace, name, Part::Main, &by, |object| {
-            *object = subsets::endpoints(service, pods, object);
-            Ok(())
-        });
+        let changed =
+            self.cluster
+                .modify("endpoints", namespace, name, Part::Main, &by, |object| {
+                    *object = subsets::endpoints(service, pods, object);
+                    Ok(())
+                });
         changed.await.map(drop)
     }
 
@@ -231,10 +271,18 @@ impl Controller {
         let Key { namespace, name } = key;
         let by = Actor::controller("endpoint-controller");
         let how = Deletion::default();
-        gone(self.cluster.delete("endpoints", namespace, name, &how, &by).await)?;
+        gone(
+            self.cluster
+                .delete("endpoints", namespace, name, &how, &by)
+                .await,
+        )?;
         for slice in self.own_slices(key) {
             let name = fields::text(&slice["metadata"], "name");
-            gone(self.cluster.delete(SLICES, namespace, name, &how, &slice_actor()).await)?;
+            gone(
+                self.cluster
+                    .delete(SLICES, namespace, name, &how, &slice_actor())
+                    .await,
+            )?;
         }
         Ok(None)
     }

@@ -42,7 +42,11 @@ fn labels(service: &Value) -> Value {
     } else {
         fields::remove(&mut labels, HEADLESS);
     }
-    fields::set(&mut labels, SERVICE, fields::text(&service["metadata"], "name"));
+    fields::set(
+        &mut labels,
+        SERVICE,
+        fields::text(&service["metadata"], "name"),
+    );
     fields::set(&mut labels, MANAGED_BY, MANAGER);
     labels
 }
@@ -94,7 +98,9 @@ pub(super) fn plan(
     for pod in pods.iter().filter(|pod| member::is_told(pod, true)) {
         let zone = zones.get(&pod.spec.node_name).map_or("", String::as_str);
         let ports = member::ports(pod, service);
-        let group = wanted.entry(port_key(&ports)).or_insert((ports, Vec::new()));
+        let group = wanted
+            .entry(port_key(&ports))
+            .or_insert((ports, Vec::new()));
         group.1.push(member::endpoint(pod, service, zone));
     }
     if wanted.is_empty() {
@@ -107,14 +113,18 @@ pub(super) fn plan(
         if slice["addressType"] != "IPv4" || slice["metadata"]["deletionTimestamp"].is_string() {
             continue;
         }
-        by_ports.entry(port_key(fields::list(slice, "ports"))).or_default().push(slice);
+        by_ports
+            .entry(port_key(fields::list(slice, "ports")))
+            .or_default()
+            .push(slice);
     }
     let labels = labels(service);
     for (key, (ports, endpoints)) in wanted {
         let own = by_ports.remove(&key).unwrap_or_default();
         fit(service, &labels, &ports, endpoints, &own, &mut plan);
     }
-    plan.delete.extend(by_ports.into_values().flatten().cloned());
+    plan.delete
+        .extend(by_ports.into_values().flatten().cloned());
     reuse(&mut plan);
     plan
 }
@@ -129,13 +139,17 @@ fn fit(
     plan: &mut Plan,
 ) {
     let placeholder = endpoints.is_empty();
-    let mut left: BTreeMap<String, Value> =
-        endpoints.into_iter().map(|endpoint| (identity(&endpoint), endpoint)).collect();
+    let mut left: BTreeMap<String, Value> = endpoints
+        .into_iter()
+        .map(|endpoint| (identity(&endpoint), endpoint))
+        .collect();
     let (mut changed, mut same) = (Vec::new(), Vec::new());
     for &slice in own {
         let before = fields::list(slice, "endpoints");
-        let kept: Vec<Value> =
-            before.iter().filter_map(|endpoint| left.remove(&identity(endpoint))).collect();
+        let kept: Vec<Value> = before
+            .iter()
+            .filter_map(|endpoint| left.remove(&identity(endpoint)))
+            .collect();
         let alone = changed.is_empty() && same.is_empty();
         if kept.is_empty() && !(placeholder && alone) {
             plan.delete.push(slice.clone());
@@ -157,8 +171,13 @@ fn fit(
         plan.create.push(new_slice(service, ports, full));
     }
     if !left.is_empty() {
-        let fits = same.iter().enumerate().filter(|(_, (_, kept))| kept.len() + left.len() <= MOST);
-        let fullest = fits.max_by_key(|(_, (_, kept))| kept.len()).map(|(at, _)| at);
+        let fits = same
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, kept))| kept.len() + left.len() <= MOST);
+        let fullest = fits
+            .max_by_key(|(_, (_, kept))| kept.len())
+            .map(|(at, _)| at);
         if let Some(at) = fullest {
             let (slice, mut kept) = same.swap_remove(at);
             kept.append(&mut left);

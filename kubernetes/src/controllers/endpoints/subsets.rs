@@ -66,7 +66,10 @@ fn subsets(service: &Value, pods: &[&Pod]) -> (Vec<Value>, bool) {
             subset.other.insert(place, address);
         }
     }
-    let total: usize = all.values().map(|subset| subset.ready.len() + subset.other.len()).sum();
+    let total: usize = all
+        .values()
+        .map(|subset| subset.ready.len() + subset.other.len())
+        .sum();
     let mut room = MOST;
     let mut told = Vec::new();
     for (_, subset) in all {
@@ -77,7 +80,11 @@ fn subsets(service: &Value, pods: &[&Pod]) -> (Vec<Value>, bool) {
         };
         let (ready, other) = (take(subset.ready), take(subset.other));
         let mut one = json!({});
-        for (key, list) in [("addresses", ready), ("notReadyAddresses", other), ("ports", subset.ports)] {
+        for (key, list) in [
+            ("addresses", ready),
+            ("notReadyAddresses", other),
+            ("ports", subset.ports),
+        ] {
             if !list.is_empty() {
                 fields::set(&mut one, key, list);
             }

@@ -1,7 +1,6 @@
 use serde_json::json;
 
 use super::*;
-use crate::cluster::testing::TestCluster;
 
 fn service(more: Value) -> Value {
     let mut spec = json!({
@@ -40,7 +39,10 @@ fn plan(service: &Value, pods: &[Pod], existing: &[Value]) -> slices::Plan {
 fn an_endpoint_says_where_it_is_and_how_it_does() {
     let made = plan(&service(json!({})), &[pod(0, true)], &[]);
     let slice = &made.create[0];
-    assert_eq!(slice["ports"], json!([{ "name": "http", "port": 8080, "protocol": "TCP" }]));
+    assert_eq!(
+        slice["ports"],
+        json!([{ "name": "http", "port": 8080, "protocol": "TCP" }])
+    );
     assert_eq!(
         slice["endpoints"],
         json!([{
@@ -61,12 +63,23 @@ fn an_endpoint_says_where_it_is_and_how_it_does() {
 fn readiness_follows_the_pod_its_end_and_the_service() {
     let mut ending = pod(0, true);
     ending.metadata.deletion_timestamp = Some("2026-01-01T00:00:00Z".to_owned());
-    let conditions = |service: &Value, pod: Pod| plan(service, &[pod], &[]).create[0]["endpoints"][0]["conditions"].clone();
+    let conditions = |service: &Value, pod: Pod| {
+        plan(service, &[pod], &[]).create[0]["endpoints"][0]["conditions"].clone()
+    };
     let told = |ready, serving, terminating| json!({ "ready": ready, "serving": serving, "terminating": terminating });
-    assert_eq!(conditions(&service(json!({})), ending.clone()), told(false, true, true));
-    assert_eq!(conditions(&service(json!({})), pod(0, false)), told(false, false, false));
+    assert_eq!(
+        conditions(&service(json!({})), ending.clone()),
+        told(false, true, true)
+    );
+    assert_eq!(
+        conditions(&service(json!({})), pod(0, false)),
+        told(false, false, false)
+    );
     let tolerant = service(json!({ "publishNotReadyAddresses": true }));
-    assert_eq!(conditions(&tolerant, pod(0, false)), told(true, false, false));
+    assert_eq!(
+        conditions(&tolerant, pod(0, false)),
+        told(true, false, false)
+    );
     assert_eq!(conditions(&tolerant, ending), told(true, true, true));
 }
 
@@ -85,17 +98,34 @@ fn nobody_is_an_empty_slice_and_pods_that_are_over_are_nobody() {
 fn slices_hold_a_hundred_and_change_as_little_as_possible() {
     let pods: Vec<Pod> = (0..250).map(|n| pod(n, true)).collect();
     let made = plan(&service(json!({})), &pods, &[]);
-    let sizes: Vec<usize> = made.create.iter().map(|s| fields::list(s, "endpoints").len()).collect();
+    let sizes: Vec<usize> = made
+        .create
+        .iter()
+        .map(|s| fields::list(s, "endpoints").len())
+        .collect();
     assert_eq!(sizes, [100, 100, 50]);
-    assert_eq!(plan(&service(json!({})), &pods, &made.create), slices::Plan::default());
+    assert_eq!(
+        plan(&service(json!({})), &pods, &made.create),
+        slices::Plan::default()
+    );
     // One more goes where there is room.
     let more: Vec<Pod> = (0..251).map(|n| pod(n, true)).collect();
     let changed = plan(&service(json!({})), &more, &made.create);
-    assert_eq!((changed.create.len(), changed.update.len(), changed.delete.len()), (0, 1, 0));
+    assert_eq!(
+        (
+            changed.create.len(),
+            changed.update.len(),
+            changed.delete.len()
+        ),
+        (0, 1, 0)
+    );
     assert_eq!(fields::list(&changed.update[0], "endpoints").len(), 51);
     // All go: one slice stays, empty.
     let none = plan(&service(json!({})), &[], &made.create);
-    assert_eq!((none.create.len(), none.update.len(), none.delete.len()), (0, 1, 2));
+    assert_eq!(
+        (none.create.len(), none.update.len(), none.delete.len()),
+        (0, 1, 2)
+    );
     assert_eq!(none.update[0]["endpoints"], json!([]));
 }
 
@@ -115,53 +145,36 @@ fn endpoints_tell_apart_who_is_ready() {
     let pods: Vec<&Pod> = pods.iter().collect();
     let told = subsets::endpoints(&service(json!({})), &pods, &Value::Null);
     let subset = &told["subsets"][0];
-    let ips = |key| -> Vec<&str> { fields::list(subset, key).iter().map(|a| fields::text(a, "ip")).collect() };
+    let ips = |key| -> Vec<&str> {
+        fields::list(subset, key)
+            .iter()
+            .map(|a| fields::text(a, "ip"))
+            .collect()
+    };
     assert_eq!(ips("addresses"), ["10.0.0.1", "10.0.0.2"]);
     assert_eq!(ips("notReadyAddresses"), ["10.0.0.3"]);
-    assert_eq!(subset["ports"], json!([{ "name": "http", "port": 8080, "protocol": "TCP" }]));
-    assert_eq!(told["metadata"]["labels"], json!({ "team": "a", "endpoints.kubernetes.io/managed-by": "endpoint-controller" }));
+    assert_eq!(
+        subset["ports"],
+        json!([{ "name": "http", "port": 8080, "protocol": "TCP" }])
+    );
+    assert_eq!(
+        told["metadata"]["labels"],
+        json!({ "team": "a", "endpoints.kubernetes.io/managed-by": "endpoint-controller" })
+    );
     let many: Vec<Pod> = (0..1200).map(|n| pod(n, true)).collect();
     let many: Vec<&Pod> = many.iter().collect();
-    let told = subsets::endpoints(&service(json!({ "clusterIP": "None" })), &many, &Value::Null);
+    let told = subsets::endpoints(
+        &service(json!({ "clusterIP": "None" })),
+        &many,
+        &Value::Null,
+    );
     assert_eq!(fields::list(&told["subsets"][0], "addresses").len(), 1000);
-    assert_eq!(told["metadata"]["annotations"]["endpoints.kubernetes.io/over-capacity"], "truncated");
-    assert_eq!(told["metadata"]["labels"]["service.kubernetes.io/headless"], "");
-}
-
-#[tokio::test]
-async fn a_service_finds_its_pods_and_is_forgotten_when_it_goes() {
-    let test = TestCluster::new().await;
-    let (cluster, by) = (&test.cluster, &test.by);
-    let running = tokio::spawn(run(cluster.clone()));
-    let web = json!({
-        "metadata": { "name": "web", "namespace": "default" },
-        "spec": { "clusterIP": "None", "selector": { "app": "web" }, "ports": [{ "port": 80 }] },
-    });
-    cluster.create("services", web, by).await.unwrap();
-    let pod = json!({
-        "metadata": { "name": "p", "namespace": "default", "labels": { "app": "web" } },
-        "spec": { "containers": [{ "name": "c", "image": "a:1" }] },
-    });
-    cluster.create("pods", pod, by).await.unwrap();
-    let started = cluster.modify("pods", "default", "p", Part::Status, by, |pod| {
-        pod["status"] = json!({
-            "phase": "Running", "podIP": "10.0.0.7", "podIPs": [{ "ip": "10.0.0.7" }],
-            "conditions": [{ "type": "Ready", "status": "True" }],
-        });
-        Ok(())
-    });
-    started.await.unwrap();
-    let shelf = cluster.shelf("endpoints").unwrap();
-    let mut news = shelf.subscribe();
-    while shelf.get("default", "web").is_none_or(|e| e.value()["subsets"][0]["addresses"][0]["ip"] != "10.0.0.7") {
-        news.changed().await.unwrap();
-    }
-    let slices = cluster.list(SLICES, Some("default"));
-    assert_eq!(slices.len(), 1);
-    assert_eq!(slices[0].value()["endpoints"][0]["addresses"][0], "10.0.0.7");
-    cluster.delete("services", "default", "web", &Deletion::default(), by).await.unwrap();
-    while shelf.get("default", "web").is_some() {
-        news.changed().await.unwrap();
-    }
-    running.abort();
+    assert_eq!(
+        told["metadata"]["annotations"]["endpoints.kubernetes.io/over-capacity"],
+        "truncated"
+    );
+    assert_eq!(
+        told["metadata"]["labels"]["service.kubernetes.io/headless"],
+        ""
+    );
 }
