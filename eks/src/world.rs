@@ -1,19 +1,15 @@
 //! What lives in a cluster beside its objects: controllers, schedulers, the kubelets of its nodes.
 use std::sync::Arc;
 
-use serde_json::json;
 use tokio::task::JoinHandle;
 use wharf_kubernetes::{
-    Cluster,
-    cluster::Actor,
-    controllers, fargate,
+    Cluster, controllers, fargate,
     kubelet::{Kubelet, PodAddresses},
+    system,
 };
 use wharf_runtime::{Pace, Simulated};
 
 use crate::{Cx, Error, Place, capacity::Machines, pod_addresses::Addresses};
-
-const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 
 /// What works in a cluster. Ends with its tasks.
 #[derive(Debug)]
@@ -24,7 +20,7 @@ pub(crate) struct World {
 
 /// Makes what every cluster has, and starts what works in it.
 pub(crate) async fn start(cx: &Cx, at: &Place, cluster: &Cluster) -> Result<World, Error> {
-    bootstrap(cluster).await?;
+    system::bootstrap(cluster).await.map_err(Error::running)?;
     let mut tasks = controllers::start(cluster);
     let machines = Machines {
         cx: cx.clone(),
@@ -51,22 +47,4 @@ pub(crate) async fn start(cx: &Cx, at: &Place, cluster: &Cluster) -> Result<Worl
         while kubelets.join_next().await.is_some() {}
     }));
     Ok(World { kubelet, tasks })
-}
-
-/// Makes the objects that every cluster has, unless they are there.
-async fn bootstrap(cluster: &Cluster) -> Result<(), Error> {
-    let by = Actor::system("system:apiserver", "kube-apiserver", "kube-apiserver");
-    for name in NAMESPACES {
-        if cluster.get("namespaces", "", name).is_some() {
-            continue;
-        }
-        let namespace = json!({
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": { "name": name },
-        });
-        let made = cluster.create("namespaces", namespace, &by).await;
-        made.map_err(Error::running)?;
-    }
-    Ok(())
 }
