@@ -34,7 +34,6 @@ mod validation;
 mod views;
 
 pub use cluster::Cluster;
-pub use crd::run as run_custom_resources;
 pub use cron::{BadSchedule, Schedule, find_zone};
 pub use errors::{Errors, Path};
 pub use kinds::{

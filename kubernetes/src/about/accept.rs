@@ -60,9 +60,9 @@ impl Clause {
 /// Thousandths of `0.8`; what is no number counts as one.
 fn quality(text: &str) -> u16 {
     let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
-    let digits = rest.chars().chain("000".chars()).take(3);
-    let thousandths = digits.fold(Some(0u16), |sum, digit| {
-        Some(sum? * 10 + u16::try_from(digit.to_digit(10)?).ok()?)
+    let mut digits = rest.chars().chain("000".chars()).take(3);
+    let thousandths = digits.try_fold(0u16, |sum, digit| {
+        Some(sum * 10 + u16::try_from(digit.to_digit(10)?).ok()?)
     });
     match (whole.parse::<u16>(), thousandths) {
         (Ok(0), Some(thousandths)) => thousandths,
@@ -123,7 +123,7 @@ pub fn form(headers: &HeaderMap) -> Result<Form, Status> {
     clauses(headers)
         .iter()
         .filter(|clause| clause.takes("application", "json"))
-        .find_map(|clause| form_of(clause))
+        .find_map(form_of)
         .ok_or_else(|| Status::not_acceptable(NOT_ACCEPTABLE))
 }
 

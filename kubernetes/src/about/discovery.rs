@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use super::subresources::Facts;
 use super::versions;
@@ -88,7 +88,7 @@ pub(super) fn resource_list(resources: &Resources, group: &str, version: &str) -
     let mut shown = Vec::new();
     for resource in of_version(resources, group, version) {
         shown.push(show_resource(resource));
-        for &subresource in sorted(&resource.subresources).iter() {
+        for subresource in sorted(&resource.subresources) {
             shown.push(show_subresource(resource, subresource));
         }
     }

@@ -48,16 +48,18 @@ pub struct Ask<'a> {
 pub async fn serve(cluster: &Cluster, ask: Ask<'_>) -> Option<Result<Answer, Status>> {
     let path = ask.path.trim_matches('/');
     let segments: Vec<&str> = path.split('/').collect();
-    let known = match segments.as_slice() {
-        [""] | ["api" | "apis" | "version" | "metrics" | "openapi", ..] => true,
-        ["healthz" | "livez" | "readyz", ..] | [".well-known", "openid-configuration"] => true,
-        _ => false,
-    };
+    let known = matches!(
+        segments.as_slice(),
+        [""] | [
+            "api" | "apis" | "version" | "openapi" | "healthz" | "livez" | "readyz",
+            ..
+        ]
+    );
     // Longer paths are about objects.
-    let object = match segments.as_slice() {
-        ["api", _, _, ..] | ["apis", _, _, _, ..] => true,
-        _ => false,
-    };
+    let object = matches!(
+        segments.as_slice(),
+        ["api", _, _, ..] | ["apis", _, _, _, ..]
+    );
     if !known || object {
         return None;
     }
@@ -207,7 +209,7 @@ async fn serve_openapi(cluster: &Cluster, ask: &Ask<'_>, rest: &[&str]) -> Resul
 }
 
 /// What never changes may be kept for so long.
-const YEAR: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 60 * 60);
+const YEAR: std::time::Duration = std::time::Duration::from_hours(365 * 24);
 
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,

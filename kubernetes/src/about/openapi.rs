@@ -72,8 +72,9 @@ fn hash(resources: &[Arc<Resource>], group: &str, version: &str) -> String {
         facts.extend([" ", &resource.plural, " ", &resource.kind]);
         if let What::Custom(custom) = &resource.what {
             facts.push_str(&custom.definition.to_string());
-            let scope = (&resource.subresources, resource.scope);
-            facts.push_str(&format!("{scope:?}"));
+            let subresources = resource.subresources.iter();
+            facts.extend(subresources.map(|one| Facts::of(resource, *one).name));
+            facts.push_str(if resource.is_namespaced() { "n" } else { "c" });
         }
     }
     openapi::hash(facts.as_bytes())

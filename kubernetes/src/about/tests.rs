@@ -1,4 +1,4 @@
-use http::header::{ACCEPT, ETAG, IF_NONE_MATCH};
+use http::header::ACCEPT;
 
 use super::*;
 use crate::cluster::testing::TestCluster;

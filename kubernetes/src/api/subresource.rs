@@ -15,7 +15,7 @@ use super::reply::Reply;
 use super::route::Target;
 use super::serve::Asked;
 use crate::about::form;
-use crate::cluster::{Part, Resource};
+use crate::cluster::Part;
 use crate::{Status, Subresource, fields, scheduler};
 
 impl ApiServer {

@@ -439,3 +439,30 @@ async fn odd_paths_and_bodies_are_refused_and_nothing_breaks() {
     assert_eq!(s.post(MAPS, wrong).await.0, StatusCode::BAD_REQUEST);
     assert_eq!(s.post(MAPS, json!([])).await.0, StatusCode::BAD_REQUEST);
 }
+
+#[tokio::test]
+async fn a_list_is_a_table_where_kubectl_asks_for_one() {
+    let server = Server::new().await;
+    let ask = async |path: &str| {
+        let table = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
+        let request = Request::builder()
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {}", server.token))
+            .header(header::ACCEPT, table)
+            .body(Body::empty());
+        let response = server.api.serve(request.unwrap()).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        serde_json::from_slice::<Value>(&body).unwrap()
+    };
+    let list = ask("/api/v1/namespaces?limit=500").await;
+    assert_eq!(list["kind"], "Table");
+    let cells = &list["rows"][0]["cells"];
+    assert_eq!(
+        (&cells[0], &cells[1]),
+        (&json!("default"), &json!("Active"))
+    );
+    assert_eq!(list["rows"][0]["object"]["kind"], "PartialObjectMetadata");
+    let one = ask("/api/v1/namespaces/default?includeObject=None").await;
+    assert!(one["rows"][0]["object"].is_null());
+}

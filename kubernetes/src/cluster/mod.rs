@@ -1,5 +1,6 @@
 //! A cluster: its objects, its resources, and the one way to change anything.
 mod actor;
+mod addresses;
 mod admit;
 mod events;
 mod fields;
@@ -27,6 +28,7 @@ pub use write::{Deleted, Deletion, FieldValidation, Options, Part, Propagation, 
 use crate::about::Documents;
 use crate::authn::aws::{Entry, Mode};
 use crate::authz::AccessPolicies;
+use crate::services::Allocator;
 use crate::store::{Object, Shelf, Store};
 use crate::{Status, crd};
 
@@ -41,6 +43,7 @@ struct Inner {
     settings: RwLock<Arc<Settings>>,
     resources: RwLock<Arc<Resources>>,
     recorder: events::Recorder,
+    addresses: Option<Allocator>,
     documents: Documents,
     keys: Vec<service_account::Key>,
 }
@@ -128,6 +131,7 @@ impl Cluster {
         let mut objects = Objects::open(path, durable)?;
         let keys = vec![key(&mut objects)?];
         let store = Store::open(objects, &Resource::shelves())?;
+        let addresses = addresses::known(&store, &settings.service_cidr);
         let resources = Resources {
             all: Resource::builtin(&store),
             generation: 1,
@@ -138,6 +142,7 @@ impl Cluster {
             settings: RwLock::new(Arc::new(settings)),
             resources: RwLock::new(Arc::new(resources)),
             recorder: events::Recorder::default(),
+            addresses,
             documents: Documents::default(),
             keys,
         }));

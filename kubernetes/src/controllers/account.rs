@@ -9,17 +9,21 @@ const ACCOUNT: &str = "default";
 const ROOT_CA: &str = "kube-root-ca.crt";
 const DESCRIPTION: &str = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.";
 
-pub(crate) async fn run(cluster: Cluster) {
+pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
     let clock = cluster.clone();
     let mut frame = Frame::new("serviceaccount", cluster.store(), move || clock.now());
     if let Ok(shelf) = cluster.shelf("namespaces") {
-        frame.on(shelf, |seen| seen.new.map(|n| Key::of(n)).into_iter().collect());
+        frame.on(shelf, |seen| {
+            seen.new.map(|n| Key::of(n)).into_iter().collect()
+        });
     }
     for (resource, name) in [("serviceaccounts", ACCOUNT), ("configmaps", ROOT_CA)] {
         if let Ok(shelf) = cluster.shelf(resource) {
             frame.on(shelf, move |seen| {
                 let own = seen.old.filter(|object| object.name == name);
-                own.map(|object| Key::new("", &object.namespace)).into_iter().collect()
+                own.map(|object| Key::new("", &object.namespace))
+                    .into_iter()
+                    .collect()
             });
         }
     }
@@ -28,16 +32,25 @@ pub(crate) async fn run(cluster: Cluster) {
         async move { furnish(&cluster, &key.name).await }
     });
     work.await;
+    Ok(())
 }
 
 async fn furnish(cluster: &Cluster, namespace: &str) -> Outcome {
-    if cluster.get("namespaces", "", namespace).is_none_or(|found| found.deleting) {
+    if cluster
+        .get("namespaces", "", namespace)
+        .is_none_or(|found| found.deleting)
+    {
         return Ok(None);
     }
     if cluster.get("serviceaccounts", namespace, ACCOUNT).is_none() {
         let account = json!({ "metadata": { "name": ACCOUNT, "namespace": namespace } });
         let by = Actor::controller("service-account-controller");
-        made(cluster.create("serviceaccounts", account, &by).await.map(drop))?;
+        made(
+            cluster
+                .create("serviceaccounts", account, &by)
+                .await
+                .map(drop),
+        )?;
     }
     let by = Actor::controller("root-ca-cert-publisher");
     let data = json!({ "ca.crt": cluster.settings().ca_pem });
@@ -52,16 +65,23 @@ async fn furnish(cluster: &Cluster, namespace: &str) -> Outcome {
         return Ok(None);
     };
     if found.value()["data"] != data {
-        let changed = cluster.modify("configmaps", namespace, ROOT_CA, Part::Main, &by, |object| {
-            fields::set(object, "data", data.clone());
-            if let Some(metadata) = fields::child(object, "metadata") {
-                fields::set(metadata, "annotations", metadata["annotations"].clone());
-                if let Some(notes) = fields::ensure(metadata, "annotations") {
-                    fields::set(notes, "kubernetes.io/description", DESCRIPTION);
+        let changed = cluster.modify(
+            "configmaps",
+            namespace,
+            ROOT_CA,
+            Part::Main,
+            &by,
+            |object| {
+                fields::set(object, "data", data.clone());
+                if let Some(metadata) = fields::child(object, "metadata") {
+                    fields::set(metadata, "annotations", metadata["annotations"].clone());
+                    if let Some(notes) = fields::ensure(metadata, "annotations") {
+                        fields::set(notes, "kubernetes.io/description", DESCRIPTION);
+                    }
                 }
-            }
-            Ok(())
-        });
+                Ok(())
+            },
+        );
         changed.await?;
     }
     Ok(None)
@@ -97,8 +117,14 @@ mod tests {
             }
             let first = shelf.get("web", name).unwrap();
             let how = Deletion::default();
-            cluster.delete(resource, "web", name, &how, by).await.unwrap();
-            while shelf.get("web", name).is_none_or(|found| found.uid == first.uid) {
+            cluster
+                .delete(resource, "web", name, &how, by)
+                .await
+                .unwrap();
+            while shelf
+                .get("web", name)
+                .is_none_or(|found| found.uid == first.uid)
+            {
                 news.changed().await.unwrap();
             }
         }

@@ -9,15 +9,21 @@
 //! * A failed key comes back after a pause that doubles; a panic is a failure like any other.
 //! * Nothing is lost if the program stops halfway: everything is looked at again at the start.
 
+mod account;
 mod amount;
 mod daemon_set;
 mod deployment;
+mod endpoints;
+mod everything;
+mod garbage;
 mod hash;
 mod history;
 mod index;
+mod namespace;
 pub(crate) mod node_life;
 mod owners;
 mod pod_control;
+mod pods;
 mod queue;
 mod replica_set;
 mod stateful_set;
@@ -31,6 +37,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use everything::follow_everything;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 pub(crate) use index::Index;
@@ -52,10 +59,17 @@ type Run = fn(Cluster) -> BoxFuture<'static, Result<(), Status>>;
 
 /// All controllers, by the names under which they are logged.
 const CONTROLLERS: &[(&str, Run)] = &[
+    ("customresourcedefinition", |c| {
+        crate::crd::run(c).map(Ok).boxed()
+    }),
     ("daemonset", |c| daemon_set::run(c).boxed()),
     ("deployment", |c| deployment::run(c).boxed()),
     ("default-scheduler", |c| crate::scheduler::run(c).boxed()),
+    ("endpoints", |c| endpoints::run(c).boxed()),
+    ("garbage-collector", |c| garbage::run(c).boxed()),
+    ("namespace", |c| namespace::run(c).boxed()),
     ("node-life", |c| node_life::run(c).boxed()),
+    ("serviceaccount", |c| account::run(c).boxed()),
     ("statefulset", |c| stateful_set::run(c).boxed()),
     ("replicaset", |c| replica_set::run(c).boxed()),
     ("replicationcontroller", |c| {
@@ -70,6 +84,7 @@ pub fn start(cluster: &Cluster) -> Vec<JoinHandle<()>> {
     started.collect()
 }
 
+#[expect(clippy::infinite_loop, reason = "it ends when its handle is aborted")]
 async fn keep_running(name: &'static str, run: Run, cluster: Cluster) {
     loop {
         let ended = AssertUnwindSafe(run(cluster.clone())).catch_unwind().await;
@@ -84,7 +99,7 @@ async fn keep_running(name: &'static str, run: Run, cluster: Cluster) {
 }
 
 /// Writes a status, if it is different.
-pub(crate) async fn save_status<S: Serialize>(
+pub(crate) async fn save_status<S: Serialize + Sync>(
     cluster: &Cluster,
     by: &Actor,
     resource: &str,

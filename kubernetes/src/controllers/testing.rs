@@ -2,11 +2,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::Status;
 use crate::cluster::testing::TestCluster;
 use crate::cluster::time::rfc3339;
 use crate::cluster::{Cluster, Deletion, Part};
@@ -14,7 +12,7 @@ use crate::store::Object;
 use crate::views::PodView;
 
 /// A test fails if it waits longer than this.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) struct Running {
     pub(crate) test: TestCluster,
@@ -22,9 +20,7 @@ pub(crate) struct Running {
 }
 
 /// A cluster in which some controllers run.
-pub(crate) async fn running(
-    controllers: &[fn(Cluster) -> BoxFuture<'static, Result<(), Status>>],
-) -> Running {
+pub(crate) async fn running(controllers: &[super::Run]) -> Running {
     let test = TestCluster::new().await;
     let mut tasks = JoinSet::new();
     for run in controllers {
@@ -68,11 +64,11 @@ impl Running {
     }
 
     /// Waits until a resource of the namespace `default` looks as it should, and gives that.
-    pub(crate) async fn until<T>(
+    pub(crate) async fn until<T: Send>(
         &self,
         resource: &str,
         what: &str,
-        look: impl Fn(&[Arc<Object>]) -> Option<T>,
+        look: impl Fn(&[Arc<Object>]) -> Option<T> + Send + Sync,
     ) -> T {
         let shelf = self.cluster().shelf(resource).unwrap();
         let mut changes = shelf.subscribe();
@@ -99,7 +95,7 @@ impl Running {
         resource: &str,
         name: &str,
         what: &str,
-        look: impl Fn(&Value) -> bool,
+        look: impl Fn(&Value) -> bool + Send + Sync,
     ) -> Value {
         self.until(resource, what, |objects| {
             let found = objects.iter().find(|object| object.name == name)?;
@@ -162,7 +158,7 @@ impl Running {
         resource: &str,
         name: &str,
         what: &str,
-        look: impl Fn(&Value) -> bool,
+        look: impl Fn(&Value) -> bool + Send + Sync,
     ) -> Value {
         let play = async {
             let shelf = self.cluster().shelf("pods").unwrap();

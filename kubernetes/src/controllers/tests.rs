@@ -90,14 +90,14 @@ async fn failures_pause_twice_as_long_each_time_up_to_a_thousand_seconds() {
 #[tokio::test(start_paused = true)]
 async fn timers_wait_for_the_clock_of_the_cluster() {
     let (queue, clock) = queue();
-    queue.after(key("a"), Duration::from_secs(60));
+    queue.after(key("a"), Duration::from_mins(1));
     queue.after(key("a"), Duration::from_secs(30));
     queue.after(key("a"), Duration::from_secs(90));
-    let early = tokio::time::timeout(Duration::from_secs(3600), queue.take());
+    let early = tokio::time::timeout(Duration::from_hours(1), queue.take());
     assert!(early.await.is_err());
     clock.advance(Duration::from_secs(30));
     assert_eq!(queue.take().await.key(), &key("a"));
-    clock.advance(Duration::from_secs(3600));
+    clock.advance(Duration::from_hours(1));
     assert!(queue.take().now_or_never().is_none());
 }
 

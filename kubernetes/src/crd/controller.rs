@@ -40,7 +40,7 @@ pub(crate) fn begin_deletion(definition: &mut Value, now: &str) {
 }
 
 /// Keeps the resources of a cluster what its definitions say. Works until it is closed.
-pub async fn run(cluster: Cluster) {
+pub(crate) async fn run(cluster: Cluster) {
     let Ok(shelf) = cluster.shelf(DEFINITIONS) else {
         return;
     };

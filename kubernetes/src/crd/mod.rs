@@ -14,8 +14,7 @@ mod tests;
 mod warnings;
 
 pub(crate) use build::load;
-pub(crate) use controller::begin_deletion;
-pub use controller::run;
+pub(crate) use controller::{begin_deletion, run};
 pub(crate) use objects::{default, validate, validate_update};
 pub(crate) use problems::report;
 pub(crate) use scale::{apply_scale, scale_of};

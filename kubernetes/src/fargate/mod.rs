@@ -14,7 +14,6 @@ mod support;
 mod tests;
 
 pub use profile::{Profile, Selector, matching};
-pub(crate) use scheduler::is_fargate;
 pub use scheduler::run;
 use serde_json::{Value, json};
 

@@ -98,7 +98,7 @@ mod tests {
         }
     }
 
-    fn found<'a>(profiles: &'a [Profile], namespace: &str, labels: Value) -> Option<&'a str> {
+    fn found<'a>(profiles: &'a [Profile], namespace: &str, labels: &Value) -> Option<&'a str> {
         let pod = json!({ "metadata": { "labels": labels } });
         matching(profiles, namespace, &pod).map(|profile| profile.name.as_str())
     }
@@ -125,13 +125,13 @@ mod tests {
     fn all_labels_must_be_there() {
         let profiles = [profile("p", "dev", &[("profile", "fargate"), ("app", "*")])];
         let both = json!({ "profile": "fargate", "app": "x", "more": "y" });
-        assert_eq!(found(&profiles, "dev", both.clone()), Some("p"));
-        assert_eq!(found(&profiles, "default", both), None);
+        assert_eq!(found(&profiles, "dev", &both), Some("p"));
+        assert_eq!(found(&profiles, "default", &both), None);
         assert_eq!(
-            found(&profiles, "dev", json!({ "profile": "fargate" })),
+            found(&profiles, "dev", &json!({ "profile": "fargate" })),
             None
         );
-        assert_eq!(found(&profiles, "dev", Value::Null), None);
+        assert_eq!(found(&profiles, "dev", &Value::Null), None);
     }
 
     #[test]
@@ -141,12 +141,12 @@ mod tests {
             profile("a", "d*", &[]),
             profile("c", "x", &[]),
         ];
-        assert_eq!(found(&profiles, "dev", Value::Null), Some("a"));
+        assert_eq!(found(&profiles, "dev", &Value::Null), Some("a"));
         let named = |name: &str| json!({ PROFILE_LABEL: name });
-        assert_eq!(found(&profiles, "dev", named("b")), Some("b"));
-        assert_eq!(found(&profiles, "dev", named("c")), None);
+        assert_eq!(found(&profiles, "dev", &named("b")), Some("b"));
+        assert_eq!(found(&profiles, "dev", &named("c")), None);
         let mut gone = profiles.clone();
         gone[1].active = false;
-        assert_eq!(found(&gone, "dev", Value::Null), Some("b"));
+        assert_eq!(found(&gone, "dev", &Value::Null), Some("b"));
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::support::{Lookup, unsupported};
-use super::{COMPUTE_TYPE, PROFILE_LABEL, SCHEDULER, node, size};
+use super::{PROFILE_LABEL, SCHEDULER, node, size};
 use crate::capacity::{Capacity, CapacityError, Machine, PodRef};
 use crate::cluster::time::rfc3339;
 use crate::cluster::{Actor, Cluster, Deletion, EventType, Part, Reference};
@@ -339,9 +339,4 @@ impl Lookup for Claims<'_> {
         let found = self.0.get("persistentvolumes", "", name)?;
         Some(Volume::read(&found.value()))
     }
-}
-
-/// Whether a node is one of Fargate's.
-pub(crate) fn is_fargate(node: &Object) -> bool {
-    node.label(COMPUTE_TYPE) == Some("fargate")
 }

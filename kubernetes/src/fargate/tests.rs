@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use serde_json::{Value, json};
 
 use super::*;
 use crate::capacity::{Capacity, CapacityError, Machine, PodRef, Size};
 use crate::cluster::testing::TestCluster;
 
 #[derive(Debug, Default)]
-struct Fake(Mutex<BTreeMap<String, Machine>>);
+struct Fake(Mutex<BTreeMap<String, Machine>>, tokio::sync::Notify);
 
 impl Fake {
     fn count(&self) -> usize {
@@ -45,6 +44,7 @@ impl Capacity for Fake {
 
     fn release<'a>(&'a self, pod_uid: &'a str) -> BoxFuture<'a, Result<(), CapacityError>> {
         self.0.lock().unwrap().remove(pod_uid);
+        self.1.notify_one();
         async { Ok(()) }.boxed()
     }
 
@@ -90,7 +90,7 @@ fn pod(name: &str) -> Value {
 }
 
 /// Waits until something is so of the cluster.
-async fn until(test: &TestCluster, is: impl Fn() -> bool) {
+async fn until(test: &TestCluster, is: impl Fn() -> bool + Send + Sync) {
     let mut changes =
         ["pods", "nodes", "events"].map(|shelf| test.cluster.shelf(shelf).unwrap().subscribe());
     let wait = async {
@@ -187,10 +187,10 @@ async fn a_pod_gets_a_node_that_goes_with_it() {
         .delete("pods", "default", "web", &now, &test.by)
         .await
         .unwrap();
-    until(&test, || {
-        test.cluster.get("nodes", "", node).is_none() && capacity.count() == 0
-    })
-    .await;
+    until(&test, || test.cluster.get("nodes", "", node).is_none()).await;
+    while capacity.count() > 0 {
+        capacity.1.notified().await;
+    }
     running.abort();
 }
 

@@ -127,14 +127,13 @@ struct Found {
 
 fn choose(pod: &str, main: &[String], init: &[String]) -> String {
     let list = |names: &[String]| format!("[{}]", names.join(" "));
-    let mut message = format!(
-        "a container name must be specified for pod {pod}, choose one of: {}",
-        list(main)
-    );
-    if !init.is_empty() {
-        message.push_str(&format!(" or one of the init containers: {}", list(init)));
+    let main = list(main);
+    let message =
+        format!("a container name must be specified for pod {pod}, choose one of: {main}");
+    if init.is_empty() {
+        return message;
     }
-    message
+    format!("{message} or one of the init containers: {}", list(init))
 }
 
 fn refused(error: Error) -> Status {

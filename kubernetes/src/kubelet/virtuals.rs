@@ -56,11 +56,11 @@ fn is_known(image: &str) -> bool {
         Some((name, tag)) if !tag.contains('/') => name,
         _ => image,
     };
-    let ends = |known: &&str| {
-        let before = name.strip_suffix(*known);
+    let ends = |known: &str| {
+        let before = name.strip_suffix(known);
         before.is_some_and(|before| before.is_empty() || before.ends_with('/'))
     };
-    KNOWN.iter().any(|known| ends(&known))
+    KNOWN.iter().any(|known| ends(known))
 }
 
 /// The names of its containers, for an engine that runs nothing. None if it is impossible.

@@ -84,9 +84,15 @@ impl Kubelet {
             .collect();
         let mut queue = Queue::default();
         let mut tasks: JoinSet<Looked> = JoinSet::new();
-        for pod in pods.objects(None) {
-            queue.push(key(&pod));
+        let there = pods.objects(None);
+        // First of all, so that no new pod gets the address of one that runs.
+        for pod in &there {
+            self.reserve(pod);
         }
+        for pod in &there {
+            queue.push(key(pod));
+        }
+        drop(there);
         loop {
             queue.ripen(self.0.cluster.now());
             while tasks.len() < AT_ONCE
@@ -105,7 +111,9 @@ impl Kubelet {
                 changed = self.0.engine.changed() => {
                     let ids = changed.unwrap_or_default();
                     let keys = ids.iter().filter_map(|id| self.0.state.key_of(id));
-                    keys.for_each(|key| queue.push(key));
+                    for key in keys {
+                        queue.push(key);
+                    }
                 }
                 () = tokio::time::sleep(LOOK), if timed => {}
             }
@@ -152,12 +160,16 @@ impl Kubelet {
                         }
                     }
                     "nodes" if change.previous.is_none() => {
-                        on_node(pods, &object.name).for_each(|key| queue.push(key));
+                        for key in on_node(pods, &object.name) {
+                            queue.push(key);
+                        }
                     }
                     "nodes" => {}
                     _ => {
                         let waiting = self.0.state.waiting(&object.namespace);
-                        waiting.into_iter().for_each(|key| queue.push(key));
+                        for key in waiting {
+                            queue.push(key);
+                        }
                     }
                 }
             }
@@ -170,13 +182,11 @@ fn key(object: &Object) -> Key {
 }
 
 /// The pods of a node that has just come.
-fn on_node(pods: &Shelf, node: &str) -> impl Iterator<Item = Key> {
+fn on_node(pods: &Shelf, node: &str) -> Vec<Key> {
     let field = pods.field("spec.nodeName");
     let of = |pod: &Object| field.and_then(|at| pod.fields.get(at)).cloned();
     let all = pods.objects(None).into_iter();
-    let keys: Vec<Key> = all
-        .filter(|pod| of(pod).is_some_and(|own| own == node))
+    all.filter(|pod| of(pod).is_some_and(|own| own == node))
         .map(|pod| key(&pod))
-        .collect();
-    keys.into_iter()
+        .collect()
 }

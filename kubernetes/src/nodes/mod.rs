@@ -256,6 +256,7 @@ fn uuid_of(text: &str) -> String {
 /// So many digits that are always the same for a text.
 fn hex(text: &str, digits: usize) -> String {
     let hash: [u8; 32] = Sha256::digest(text).into();
-    let all: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    all.chars().take(digits).collect()
+    let all = hash.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let all = all.filter_map(|digit| char::from_digit(digit.into(), 16));
+    all.take(digits).collect()
 }

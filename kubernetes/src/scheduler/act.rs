@@ -13,7 +13,7 @@ use crate::cluster::time::rfc3339;
 use crate::cluster::{Deletion, EventType, Part, Reference};
 
 /// How long claims may take to be bound.
-const BINDING: Duration = Duration::from_secs(600);
+const BINDING: Duration = Duration::from_mins(10);
 
 const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
 
@@ -72,7 +72,7 @@ async fn place(scheduler: &Scheduler, pod: &Pod, node: &str, claims: &[(Key, Opt
         ..Binding::default()
     };
     let bound = async {
-        bind_claims(scheduler, node, claims).await?;
+        bind_claims(scheduler, pod, node, claims).await?;
         let done = bind(cluster, namespace, name, &binding, &scheduler.by).await;
         done.map_err(|status| status.message)
     };
@@ -107,6 +107,7 @@ async fn place(scheduler: &Scheduler, pod: &Pod, node: &str, claims: &[(Key, Opt
 /// Tells for which node claims are wanted, and waits until they have their volumes.
 async fn bind_claims(
     scheduler: &Scheduler,
+    pod: &Pod,
     node: &str,
     claims: &[(Key, Option<String>)],
 ) -> Result<(), String> {
@@ -122,18 +123,28 @@ async fn bind_claims(
         };
         asked.map_err(|status| failed(&status.message))?;
     }
-    let shelf = scheduler.cluster.shelf("persistentvolumeclaims");
-    let shelf = shelf.map_err(|status| failed(&status.message))?;
-    let mut changes = shelf.subscribe();
+    let shelf = |name| scheduler.cluster.shelf(name);
+    let (shelf, pods) = match (shelf("persistentvolumeclaims"), shelf("pods")) {
+        (Ok(claims), Ok(pods)) => (claims, pods),
+        (Err(status), _) | (_, Err(status)) => return Err(failed(&status.message)),
+    };
+    let (mut changes, mut others) = (shelf.subscribe(), pods.subscribe());
     let wait = async {
         loop {
             changes.mark_unchanged();
+            others.mark_unchanged();
             let waits = claims.iter().any(|((namespace, name), _)| {
                 let claim = shelf.get(namespace, name);
                 claim.is_none_or(|claim| claim.value()["status"]["phase"] != "Bound")
             });
-            if !waits || changes.changed().await.is_err() {
+            let there = pods.get(&pod.namespace, &pod.name);
+            let there = there.is_some_and(|there| there.uid == pod.uid && !there.deleting);
+            if !waits || !there {
                 return;
+            }
+            tokio::select! {
+                changed = changes.changed() => changed.unwrap_or_default(),
+                changed = others.changed() => changed.unwrap_or_default(),
             }
         }
     };

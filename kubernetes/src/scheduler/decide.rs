@@ -2,13 +2,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::filters::{Cycle, Refusal};
+use super::filters::{Cycle, Refusal, named_nodes};
 use super::model::Pod;
 use super::scores;
 use super::state::{NodeInfo, State};
 
 /// Of so many nodes or fewer all are looked at.
 const ALWAYS: usize = 100;
+
+const NOT_NAMED: &str = "node(s) didn't satisfy plugin(s) [NodeAffinity]";
 
 /// A decision.
 #[derive(Debug)]
@@ -51,11 +53,13 @@ pub(crate) fn schedule(
             nodes,
         });
     }
-    let cycle = Cycle::begin(pod, state).map_err(|why| Unschedulable {
+    let nowhere = |why: String| Unschedulable {
         message: format!("0/{nodes} nodes are available: {why}."),
         refusals: BTreeMap::new(),
         nodes,
-    })?;
+    };
+    let named = named_nodes(pod).map_err(nowhere)?;
+    let cycle = Cycle::begin(pod, state).map_err(nowhere)?;
     if let Some(info) = state.node(&pod.nominated)
         && check(&cycle, pod, info, state).is_ok()
     {
@@ -72,6 +76,11 @@ pub(crate) fn schedule(
     let (before, after) = state.nodes().split_at_checked(begin).unwrap_or_default();
     for info in after.iter().chain(before) {
         seen += 1;
+        let name = info.node.name.as_str();
+        if named.as_ref().is_some_and(|named| !named.contains(name)) {
+            refusals.insert(name.to_owned(), Refusal::hopeless(NOT_NAMED));
+            continue;
+        }
         match check(&cycle, pod, info, state) {
             Ok(()) => fitting.push(info),
             Err(refusal) => {

@@ -32,12 +32,11 @@ pub(crate) fn preempt(
     let mut outcomes = Vec::new();
     let mut best: Option<Room> = None;
     if let Ok(mut cycle) = Cycle::begin(pod, state) {
-        for (node, refusal) in failed
+        for (node, _) in failed
             .refusals
             .iter()
             .filter(|(_, refusal)| refusal.preemptible)
         {
-            debug_assert!(refusal.preemptible, "only those are looked at");
             match victims(state, pod, node, &mut cycle) {
                 Ok(room) if best.as_ref().is_none_or(|there| room.is_better_than(there)) => {
                     best = Some(room);
@@ -91,21 +90,14 @@ fn victims(
         state.remove(&victim.uid);
     }
     cycle.refresh(pod, state);
-    let found = match fits(state, pod, node, cycle) {
-        Err(refusal) => {
-            for victim in &lower {
-                state.place(victim);
-            }
-            Err(refusal)
+    let found = if let Err(refusal) = fits(state, pod, node, cycle) {
+        for victim in &lower {
+            state.place(victim);
         }
-        Ok(()) => {
-            lower.sort_by(|a, b| {
-                b.priority
-                    .cmp(&a.priority)
-                    .then_with(|| a.started.cmp(&b.started))
-            });
-            Ok(reprieve(state, pod, node, cycle, lower))
-        }
+        Err(refusal)
+    } else {
+        lower.sort_by(by_importance);
+        Ok(reprieve(state, pod, node, cycle, lower))
     };
     cycle.refresh(pod, state);
     found
@@ -115,6 +107,12 @@ fn fits(state: &State, pod: &Arc<Pod>, node: &str, cycle: &Cycle) -> Result<(), 
     let gone = || Refusal::hopeless("Preemption is not helpful for scheduling");
     let info = state.node(node).ok_or_else(gone)?;
     decide::check(cycle, pod, info, state)
+}
+
+/// The more important first: by priority, then by age.
+fn by_importance(a: &Arc<Pod>, b: &Arc<Pod>) -> std::cmp::Ordering {
+    let older = || a.started.cmp(&b.started);
+    b.priority.cmp(&a.priority).then_with(older)
 }
 
 /// Lets those stay that need not go, first those whose budget would be broken.
@@ -145,11 +143,7 @@ fn reprieve(
     for victim in &room.victims {
         state.place(victim);
     }
-    room.victims.sort_by(|a, b| {
-        b.priority
-            .cmp(&a.priority)
-            .then_with(|| a.started.cmp(&b.started))
-    });
+    room.victims.sort_by(by_importance);
     room
 }
 

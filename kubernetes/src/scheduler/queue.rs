@@ -1,6 +1,6 @@
 //! Pods that wait for a node: who is next, and who is tried again when.
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 
 /// A pod that nothing woke is tried again after this time all the same.
-const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
 
 /// The higher priority first, then the older, then by uid.
 type Rank = (Reverse<i64>, String, String);
@@ -43,7 +43,9 @@ pub(crate) struct Queue {
     ready: BTreeSet<Rank>,
     later: BTreeSet<(Timestamp, String)>,
     /// Those that wait for a change, by when they are tried at the latest.
-    idle: BTreeMap<(Timestamp, String), ()>,
+    idle: BTreeSet<(Timestamp, String)>,
+    /// Those of them whom other pods may help.
+    picky: BTreeSet<String>,
 }
 
 /// What may help pods that wait.
@@ -103,6 +105,7 @@ impl Queue {
             }
             Place::Unschedulable(since) => {
                 self.idle.remove(&(*since + LONGEST_WAIT, uid.to_owned()));
+                self.picky.remove(uid);
             }
             Place::InFlight => {}
         }
@@ -117,10 +120,11 @@ impl Queue {
                 self.set(&uid, Place::Ready);
             }
         }
-        while let Some(((at, _), ())) = self.idle.first_key_value()
+        while let Some((at, _)) = self.idle.first()
             && *at <= now
         {
-            if let Some(((_, uid), ())) = self.idle.pop_first() {
+            if let Some((_, uid)) = self.idle.pop_first() {
+                self.picky.remove(&uid);
                 self.set(&uid, Place::Ready);
             }
         }
@@ -142,8 +146,10 @@ impl Queue {
                 self.later.insert((*at, uid.to_owned()));
             }
             Place::Unschedulable(since) => {
-                self.idle
-                    .insert((*since + LONGEST_WAIT, uid.to_owned()), ());
+                self.idle.insert((*since + LONGEST_WAIT, uid.to_owned()));
+                if waiting.by_pods {
+                    self.picky.insert(uid.to_owned());
+                }
             }
             Place::InFlight => {}
         }
@@ -173,12 +179,10 @@ impl Queue {
 
     /// Something changed that may help those that wait.
     pub(crate) fn wake(&mut self, whom: Wake, now: Timestamp) {
-        let all = self.idle.keys().map(|(_, uid)| uid);
-        let may = |uid: &&String| {
-            let waiting = self.pods.get(*uid);
-            whom == Wake::All || waiting.is_some_and(|waiting| waiting.by_pods)
+        let uids: Vec<String> = match whom {
+            Wake::All => self.idle.iter().map(|(_, uid)| uid.clone()).collect(),
+            Wake::ByPods => self.picky.iter().cloned().collect(),
         };
-        let uids: Vec<String> = all.filter(may).cloned().collect();
         for uid in uids {
             self.wake_one(&uid, now);
         }
@@ -204,7 +208,7 @@ impl Queue {
     /// When the next pod is due that waits for nothing but time.
     pub(crate) fn due(&self) -> Option<Timestamp> {
         let later = self.later.first().map(|(at, _)| *at);
-        let idle = self.idle.keys().next().map(|(at, _)| *at);
+        let idle = self.idle.first().map(|(at, _)| *at);
         later.into_iter().chain(idle).min()
     }
 }

@@ -3,7 +3,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::filters::spread_count;
 use super::filters::{matches_node, selects};
-use super::model::{Pod, PodTerm, Spread, tolerated};
+use super::model::{Pod, PodTerm, Spread, Taint, Toleration};
 use super::state::{NodeInfo, State};
 
 const BEST: i64 = 100;
@@ -80,26 +80,19 @@ fn balanced(pod: &Pod, info: &NodeInfo) -> i64 {
 }
 
 fn taints(pod: &Pod, nodes: &[&NodeInfo]) -> Vec<i64> {
-    let count = |info: &&NodeInfo| {
-        let mut bad = info.node.taints.iter();
-        let bad = bad
-            .by_ref()
-            .filter(|taint| taint.effect == "PreferNoSchedule");
-        let tolerations: Vec<_> = pod
-            .tolerations
-            .iter()
-            .filter(|one| one.effect.is_empty() || one.effect == "PreferNoSchedule")
-            .cloned()
-            .collect();
-        bad.filter(|taint| !tolerated(taint, &tolerations)).count()
+    const EFFECT: &str = "PreferNoSchedule";
+    let able = |one: &&Toleration| one.effect.is_empty() || one.effect == EFFECT;
+    let bad = |taint: &&Taint| {
+        let mut tolerations = pod.tolerations.iter().filter(able);
+        taint.effect == EFFECT && !tolerations.any(|one| one.tolerates(taint))
     };
+    let count = |info: &&NodeInfo| info.node.taints.iter().filter(bad).count();
     let counts = nodes.iter().map(count);
     let counts: Vec<i64> = counts.map(|n| i64::try_from(n).unwrap_or(BEST)).collect();
     let most = counts.iter().max().copied().unwrap_or(0);
     let score = |count: i64| {
-        (BEST * count)
-            .checked_div(most)
-            .map_or(BEST, |part| BEST - part)
+        let part = (BEST * count).checked_div(most);
+        part.map_or(BEST, |part| BEST - part)
     };
     counts.into_iter().map(score).collect()
 }

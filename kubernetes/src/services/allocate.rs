@@ -54,10 +54,22 @@ enum Item {
 pub struct Reservation {
     allocator: Allocator,
     taken: Vec<Item>,
+    held: Vec<Item>,
     freed: Vec<Item>,
 }
 
 impl Reservation {
+    /// The object is about to be written: from now on nothing is given back by itself, because the
+    /// write goes on if its caller goes away.
+    pub fn hold(&mut self) {
+        self.held.append(&mut self.taken);
+    }
+
+    /// The object was not written.
+    pub fn give_back(self) {
+        self.allocator.free(&self.held);
+    }
+
     /// The object is written: what is new stays, what it no longer uses is free.
     pub fn keep(mut self) {
         self.taken.clear();
@@ -169,6 +181,7 @@ impl Allocator {
         Reservation {
             allocator: self.clone(),
             taken: Vec::new(),
+            held: Vec::new(),
             freed: Vec::new(),
         }
     }

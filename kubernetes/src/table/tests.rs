@@ -1,13 +1,13 @@
 use std::sync::Arc;
-use std::time::Instant;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
 use crate::about::MetaVersion;
 use crate::cluster::testing::TestCluster;
 use crate::cluster::{Cluster, Resource};
 use crate::store::{Object, Op};
+use tokio::time::Instant;
 
 /// Puts an object on the shelf as it is.
 async fn put(cluster: &Cluster, resource: &Resource, object: Value) -> Arc<Object> {
@@ -125,7 +125,7 @@ fn the_columns_of_custom_resources_are_paths() {
             "conditions": [{ "type": "Ready", "status": "True" }],
         },
     });
-    let now = wharf_types::Timestamp::from_secs(1_700_000_000);
+    let now = Timestamp::from_secs(1_700_000_000);
     let printers = custom::printers(&columns);
     let cells: Vec<Value> = printers.iter().map(|p| p.cell(&object, now)).collect();
     assert_eq!(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Part, Write, Written, check, metadata, to_stored, track, validate};
-use crate::cluster::{Cluster, What, admit, fields, names};
+use crate::cluster::{Cluster, What, addresses, admit, fields, names};
 use crate::store::{Op, Refused};
 use crate::{Errors, Status, Subresource, crd};
 
@@ -75,6 +75,7 @@ impl Cluster {
         if let What::Builtin(row) = &resource.what {
             (row.default)(&mut object);
         }
+        let mut held = addresses::reserve(self, write, None, &mut object)?;
         let name = metadata::text(&object, "name").to_owned();
         let mut errors = Errors::default();
         validate(resource, &object, &mut errors);
@@ -96,7 +97,17 @@ impl Cluster {
         let made = self
             .store()
             .commit(&resource.shelf, namespace, &name, Op::Create(stored));
+        if let Some(held) = &mut held {
+            held.hold();
+        }
         let made = made.await;
+        if let Some(held) = held {
+            if made.is_ok() {
+                held.keep();
+            } else {
+                held.give_back();
+            }
+        }
         let object = made.map_err(|refused: Refused| Self::refused(write, &name, refused))?;
         debug_assert!(write.part == Part::Main, "parts are of objects that exist");
         Ok(Written {

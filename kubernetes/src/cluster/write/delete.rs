@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Write, in_form, metadata, to_stored};
 use crate::cluster::time::rfc3339;
-use crate::cluster::{Cluster, Resource};
+use crate::cluster::{Cluster, Resource, addresses};
 use crate::store::{Object, Op, Refused};
 use crate::{Status, crd};
 
@@ -90,7 +90,12 @@ impl Cluster {
                 .commit(&resource.shelf, write.namespace, write.name, op)
                 .await
             {
-                Ok(object) => return Ok(Deleted { object, gone }),
+                Ok(object) => {
+                    if gone {
+                        addresses::release(self, write, &old);
+                    }
+                    return Ok(Deleted { object, gone });
+                }
                 Err(Refused::Changed(Some(_))) => {}
                 Err(refused) => return Err(Self::refused(write, write.name, refused)),
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{Part, Write, Written, check, in_form, metadata, to_stored, track, validate};
-use crate::cluster::{Cluster, Resource, What, admit, fields};
+use crate::cluster::{Cluster, Resource, What, addresses, admit, fields};
 use crate::kinds::{validate_ephemeral_containers_update, validate_resize};
 use crate::store::{Object, Op, Refused};
 use crate::{Errors, Status, Subresource, crd};
@@ -66,18 +66,11 @@ impl Cluster {
             fields::normalize(resource, &mut new, options.validation, &options.duplicates)?;
         let mut new = merged(write, old, new);
         metadata::keep(old, &mut new);
-        if let (What::Builtin(row), Part::Main | Part::Resize | Part::EphemeralContainers) =
-            (&resource.what, write.part)
-        {
-            (row.default)(&mut new);
-            (row.prepare_update)(&mut new, old);
-        }
-        if let What::Custom(custom) = &resource.what {
-            crd::default(custom, &mut new);
-        }
+        prepare(write, old, &mut new);
         if write.part == Part::Main {
             warnings.extend(crd::warnings(resource, &new));
         }
+        let mut held = addresses::reserve(self, write, Some(old), &mut new)?;
         let mut errors = Errors::default();
         validate_change(write, old, &new, &mut errors);
         metadata::count(resource, old, &mut new);
@@ -108,10 +101,24 @@ impl Cluster {
                 created: false,
             });
         }
+        if let Some(held) = &mut held {
+            held.hold();
+        }
+        let gone = matches!(op, Op::Delete(_));
         let store = self.store();
         let done = store
             .commit(&resource.shelf, write.namespace, write.name, op)
             .await;
+        if let Some(held) = held {
+            if done.is_ok() {
+                held.keep();
+            } else {
+                held.give_back();
+            }
+        }
+        if gone && done.is_ok() {
+            addresses::release(self, write, old);
+        }
         match done {
             Ok(object) => Ok(Written {
                 object,
@@ -141,6 +148,18 @@ fn is_finished(object: &Value) -> bool {
     let metadata = &object["metadata"];
     let waits = metadata["deletionGracePeriodSeconds"].as_i64() > Some(0);
     !metadata["deletionTimestamp"].is_null() && !waits && !metadata::has_finalizers(object)
+}
+
+/// Fills in defaults, and brings the new state into the form in which it is stored.
+fn prepare(write: &Write<'_>, old: &Value, new: &mut Value) {
+    match (&write.resource.what, write.part) {
+        (What::Builtin(row), Part::Main | Part::Resize | Part::EphemeralContainers) => {
+            (row.default)(new);
+            (row.prepare_update)(new, old);
+        }
+        (What::Builtin(_), _) => {}
+        (What::Custom(custom), _) => crd::default(custom, new),
+    }
 }
 
 fn validate_change(write: &Write<'_>, old: &Value, new: &Value, errors: &mut Errors) {

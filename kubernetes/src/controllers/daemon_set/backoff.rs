@@ -6,7 +6,7 @@ use std::time::Duration;
 use wharf_types::Timestamp;
 
 const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(15 * 60);
+const LONGEST: Duration = Duration::from_mins(15);
 
 /// How many nodes are remembered; then those that have long been well are forgotten.
 const REMEMBERED: usize = 4096;

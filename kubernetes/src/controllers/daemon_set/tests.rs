@@ -7,14 +7,14 @@ use super::*;
 use crate::controllers::testing::{Running, running, template};
 
 fn node(labels: Value, taints: Value) -> NodeView {
-    let value = json!({
-        "metadata": { "name": "a", "labels": labels },
-        "spec": { "taints": taints },
-    });
+    let mut value = json!({ "metadata": { "name": "a" } });
+    value["metadata"]["labels"] = labels;
+    value["spec"]["taints"] = taints;
     serde_json::from_value(value).unwrap()
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn pods_run_where_selectors_affinity_and_taints_let_them() {
     let run = Fit {
         run: true,
@@ -139,10 +139,11 @@ fn pod(text: &str) -> Arc<PodView> {
 
 /// What is planned for nodes `a`, `b`, `c`: nodes that get a pod, and pods that go.
 fn planned(rolling: Value, pods: &[&str]) -> (Vec<String>, Vec<String>) {
-    let set = json!({ "spec": {
-        "updateStrategy": { "type": "RollingUpdate", "rollingUpdate": rolling },
+    let mut set = json!({ "spec": {
+        "updateStrategy": { "type": "RollingUpdate" },
         "template": { "spec": {} },
     } });
+    set["spec"]["updateStrategy"]["rollingUpdate"] = rolling;
     let set: DaemonSetView = serde_json::from_value(set).unwrap();
     let nodes = ["a", "b", "c"].map(|name| {
         let mut node = node(json!({}), json!([]));

@@ -173,30 +173,40 @@ impl Work {
         deployment: &DeploymentView,
         mut plan: Plan,
     ) -> Result<(), Status> {
-        let mut failure = None;
+        let done = self.carry_out(owner, deployment, &mut plan).await;
+        // Whatever failed, what was seen is told, and that a replica set was made.
+        if plan.status != deployment.status {
+            save_status(&self.cluster, &self.by, DEPLOYMENTS, object, &plan.status).await?;
+        }
+        done
+    }
+
+    async fn carry_out(
+        &self,
+        owner: &Owner,
+        deployment: &DeploymentView,
+        plan: &mut Plan,
+    ) -> Result<(), Status> {
         if let Some(new) = plan.create.take() {
-            failure = self.create(owner, deployment, new, &mut plan).await.err();
+            self.create(owner, deployment, new, plan).await?;
         }
         for update in &plan.updates {
             self.update(owner, update).await?;
         }
         for name in &plan.delete {
-            let how = Deletion::default();
+            let (namespace, how) = (&owner.namespace, Deletion::default());
             let deleted = self
                 .cluster
-                .delete(REPLICA_SETS, &owner.namespace, name, &how, &self.by);
+                .delete(REPLICA_SETS, namespace, name, &how, &self.by);
             match deleted.await {
                 Err(status) if !status.is_not_found() => return Err(status),
                 _ => {}
             }
         }
-        if let Some(revision) = plan.revision.as_ref().filter(|_| failure.is_none()) {
-            self.set_revision(owner, revision).await?;
+        match &plan.revision {
+            Some(revision) => self.set_revision(owner, revision).await,
+            None => Ok(()),
         }
-        if plan.status != deployment.status {
-            save_status(&self.cluster, &self.by, DEPLOYMENTS, object, &plan.status).await?;
-        }
-        failure.map_or(Ok(()), Err)
     }
 
     /// Creates the replica set of the template. If its name is taken by another one, the next try

@@ -187,7 +187,7 @@ impl Work<'_> {
     /// Whether somebody changed the number of replicas since the sets were last resized.
     fn is_scaled(&self) -> bool {
         let active = self.sets.all().filter(|set| set.spec.replicas > 0);
-        let mut desired = active.filter_map(|set| revisions::desired(set));
+        let mut desired = active.filter_map(revisions::desired);
         desired.any(|desired| desired != self.deployment.spec.replicas)
     }
 

@@ -11,20 +11,20 @@ use crate::views::{DeploymentView, ReplicaSetView};
 const START: i64 = 1_700_000_000;
 
 fn deployment(replicas: i64, surge: Value, unavailable: Value) -> DeploymentView {
-    let value = json!({
+    let mut value = json!({
         "metadata": { "name": "web", "namespace": "default", "uid": "web", "generation": 1 },
         "spec": {
             "replicas": replicas,
             "selector": { "matchLabels": { "app": "web" } },
             "template": { "metadata": { "labels": { "app": "web" } }, "spec": { "v": 0 } },
-            "strategy": {
-                "type": "RollingUpdate",
-                "rollingUpdate": { "maxSurge": surge, "maxUnavailable": unavailable },
-            },
+            "strategy": { "type": "RollingUpdate" },
             "revisionHistoryLimit": 2,
             "progressDeadlineSeconds": 600,
         },
     });
+    let rolling = &mut value["spec"]["strategy"]["rollingUpdate"];
+    rolling["maxSurge"] = surge;
+    rolling["maxUnavailable"] = unavailable;
     serde_json::from_value(value).unwrap()
 }
 

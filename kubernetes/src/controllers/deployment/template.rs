@@ -56,11 +56,13 @@ pub(super) fn new_set(
     );
     let meta = &deployment.metadata;
     let name = name(&meta.name, &hash);
-    let mut view = ReplicaSetView::default();
-    view.metadata = Meta {
-        name: name.clone(),
-        namespace: meta.namespace.clone(),
-        ..Meta::default()
+    let mut view = ReplicaSetView {
+        metadata: Meta {
+            name: name.clone(),
+            namespace: meta.namespace.clone(),
+            ..Meta::default()
+        },
+        ..ReplicaSetView::default()
     };
     view.spec.replicas = replicas;
     view.spec.min_ready_seconds = deployment.spec.min_ready_seconds;

@@ -47,7 +47,7 @@ fn is_rolled_out(value: &Value) -> bool {
         && condition(value, "Progressing")["reason"] == "NewReplicaSetAvailable"
 }
 
-async fn sets(running: &Running) -> Vec<Value> {
+fn sets(running: &Running) -> Vec<Value> {
     let sets = running.cluster().list("replicasets.apps", Some("default"));
     let mut sets: Vec<Value> = sets.iter().map(|set| set.value()).collect();
     let revision = |set: &Value| {
@@ -84,7 +84,7 @@ async fn a_deployment_rolls_out_and_tells_of_it_in_the_words_of_kubernetes() {
         "1"
     );
     assert_eq!(value["metadata"]["generation"], 1);
-    let set = &sets(&running).await[0];
+    let set = &sets(&running)[0];
     let name = set["metadata"]["name"].as_str().unwrap();
     let hash = set["metadata"]["labels"]["pod-template-hash"]
         .as_str()
@@ -134,7 +134,7 @@ async fn a_new_template_replaces_all_pods_and_the_old_one_can_be_gone_back_to() 
     running
         .play_until("deployments.apps", "web", "a second rollout", is_rolled_out)
         .await;
-    let both = sets(&running).await;
+    let both = sets(&running);
     assert_eq!(both.len(), 2);
     let sizes: Vec<&Value> = both.iter().map(|set| &set["spec"]["replicas"]).collect();
     assert_eq!(sizes, [0, 3]);
@@ -149,7 +149,7 @@ async fn a_new_template_replaces_all_pods_and_the_old_one_can_be_gone_back_to() 
         value["metadata"]["annotations"]["deployment.kubernetes.io/revision"],
         "3"
     );
-    let both = sets(&running).await;
+    let both = sets(&running);
     let annotations = &both[1]["metadata"]["annotations"];
     assert_eq!(
         annotations["deployment.kubernetes.io/revision-history"],
@@ -186,14 +186,14 @@ async fn recreate_waits_until_old_pods_are_gone() {
             value["status"]["observedGeneration"] == 2 && value["status"]["replicas"].is_null()
         })
         .await;
-    assert_eq!(sets(&running).await.len(), 1);
+    assert_eq!(sets(&running).len(), 1);
     for pod in ending {
         running.finish(&pod.name).await;
     }
     running
         .play_until("deployments.apps", "web", "a second rollout", is_rolled_out)
         .await;
-    assert_eq!(sets(&running).await.len(), 2);
+    assert_eq!(sets(&running).len(), 2);
 }
 
 #[tokio::test]
@@ -217,7 +217,7 @@ async fn a_paused_deployment_scales_but_does_not_roll_and_a_stuck_one_times_out(
     running
         .play_until("deployments.apps", "web", "two old pods", paused)
         .await;
-    assert_eq!(sets(&running).await.len(), 1);
+    assert_eq!(sets(&running).len(), 1);
     running
         .change("deployments.apps", "web", |value| {
             value["spec"]["paused"] = false.into();

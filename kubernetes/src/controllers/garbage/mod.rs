@@ -23,7 +23,7 @@ use crate::{Cluster, Status, fields};
 /// Events have no owners, and there are many.
 const IGNORED: &str = "events";
 
-pub(crate) async fn run(cluster: Cluster) {
+pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
     let clock = cluster.clone();
     let frame = Frame::new("garbage-collector", cluster.store(), move || clock.now());
     let queue = frame.queue();
@@ -56,6 +56,7 @@ pub(crate) async fn run(cluster: Cluster) {
         () = follow => {}
         () = work => {}
     }
+    Ok(())
 }
 
 /// `metadata` alone.
@@ -128,7 +129,9 @@ impl Collector {
         if seen.new.is_none_or(|new| new.uid != old.uid) {
             let orphans = self.dependents(&old.uid);
             keys.extend(
-                orphans.iter().map(|(shelf, object)| key(shelf, &object.namespace, &object.name)),
+                orphans
+                    .iter()
+                    .map(|(shelf, object)| key(shelf, &object.namespace, &object.name)),
             );
         }
         keys
@@ -136,10 +139,14 @@ impl Collector {
 
     /// The resource of an owner's kind.
     fn resource(&self, owner: &Owner) -> Option<Arc<Resource>> {
-        let group = owner.api_version.split_once('/').map_or("", |(group, _)| group);
+        let group = owner
+            .api_version
+            .split_once('/')
+            .map_or("", |(group, _)| group);
         let resources = self.cluster.resources();
         let mut all = resources.all.iter();
-        all.find(|r| r.kind == owner.kind && r.group == group).cloned()
+        all.find(|r| r.kind == owner.kind && r.group == group)
+            .cloned()
     }
 
     fn owner_key(&self, owner: &Owner, of: &Object) -> Option<Key> {
@@ -205,7 +212,8 @@ impl Collector {
             Step::Release => self.release(resource, &object).await?,
             Step::Await => self.hurry(&object, more),
             Step::Finish => {
-                self.change(resource, &object, |o| drop_finalizer(o, FOREGROUND)).await?;
+                self.change(resource, &object, |o| drop_finalizer(o, FOREGROUND))
+                    .await?;
             }
         }
         Ok(None)
@@ -227,7 +235,9 @@ impl Collector {
             let released = self.change(&shelf, &dependent, |o| forget(o, uid)).await;
             done(released.map(drop))?;
         }
-        let freed = self.change(resource, object, |o| drop_finalizer(o, ORPHAN)).await;
+        let freed = self
+            .change(resource, object, |o| drop_finalizer(o, ORPHAN))
+            .await;
         done(freed.map(drop))
     }
 
@@ -238,13 +248,20 @@ impl Collector {
         object: &Object,
         change: impl Fn(&mut Value) + Send + Sync,
     ) -> Result<Arc<Object>, Status> {
-        let Object { namespace, name, uid, .. } = object;
-        let changed = self.cluster.modify(resource, namespace, name, Part::Main, &self.by, |new| {
-            if new["metadata"]["uid"].as_str() == Some(uid) {
-                change(new);
-            }
-            Ok(())
-        });
+        let Object {
+            namespace,
+            name,
+            uid,
+            ..
+        } = object;
+        let changed = self
+            .cluster
+            .modify(resource, namespace, name, Part::Main, &self.by, |new| {
+                if new["metadata"]["uid"].as_str() == Some(uid) {
+                    change(new);
+                }
+                Ok(())
+            });
         changed.await
     }
 
@@ -259,8 +276,14 @@ impl Collector {
             revision: Some(object.revision),
             ..Deletion::default()
         };
-        let Object { namespace, name, .. } = object;
-        done(self.cluster.delete(resource, namespace, name, &how, &self.by).await)
+        let Object {
+            namespace, name, ..
+        } = object;
+        done(
+            self.cluster
+                .delete(resource, namespace, name, &how, &self.by)
+                .await,
+        )
     }
 
     /// An object of the cluster that says that it is owned by one of a namespace is told so.
@@ -269,19 +292,30 @@ impl Collector {
             return;
         }
         for owner in &item.owner_references {
-            if !self.resource(owner).is_some_and(|resource| resource.is_namespaced()) {
+            if !self
+                .resource(owner)
+                .is_some_and(|resource| resource.is_namespaced())
+            {
                 continue;
             }
             let Ok(own) = self.cluster.resource(resource) else {
                 return;
             };
-            let Owner { api_version, kind, name, uid, .. } = owner;
+            let Owner {
+                api_version,
+                kind,
+                name,
+                uid,
+                ..
+            } = owner;
             let text = format!(
                 "ownerRef [{api_version}/{kind}, namespace: , name: {name}, uid: {uid}] does not exist in namespace \"\""
             );
             let about = Reference::of(&own, object);
             let (kind, reason) = (EventType::Warning, "OwnerRefInvalidNamespace");
-            self.cluster.event(&self.by, &about, kind, reason, &text).await;
+            self.cluster
+                .event(&self.by, &about, kind, reason, &text)
+                .await;
         }
     }
 }

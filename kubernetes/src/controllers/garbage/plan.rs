@@ -119,7 +119,11 @@ pub(super) fn plan(
     }
     if solid {
         gone.append(&mut waiting);
-        return if gone.is_empty() { Step::Keep } else { Step::Forget(gone) };
+        return if gone.is_empty() {
+            Step::Keep
+        } else {
+            Step::Forget(gone)
+        };
     }
     if !waiting.is_empty() {
         let dependents = dependents();

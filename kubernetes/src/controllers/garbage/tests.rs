@@ -20,7 +20,9 @@ fn config(name: &str, owners: &[&Object]) -> Value {
 }
 
 async fn make(test: &TestCluster, name: &str, owners: &[&Object]) -> Arc<Object> {
-    let made = test.cluster.create("configmaps", config(name, owners), &test.by);
+    let made = test
+        .cluster
+        .create("configmaps", config(name, owners), &test.by);
     made.await.unwrap()
 }
 
@@ -29,7 +31,10 @@ async fn delete(test: &TestCluster, name: &str, propagation: Propagation) {
         propagation: Some(propagation),
         ..Deletion::default()
     };
-    test.cluster.delete("configmaps", "default", name, &how, &test.by).await.unwrap();
+    test.cluster
+        .delete("configmaps", "default", name, &how, &test.by)
+        .await
+        .unwrap();
 }
 
 /// Waits until there are exactly these.
@@ -83,7 +88,10 @@ async fn an_owner_of_another_uid_is_none_and_one_of_an_unknown_kind_is_believed(
     let mut unknown = config("unknown", &[&a]);
     unknown["metadata"]["ownerReferences"][0]["kind"] = "Odd".into();
     for value in [wrong, unknown] {
-        test.cluster.create("configmaps", value, &test.by).await.unwrap();
+        test.cluster
+            .create("configmaps", value, &test.by)
+            .await
+            .unwrap();
     }
     let running = tokio::spawn(run(test.cluster.clone()));
     left(&test, &["a", "unknown"]).await;

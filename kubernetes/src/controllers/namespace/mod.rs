@@ -17,19 +17,23 @@ use crate::{Cluster, Status, fields};
 /// In `spec.finalizers`: the content is still there.
 const FINALIZER: &str = "kubernetes";
 
-pub(crate) async fn run(cluster: Cluster) {
+pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
     let clock = cluster.clone();
     let mut frame = Frame::new("namespace", cluster.store(), move || clock.now());
     if let Ok(shelf) = cluster.shelf("namespaces") {
         frame.on(shelf, |seen| {
             let ends = seen.new.filter(|namespace| namespace.deleting);
-            ends.map(|namespace| Key::of(namespace)).into_iter().collect()
+            ends.map(|namespace| Key::of(namespace))
+                .into_iter()
+                .collect()
         });
     }
     let (queue, namespaces) = (frame.queue(), cluster.clone());
     let follow = follow_everything(cluster.store(), move |_shelf, seen| {
         if let (Some(old), None) = (seen.old, seen.new)
-            && namespaces.get("namespaces", "", &old.namespace).is_some_and(|n| n.deleting)
+            && namespaces
+                .get("namespaces", "", &old.namespace)
+                .is_some_and(|n| n.deleting)
         {
             queue.add(Key::new("", &old.namespace));
         }
@@ -43,6 +47,7 @@ pub(crate) async fn run(cluster: Cluster) {
         () = follow => {}
         () = work => {}
     }
+    Ok(())
 }
 
 async fn end(cluster: &Cluster, name: &str) -> Outcome {
@@ -51,7 +56,9 @@ async fn end(cluster: &Cluster, name: &str) -> Outcome {
         return Ok(None);
     };
     let value = namespace.value();
-    let held = fields::list(&value["spec"], "finalizers").iter().any(|own| own == FINALIZER);
+    let held = fields::list(&value["spec"], "finalizers")
+        .iter()
+        .any(|own| own == FINALIZER);
     if !namespace.deleting || !held {
         return Ok(None);
     }
@@ -101,8 +108,9 @@ async fn empty(cluster: &Cluster, namespace: &str, by: &Actor) -> Remaining {
             kinds.push(Arc::clone(resource));
         }
     }
-    let (pods, others): (Vec<_>, Vec<_>) =
-        kinds.into_iter().partition(|resource| resource.qualified() == "pods");
+    let (pods, others): (Vec<_>, Vec<_>) = kinds
+        .into_iter()
+        .partition(|resource| resource.qualified() == "pods");
     for group in [pods, others] {
         for resource in group {
             empty_shelf(cluster, &resource, namespace, by, &mut remaining).await;
@@ -130,14 +138,19 @@ async fn empty_shelf(
         if object.deleting {
             continue;
         }
-        let deleted = cluster.delete(&name, namespace, &object.name, &how, by).await;
+        let deleted = cluster
+            .delete(&name, namespace, &object.name, &how, by)
+            .await;
         if let Err(status) = gone(deleted) {
             remaining.failures.push(status.message);
         }
     }
     for object in resource.shelf.objects(Some(namespace)) {
         let finalizers = fields::list(&object.value()["metadata"], "finalizers").to_vec();
-        let finalizers = finalizers.iter().filter_map(Value::as_str).map(str::to_owned);
+        let finalizers = finalizers
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned);
         let finalizers: Vec<String> = finalizers.collect();
         remaining.add(&resource.plural, &resource.group, &finalizers);
     }

@@ -132,13 +132,22 @@ mod tests {
         tell(&mut status, &remaining, NOW);
         let conditions = fields::list(&status, "conditions");
         assert_eq!(conditions.len(), 5);
-        let texts: Vec<&str> = conditions.iter().map(|c| fields::text(c, "message")).collect();
-        assert_eq!(texts[3], "Some resources are remaining: pods. has 2 resource instances");
+        let texts: Vec<&str> = conditions
+            .iter()
+            .map(|c| fields::text(c, "message"))
+            .collect();
+        assert_eq!(
+            texts[3],
+            "Some resources are remaining: pods. has 2 resource instances"
+        );
         assert_eq!(
             texts[4],
             "Some content in the namespace has finalizers remaining: a.b/c in 1 resource instances"
         );
-        assert_eq!((&conditions[3]["status"], &conditions[0]["status"]), (&json!("True"), &json!("False")));
+        assert_eq!(
+            (&conditions[3]["status"], &conditions[0]["status"]),
+            (&json!("True"), &json!("False"))
+        );
         assert_eq!(conditions[0]["reason"], "ResourcesDiscovered");
     }
 
@@ -149,10 +158,16 @@ mod tests {
         let before = status.clone();
         tell(&mut status, &Remaining::default(), "2026-01-01T00:00:09Z");
         assert_eq!(status, before);
-        let failed = Remaining { failures: vec!["b".into(), "a".into()], ..Remaining::default() };
+        let failed = Remaining {
+            failures: vec!["b".into(), "a".into()],
+            ..Remaining::default()
+        };
         tell(&mut status, &failed, "2026-01-01T00:00:10Z");
         let condition = &status["conditions"][2];
         assert_eq!(condition["lastTransitionTime"], "2026-01-01T00:00:10Z");
-        assert_eq!(condition["message"], "Failed to delete all resource types, 2 remaining: a, b");
+        assert_eq!(
+            condition["message"],
+            "Failed to delete all resource types, 2 remaining: a, b"
+        );
     }
 }

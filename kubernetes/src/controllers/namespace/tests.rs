@@ -19,11 +19,15 @@ async fn a_namespace_goes_when_all_in_it_is_gone() {
     let namespace = json!({ "metadata": { "name": "web" } });
     cluster.create("namespaces", namespace, by).await.unwrap();
     for (name, finalizers) in [("a", json!([])), ("held", json!(["a.b/c"]))] {
-        let object = json!({ "metadata": { "name": name, "namespace": "web", "finalizers": finalizers } });
+        let object =
+            json!({ "metadata": { "name": name, "namespace": "web", "finalizers": finalizers } });
         cluster.create("configmaps", object, by).await.unwrap();
     }
     let how = Deletion::default();
-    cluster.delete("namespaces", "", "web", &how, by).await.unwrap();
+    cluster
+        .delete("namespaces", "", "web", &how, by)
+        .await
+        .unwrap();
     gone(&test, "configmaps", "web", "a").await;
     let shelf = cluster.shelf("namespaces").unwrap();
     let mut news = shelf.subscribe();
@@ -31,7 +35,10 @@ async fn a_namespace_goes_when_all_in_it_is_gone() {
         news.mark_unchanged();
         let value = shelf.get("", "web").unwrap().value();
         let conditions = fields::list(&value["status"], "conditions");
-        if conditions.iter().any(|c| c["type"] == "NamespaceFinalizersRemaining" && c["status"] == "True") {
+        if conditions
+            .iter()
+            .any(|c| c["type"] == "NamespaceFinalizersRemaining" && c["status"] == "True")
+        {
             assert_eq!(value["status"]["phase"], "Terminating");
             break;
         }

@@ -1,5 +1,6 @@
 //! The life of nodes: their conditions and their being cordoned become taints, pods leave nodes that
 //! they do not tolerate, and pods of nodes that are gone go too.
+mod heartbeat;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,8 @@ const QUARANTINE: Duration = Duration::from_secs(40);
 
 const WORKERS: usize = 4;
 
+const LEASES: &str = "leases.coordination.k8s.io";
+
 struct Life {
     cluster: Cluster,
     nodes: Actor,
@@ -33,6 +36,7 @@ struct Life {
     garbage: Actor,
     /// Since when pods wait to leave, by uid.
     waiting: Mutex<HashMap<String, Timestamp>>,
+    heard: Mutex<heartbeat::Heard>,
     /// Since when nodes are gone that pods name.
     gone: Mutex<HashMap<String, Timestamp>>,
 }
@@ -45,6 +49,7 @@ pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
         taints: Actor::controller("taint-eviction-controller"),
         garbage: Actor::controller("pod-garbage-collector"),
         waiting: Mutex::default(),
+        heard: Mutex::default(),
         gone: Mutex::default(),
     });
     let frame = |name| {
@@ -97,6 +102,10 @@ impl Life {
             None => gone.insert(node.name.clone(), self.cluster.now()),
         };
         drop(gone);
+        if seen.new.is_none() {
+            let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            heard.forget(&node.uid);
+        }
         let (old, new) = (
             seen.old.map(|old| driving(old)),
             seen.new.map(|new| driving(new)),
@@ -135,8 +144,12 @@ impl Life {
             return Ok(None);
         };
         let now = self.cluster.now();
-        if plan::taints(&node.value(), now).is_none() {
+        self.listen(&node, now).await?;
+        let Some(node) = self.cluster.get("nodes", "", &key.name) else {
             return Ok(None);
+        };
+        if plan::taints(&node.value(), now).is_none() {
+            return Ok(Some(heartbeat::LOOK));
         }
         let taint = |node: &mut Value| {
             if let Some(taints) = plan::taints(node, now) {
@@ -144,13 +157,75 @@ impl Life {
             }
             Ok(())
         };
-        let done = self
-            .cluster
-            .modify("nodes", "", &key.name, Part::Main, &self.nodes, taint);
+        let by = &self.nodes;
+        let (nodes, part) = ("nodes", Part::Main);
+        let done = self.cluster.modify(nodes, "", &key.name, part, by, taint);
         match done.await {
             Err(status) if !status.is_not_found() => Err(status),
-            _ => Ok(None),
+            _ => Ok(Some(heartbeat::LOOK)),
         }
+    }
+
+    /// Says of a node that is silent that nobody knows how it is, and of its pods that they are not
+    /// ready.
+    async fn listen(&self, node: &Object, now: Timestamp) -> Result<(), Status> {
+        let lease = self.cluster.get(LEASES, "kube-node-lease", &node.name);
+        let silent = {
+            let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            heard.look(node, lease.as_deref(), now)
+        };
+        if !silent {
+            return Ok(());
+        }
+        let mut value = node.value();
+        let was_ready = heartbeat::mark(&mut value, now);
+        let mark = |node: &mut Value| {
+            heartbeat::mark(node, now);
+            Ok(())
+        };
+        let by = &self.nodes;
+        let (nodes, part) = ("nodes", Part::Status);
+        let done = self.cluster.modify(nodes, "", &node.name, part, by, mark);
+        accept_gone(done.await.map(drop))?;
+        if !was_ready {
+            return Ok(());
+        }
+        let text = format!("Node {} status is now: NodeNotReady", node.name);
+        let about = Reference::to("v1", "Node", node);
+        let (kind, reason) = (EventType::Normal, "NodeNotReady");
+        self.cluster.event(by, &about, kind, reason, &text).await;
+        self.unready(node, now).await
+    }
+
+    async fn unready(&self, node: &Object, now: Timestamp) -> Result<(), Status> {
+        let by = &self.nodes;
+        let not_ready = |pod: &mut Value| {
+            let all = pod["status"]["conditions"].as_array_mut();
+            for condition in all.into_iter().flatten() {
+                if condition["type"] == "Ready" && condition["status"] == "True" {
+                    condition["status"] = "False".into();
+                    condition["lastTransitionTime"] = rfc3339(now).into();
+                }
+            }
+            Ok(())
+        };
+        let pods = self.cluster.list("pods", None);
+        let here = pods
+            .iter()
+            .filter(|pod| node_of(pod, &self.cluster) == node.name);
+        for pod in here {
+            let (namespace, name, part) = (&pod.namespace, &pod.name, Part::Status);
+            let done = self
+                .cluster
+                .modify("pods", namespace, name, part, by, not_ready);
+            accept_gone(done.await.map(drop))?;
+            let about = Reference::to("v1", "Pod", pod);
+            let (kind, reason) = (EventType::Warning, "NodeNotReady");
+            self.cluster
+                .event(by, &about, kind, reason, "Node is not ready")
+                .await;
+        }
+        Ok(())
     }
 
     /// Whether a pod must leave its node now, later or never.
@@ -261,6 +336,16 @@ impl Life {
             .event(&self.taints, &about, kind, reason, text)
             .await;
     }
+}
+
+fn accept_gone(done: Result<(), Status>) -> Result<(), Status> {
+    done.or_else(|status| {
+        if status.is_not_found() {
+            Ok(())
+        } else {
+            Err(status)
+        }
+    })
 }
 
 /// The node of a pod, or nothing, without reading the pod.

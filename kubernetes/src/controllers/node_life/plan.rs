@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(leave(&driving, &[]), Leave::Now);
         assert_eq!(leave(&driving, &[tolerates(None)]), Leave::Never);
         assert_eq!(leave(&driving, &[tolerates(Some(0))]), Leave::Now);
-        let wait = Leave::After(Duration::from_secs(300));
+        let wait = Leave::After(Duration::from_mins(5));
         assert_eq!(leave(&driving, &[tolerates(Some(300))]), wait);
         let later = NOW + Duration::from_secs(100);
         assert_eq!(since(&driving, "2020-01-01T00:00:00Z", later), NOW);

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::*;
@@ -20,7 +18,7 @@ fn pod(name: &str, node: &str) -> Value {
     })
 }
 
-async fn until(test: &TestCluster, is: impl Fn() -> bool) {
+async fn until(test: &TestCluster, is: impl Fn() -> bool + Send + Sync) {
     let mut pods = test.cluster.shelf("pods").unwrap().subscribe();
     let mut nodes = test.cluster.shelf("nodes").unwrap().subscribe();
     let wait = async {
@@ -96,6 +94,31 @@ async fn pods_go_some_time_after_their_node() {
         }
     });
     until(&test, || cluster.get("pods", "default", "web").is_none()).await;
+    moving.abort();
+    running.abort();
+}
+
+#[tokio::test]
+async fn a_node_of_which_nothing_is_heard_is_not_ready() {
+    let test = TestCluster::new().await;
+    let cluster = &test.cluster;
+    cluster.create("nodes", node("a"), &test.by).await.unwrap();
+    let running = tokio::spawn(run(cluster.clone()));
+    let clock = test.clock.clone();
+    let moving = tokio::spawn(async move {
+        loop {
+            tokio::task::yield_now().await;
+            clock.advance(Duration::from_millis(10));
+        }
+    });
+    let node = || cluster.get("nodes", "", "a").unwrap().value();
+    until(&test, || {
+        node()["status"]["conditions"][0]["status"] == "Unknown"
+            && node()["spec"]["taints"]
+                .as_array()
+                .is_some_and(|all| all.len() == 2)
+    })
+    .await;
     moving.abort();
     running.abort();
 }

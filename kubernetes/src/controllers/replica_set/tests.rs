@@ -18,14 +18,12 @@ fn web(replicas: i64) -> Value {
 }
 
 fn pod(name: &str, spec: Value, status: Value, annotations: Value) -> Arc<PodView> {
-    let value = json!({
-        "metadata": {
-            "name": name, "uid": name, "creationTimestamp": "2023-11-14T22:00:00Z",
-            "annotations": annotations,
-        },
-        "spec": spec,
-        "status": status,
-    });
+    let mut value = json!({ "metadata": {
+        "name": name, "uid": name, "creationTimestamp": "2023-11-14T22:00:00Z",
+    } });
+    value["metadata"]["annotations"] = annotations;
+    value["spec"] = spec;
+    value["status"] = status;
     Arc::new(serde_json::from_value(value).unwrap())
 }
 
@@ -102,7 +100,7 @@ async fn pods_are_created_counted_and_deleted() {
         .await;
     running
         .change("replicasets.apps", "web", |set| {
-            set["spec"]["replicas"] = 1.into()
+            set["spec"]["replicas"] = 1.into();
         })
         .await;
     let left = running
@@ -142,7 +140,7 @@ async fn pods_are_adopted_and_released_by_their_labels() {
     assert_eq!(running.cluster().list("pods", Some("default")).len(), 1);
     running
         .change("pods", "orphan", |pod| {
-            pod["metadata"]["labels"]["app"] = "debug".into()
+            pod["metadata"]["labels"]["app"] = "debug".into();
         })
         .await;
     let is_free = |pod: &Value| {

@@ -37,7 +37,7 @@ impl Work {
                         self.ensure_claims(owner, set, ordinal).await?;
                     }
                 }
-                Step::Repair(pod) => self.repair(owner, pod).await?,
+                Step::Repair(pod) => self.repair(owner, set, pod).await?,
                 Step::Delete(pod) => self.delete(owner, pod).await?,
             }
         }
@@ -218,14 +218,23 @@ impl Work {
         Ok(())
     }
 
-    /// Gives a pod the labels of its name again. Its volumes cannot be changed.
-    async fn repair(&self, owner: &Owner, pod: &PodView) -> Result<(), Status> {
+    /// Gives a pod the labels and volumes of its name again. Volumes of a pod that is there cannot be
+    /// changed, and then that is what the event says.
+    async fn repair(
+        &self,
+        owner: &Owner,
+        set: &StatefulSetView,
+        pod: &PodView,
+    ) -> Result<(), Status> {
         let Meta { name, .. } = &pod.metadata;
         let Some(ordinal) = identity::ordinal(name) else {
             return Ok(());
         };
         let change = |value: &mut Value| {
             identity::identify(value, name, ordinal);
+            if !identity::is_stored(set, pod, ordinal) {
+                identity::store(value, set, ordinal);
+            }
             Ok(())
         };
         let (namespace, by) = (&owner.namespace, &self.by);
@@ -251,7 +260,7 @@ impl Work {
         match deleted {
             Err(status) if status.is_not_found() || status.reason == "Conflict" => Ok(()),
             deleted => {
-                self.tell_of_pod(owner, "delete", name, deleted.as_ref().map(|()| ()))
+                self.tell_of_pod(owner, "delete", name, deleted.as_ref().copied())
                     .await;
                 deleted
             }

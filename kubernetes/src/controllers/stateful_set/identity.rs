@@ -54,17 +54,19 @@ pub(super) fn claims(set: &StatefulSetView, ordinal: i64) -> Vec<Value> {
 /// Whether a pod has the labels and the volumes of its ordinal.
 pub(super) fn matches(set: &StatefulSetView, pod: &PodView) -> bool {
     let name = &pod.metadata.name;
-    let Some(ordinal) = ordinal(name) else {
-        return false;
-    };
+    let stored = ordinal(name).is_some_and(|ordinal| is_stored(set, pod, ordinal));
+    stored && pod.metadata.labels.get(POD_NAME) == Some(name)
+}
+
+/// Whether a pod has the volumes of its claims.
+pub(super) fn is_stored(set: &StatefulSetView, pod: &PodView, ordinal: i64) -> bool {
     let mut templates = set.spec.volume_claim_templates.iter();
-    let stored = templates.all(|template| {
+    templates.all(|template| {
         let wanted = claim_name(template, &set.metadata.name, ordinal);
         let mut volumes = pod.spec.volumes.iter();
         let volume = volumes.find(|volume| volume["name"] == template["metadata"]["name"]);
         volume.is_some_and(|volume| volume["persistentVolumeClaim"]["claimName"] == wanted.as_str())
-    });
-    stored && pod.metadata.labels.get(POD_NAME) == Some(name)
+    })
 }
 
 /// Gives a pod its labels.
@@ -92,6 +94,12 @@ pub(super) fn pod(
     if !set.spec.service_name.is_empty() {
         pod["spec"]["subdomain"] = set.spec.service_name.as_str().into();
     }
+    store(&mut pod, set, ordinal);
+    pod
+}
+
+/// Gives a pod the volumes of its claims, in place of others of their names.
+pub(super) fn store(pod: &mut Value, set: &StatefulSetView, ordinal: i64) {
     let claimed = |volume: &Value| {
         let mut templates = set.spec.volume_claim_templates.iter();
         templates.any(|template| template["metadata"]["name"] == volume["name"])
@@ -99,7 +107,7 @@ pub(super) fn pod(
     let templates = set.spec.volume_claim_templates.iter();
     let mut volumes: Vec<Value> = templates
         .map(|template| {
-            let claim = claim_name(template, &owner.name, ordinal);
+            let claim = claim_name(template, &set.metadata.name, ordinal);
             let name = &template["metadata"]["name"];
             json!({ "name": name, "persistentVolumeClaim": { "claimName": claim } })
         })
@@ -109,5 +117,4 @@ pub(super) fn pod(
     if !volumes.is_empty() {
         pod["spec"]["volumes"] = volumes.into();
     }
-    pod
 }

@@ -101,7 +101,8 @@ fn concerned(cluster: &Cluster, seen: &Seen<'_>) -> Vec<Key> {
 impl Work {
     async fn sync(&self, key: Key) -> Outcome {
         let found = self.cluster.get(STATEFUL_SETS, &key.namespace, &key.name);
-        let Some(object) = found else {
+        // Of one that goes nothing is needed any more, least of all a revision.
+        let Some(object) = found.filter(|object| !object.deleting) else {
             return Ok(None);
         };
         let set = object.view::<StatefulSetView>();

@@ -6,7 +6,7 @@ use super::plan::Step;
 use super::*;
 use crate::controllers::testing::{Running, running, template};
 
-fn set(spec: Value) -> StatefulSetView {
+fn set(mut spec: Value) -> StatefulSetView {
     let mut value = json!({
         "metadata": { "name": "web", "namespace": "default", "uid": "set", "generation": 1 },
         "spec": {
@@ -15,8 +15,8 @@ fn set(spec: Value) -> StatefulSetView {
             "updateStrategy": { "type": "RollingUpdate", "rollingUpdate": { "partition": 0 } },
         },
     });
-    for (key, field) in spec.as_object().unwrap() {
-        value["spec"][key] = field.clone();
+    for (key, field) in spec.as_object_mut().unwrap() {
+        value["spec"][key] = field.take();
     }
     serde_json::from_value(value).unwrap()
 }
@@ -211,6 +211,7 @@ fn is_rolled_out(value: &Value) -> bool {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 async fn a_stateful_set_rolls_out_with_names_and_claims_and_goes_back() {
     let running = cluster().await;
     running.create("statefulsets.apps", web(2)).await;
@@ -310,7 +311,7 @@ async fn claims_of_pods_that_are_scaled_away_belong_to_them() {
         .await;
     running
         .change("statefulsets.apps", "web", |set| {
-            set["spec"]["replicas"] = 1.into()
+            set["spec"]["replicas"] = 1.into();
         })
         .await;
     running

@@ -79,13 +79,13 @@ fn validate_versions(spec: &Value, path: &Path, errors: &mut Errors) {
     let mut unique = true;
     for (i, version) in versions.iter().enumerate() {
         let path = at.index(i);
-        if !fields::has(&version["schema"], "openAPIV3Schema") {
-            let path = path.field("schema").field("openAPIV3Schema");
-            errors.required(&path, "");
+        let schema = &version["schema"]["openAPIV3Schema"];
+        let at = path.field("schema").field("openAPIV3Schema");
+        if schema.is_null() {
+            errors.required(&at, "");
         } else {
-            let path = path.field("schema").field("openAPIV3Schema").to_string();
-            let schema = &version["schema"]["openAPIV3Schema"];
-            crd::report(structural::check_definition(schema, &path), errors);
+            let found = structural::check_definition(schema, &at.to_string());
+            crd::report(found, errors);
         }
         let name = fields::text(version, "name");
         unique &= names.insert(name);

@@ -211,13 +211,13 @@ fn expand_with<'a>(text: &str, value: &dyn Fn(&str) -> Option<&'a str>) -> Strin
             rest = after;
         } else if let Some((name, after)) = after.strip_prefix('(').and_then(|r| r.split_once(')'))
         {
-            match value(name).filter(|value| out.len() + value.len() <= EXPANDED_BYTES) {
-                Some(value) => out.push_str(value),
-                None => {
-                    out.push_str("$(");
-                    out.push_str(name);
-                    out.push(')');
-                }
+            let known = value(name);
+            if let Some(value) = known.filter(|value| out.len() + value.len() <= EXPANDED_BYTES) {
+                out.push_str(value);
+            } else {
+                out.push_str("$(");
+                out.push_str(name);
+                out.push(')');
             }
             rest = after;
         } else {

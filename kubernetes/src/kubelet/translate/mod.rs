@@ -57,6 +57,8 @@ pub enum Trouble {
     Mount,
     /// An image has an impossible name.
     Image,
+    /// The engine did not start it; what its containers wait for.
+    Engine(&'static str),
 }
 
 /// Why a pod does not run.
@@ -100,6 +102,7 @@ impl Refusal {
             Trouble::Policy | Trouble::Config => "CreateContainerConfigError",
             Trouble::Mount => "ContainerCreating",
             Trouble::Image => "InvalidImageName",
+            Trouble::Engine(reason) => reason,
         }
     }
 }

@@ -353,9 +353,10 @@ fn check_annotations(pod: &Value) -> Result<(), Refusal> {
 /// Recursion ends with the tables.
 fn walk(value: &Value, rows: &[Row], path: &Path, owner: Option<&str>) -> Result<(), Refusal> {
     let Some(map) = value.as_object() else {
-        return match fields::is_set(value) {
-            true => Err(Refusal::policy(path, UNKNOWN, owner)),
-            false => Ok(()),
+        return if fields::is_set(value) {
+            Err(Refusal::policy(path, UNKNOWN, owner))
+        } else {
+            Ok(())
         };
     };
     for (key, value) in map.iter().filter(|(_, value)| fields::is_set(value)) {

@@ -184,17 +184,13 @@ fn poison(container: &mut Value, path: &str, what: usize) -> String {
     let (fields, lists) = (of_container(), in_lists());
     container["env"] = json!([{ "name": "UP", "value": ".." }]);
     let what = what % (fields.len() + lists.len());
-    match fields.get(what) {
-        Some((name, value)) => {
-            set(container, name, value.clone());
-            format!("{path}.{name}")
-        }
-        None => {
-            let (list, name, element) = lists[what - fields.len()].clone();
-            container[list] = json!([element]);
-            format!("{path}.{list}[0].{name}")
-        }
+    if let Some((name, value)) = fields.get(what) {
+        set(container, name, value.clone());
+        return format!("{path}.{name}");
     }
+    let (list, name, element) = lists[what - fields.len()].clone();
+    container[list] = json!([element]);
+    format!("{path}.{list}[0].{name}")
 }
 
 fn refusal_of(pod: &Value) -> Refusal {

@@ -9,7 +9,7 @@ mod volumes;
 
 pub(crate) use affinity::Neighbours;
 pub(super) use affinity::selects;
-pub(crate) use simple::{matches_node, untolerated};
+pub(crate) use simple::{matches_node, named_nodes, untolerated};
 pub(crate) use spread::Spreading;
 pub(super) use spread::matching as spread_count;
 pub(crate) use volumes::Claims;

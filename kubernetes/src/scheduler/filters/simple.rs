@@ -1,4 +1,6 @@
 //! Filters that look at one node and its pods only.
+use std::collections::BTreeSet;
+
 use super::super::model::{Node, Pod, Port, Taint, tolerated};
 use super::super::state::NodeInfo;
 use super::Refusal;
@@ -6,12 +8,15 @@ use super::Refusal;
 const UNSCHEDULABLE_TAINT: &str = "node.kubernetes.io/unschedulable";
 
 pub(super) fn unschedulable(pod: &Pod, info: &NodeInfo) -> Result<(), Refusal> {
+    if !info.node.unschedulable {
+        return Ok(());
+    }
     let taint = Taint {
         key: UNSCHEDULABLE_TAINT.to_owned(),
         effect: "NoSchedule".to_owned(),
         ..Taint::default()
     };
-    if info.node.unschedulable && !tolerated(&taint, &pod.tolerations) {
+    if !tolerated(&taint, &pod.tolerations) {
         return Err(Refusal::hopeless("node(s) were unschedulable"));
     }
     Ok(())
@@ -45,6 +50,34 @@ pub(crate) fn matches_node(pod: &Pod, node: &Node) -> bool {
     let affinity = pod.node_affinity.as_ref();
     wanted.all(|(key, value)| node.labels.get(key) == Some(value))
         && affinity.is_none_or(|affinity| affinity.matches(&node.name, &node.labels))
+}
+
+/// The only nodes that an affinity names, if each of its terms names some; an error if a term names
+/// none that can be.
+pub(crate) fn named_nodes(pod: &Pod) -> Result<Option<BTreeSet<&str>>, String> {
+    let Some(affinity) = &pod.node_affinity else {
+        return Ok(None);
+    };
+    let mut all = BTreeSet::new();
+    for term in &affinity.node_selector_terms {
+        let fields = term.match_fields.iter();
+        let mut names = fields
+            .filter(|one| one.key == "metadata.name" && one.operator == "In")
+            .map(|one| {
+                one.values
+                    .iter()
+                    .map(String::as_str)
+                    .collect::<BTreeSet<_>>()
+            });
+        let Some(first) = names.next() else {
+            return Ok(None);
+        };
+        all.extend(names.fold(first, |some, more| &some & &more));
+    }
+    if all.is_empty() && !affinity.node_selector_terms.is_empty() {
+        return Err("pod affinity terms conflict".to_owned());
+    }
+    Ok((!all.is_empty()).then_some(all))
 }
 
 pub(super) fn node_affinity(pod: &Pod, info: &NodeInfo) -> Result<(), Refusal> {

@@ -82,11 +82,6 @@ impl Claims {
         Ok(found)
     }
 
-    /// Those that wait for a node.
-    pub(crate) fn delayed(&self) -> &[Key] {
-        &self.delayed
-    }
-
     pub(super) fn check(&self, info: &NodeInfo, state: &State) -> Result<(), Refusal> {
         if self.busy {
             let reason = "node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod";

@@ -1,5 +1,5 @@
 //! Pods: what they ask of a node.
-use serde::Deserialize;
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::volumes::selector;
@@ -128,11 +128,6 @@ impl Pod {
             namespace,
             labels,
         }
-    }
-
-    /// Whether it takes room on a node.
-    pub(crate) fn is_placed(&self) -> bool {
-        !self.node.is_empty() && !self.finished
     }
 
     /// Whether other pods can be better or worse neighbours for it.

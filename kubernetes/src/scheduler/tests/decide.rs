@@ -202,3 +202,30 @@ fn claims_decide_where_a_pod_can_go() {
     here.volumes.insert("pv".to_owned(), Volume::read(&volume));
     assert_eq!(said(&here), "b");
 }
+
+#[test]
+fn a_pod_of_a_daemon_set_goes_to_its_node() {
+    let here = state(&[node("a", "z"), node("b", "z"), node("c", "z")], &[]);
+    let to = |cpu: &str, names: &[&str]| {
+        let fields = names
+            .iter()
+            .map(|name| json!({ "key": "metadata.name", "operator": "In", "values": [name] }));
+        let fields: Vec<Value> = fields.collect();
+        let mut spec = asking(cpu, "1Gi");
+        spec["affinity"] = json!({ "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {
+                "nodeSelectorTerms": [{ "matchFields": fields }],
+            },
+        } });
+        pod("p", spec)
+    };
+    assert_eq!(place(&here, &to("1", &["b"])), "b");
+    assert_eq!(
+        place(&here, &to("3", &["b"])),
+        "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) didn't satisfy plugin(s) [NodeAffinity]."
+    );
+    assert_eq!(
+        place(&here, &to("1", &["a", "b"])),
+        "0/3 nodes are available: pod affinity terms conflict."
+    );
+}

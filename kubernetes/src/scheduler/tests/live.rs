@@ -6,7 +6,7 @@ use crate::cluster::testing::TestCluster;
 use crate::scheduler::{Binding, bind, run};
 
 /// Waits for what a pod becomes.
-async fn until(test: &TestCluster, name: &str, is: impl Fn(&Value) -> bool) -> Value {
+async fn until(test: &TestCluster, name: &str, is: impl Fn(&Value) -> bool + Send + Sync) -> Value {
     let shelf = test.cluster.shelf("pods").unwrap();
     let mut changes = shelf.subscribe();
     let wait = async {

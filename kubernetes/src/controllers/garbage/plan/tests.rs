@@ -45,7 +45,10 @@ fn an_object_goes_with_the_last_of_its_owners() {
         (owned(&["there"]), Step::Keep),
         (owned(&["gone"]), Step::Delete(Way::Background)),
         (owned(&["gone", "there"]), forget(&["gone"])),
-        (owned(&["waits", "there", "gone"]), forget(&["gone", "waits"])),
+        (
+            owned(&["waits", "there", "gone"]),
+            forget(&["gone", "waits"]),
+        ),
         (owned(&["gone", "odd"]), Step::Keep),
         (owned(&["waits"]), Step::Delete(Way::Background)),
         (deleted(owned(&["gone"]), &["a/b"]), Step::Keep),
@@ -64,8 +67,14 @@ fn in_the_foreground_an_object_waits_for_those_who_block_it() {
     assert_eq!(plan(&item, state, dependents(true, false)), Step::Await);
     assert_eq!(plan(&item, state, dependents(false, false)), Step::Finish);
     let child = owned(&["waits"]);
-    assert_eq!(plan(&child, state, dependents(true, false)), Step::Delete(Way::Foreground));
-    assert_eq!(plan(&child, state, dependents(true, true)), Step::UnblockAndDelete);
+    assert_eq!(
+        plan(&child, state, dependents(true, false)),
+        Step::Delete(Way::Foreground)
+    );
+    assert_eq!(
+        plan(&child, state, dependents(true, true)),
+        Step::UnblockAndDelete
+    );
 }
 
 /// A world of objects with their owners; what the API server does with a deletion.
@@ -88,9 +97,15 @@ impl World {
     }
 
     fn remove(&mut self, i: usize) {
-        let Some(item) = self.items.remove(&i) else { return };
+        let Some(item) = self.items.remove(&i) else {
+            return;
+        };
         self.queue.extend(self.dependents(i));
-        self.queue.extend(item.owner_references.iter().filter_map(|owner| owner.uid.parse::<usize>().ok()));
+        self.queue.extend(
+            item.owner_references
+                .iter()
+                .filter_map(|owner| owner.uid.parse::<usize>().ok()),
+        );
     }
 
     fn delete(&mut self, i: usize, way: Way) {
@@ -109,7 +124,9 @@ impl World {
         while let Some(i) = self.queue.pop_front() {
             steps += 1;
             assert!(steps < 10_000, "it does not end");
-            let Some(item) = self.items.get(&i).cloned() else { continue };
+            let Some(item) = self.items.get(&i).cloned() else {
+                continue;
+            };
             let look = |owner: &Owner| match self.items.get(&owner.uid.parse().unwrap()) {
                 None => OwnerState::Gone,
                 Some(item) if item.waits() => OwnerState::Waiting,
@@ -119,7 +136,11 @@ impl World {
             let dependents = || {
                 let all = self.dependents(i);
                 let look = all.iter().map(|d| &self.items[d]);
-                look.map(|d| Dependent { blocks: d.blocks(&uid), waits: d.waits() }).collect()
+                look.map(|d| Dependent {
+                    blocks: d.blocks(&uid),
+                    waits: d.waits(),
+                })
+                .collect()
             };
             self.act(i, plan(&item, look, dependents));
         }
@@ -135,18 +156,22 @@ impl World {
                     owner.block_owner_deletion = Some(false);
                 }
                 let owners = item.owner_references.iter();
-                self.queue.extend(owners.filter_map(|owner| owner.uid.parse::<usize>().ok()));
+                self.queue
+                    .extend(owners.filter_map(|owner| owner.uid.parse::<usize>().ok()));
                 self.delete(i, Way::Foreground);
             }
             Step::Forget(uids) => {
                 let item = self.items.get_mut(&i).unwrap();
-                item.owner_references.retain(|owner| !uids.contains(&owner.uid));
-                self.queue.extend(uids.iter().filter_map(|uid| uid.parse::<usize>().ok()));
+                item.owner_references
+                    .retain(|owner| !uids.contains(&owner.uid));
+                self.queue
+                    .extend(uids.iter().filter_map(|uid| uid.parse::<usize>().ok()));
             }
             Step::Release => {
                 for dependent in self.dependents(i) {
                     let item = self.items.get_mut(&dependent).unwrap();
-                    item.owner_references.retain(|owner| owner.uid != i.to_string());
+                    item.owner_references
+                        .retain(|owner| owner.uid != i.to_string());
                 }
                 self.remove(i);
             }
@@ -161,9 +186,18 @@ fn world(owners: &[Vec<usize>], blocks: bool) -> World {
     let items = owners.iter().enumerate().map(|(i, by)| {
         let by: BTreeSet<usize> = by.iter().filter(|_| i > 0).map(|o| o % i.max(1)).collect();
         let owner_references = by.iter().map(|o| owner(&o.to_string(), blocks)).collect();
-        (i, Item { owner_references, ..Item::default() })
+        (
+            i,
+            Item {
+                owner_references,
+                ..Item::default()
+            },
+        )
     });
-    World { items: items.collect(), queue: VecDeque::new() }
+    World {
+        items: items.collect(),
+        queue: VecDeque::new(),
+    }
 }
 
 /// Who is left when some are deleted: who has no owner, or one who is left.
@@ -171,7 +205,9 @@ fn survivors(world: &World, dead: &BTreeSet<usize>) -> BTreeSet<usize> {
     let mut alive = BTreeSet::new();
     for (i, item) in &world.items {
         let owners = &item.owner_references;
-        let held = owners.iter().any(|owner| alive.contains(&owner.uid.parse().unwrap()));
+        let held = owners
+            .iter()
+            .any(|owner| alive.contains(&owner.uid.parse().unwrap()));
         if !dead.contains(i) && (owners.is_empty() || held) {
             alive.insert(*i);
         }

@@ -21,8 +21,8 @@ enum Node {
     Recursive,
     Slice(Slice),
     /// The elements for which it holds.
-    Filter(Vec<Node>, Comparison),
-    Union(Vec<Vec<Node>>),
+    Filter(Vec<Self>, Comparison),
+    Union(Vec<Vec<Self>>),
     /// What stands for itself.
     Literal(Value),
 }
