@@ -111,12 +111,11 @@ async fn template(cx: &Cx, at: &Place, of: &Nodegroup) -> Result<templates::Spec
             let key = templates::Key::Name(name.clone());
             let (_, versions) = templates::versions(&cx.compute, registry, key.clone()).await?;
             let same = versions.iter().find(|version| version.data == new.data);
-            match same {
-                Some(version) => version.number,
-                None => {
-                    let added = templates::add_version(&cx.compute, registry, key, None, new);
-                    added.await?.1.number
-                }
+            if let Some(version) = same {
+                version.number
+            } else {
+                let added = templates::add_version(&cx.compute, registry, key, None, new);
+                added.await?.1.number
             }
         }
         Err(e) => return Err(e.into()),

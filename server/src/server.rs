@@ -9,6 +9,7 @@ use std::{
 use tokio::{sync::watch, task::JoinHandle};
 use wharf_auth::{Keys, SigningKey};
 use wharf_aws::{Auth, Gate, Names, UriStyle};
+use wharf_eks::running::Clusters;
 use wharf_registry::{
     Cx, References,
     pull_through::{self, Secrets, Upstreams},
@@ -56,7 +57,7 @@ pub struct Server {
     data_dir: PathBuf,
     ca_pem: String,
     store: Store,
-    clusters: wharf_eks::running::Clusters,
+    clusters: Clusters,
     ports: Ports,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
@@ -70,10 +71,7 @@ impl Server {
         let metrics = Metrics::install().map_err(StartError::Other)?;
         let data_dir = DataDir::lock(&config.data_dir).map_err(StartError::Data)?;
         let auth = auth(&config)?;
-        if config.allow_reset && config.auth != config::Auth::Local {
-            let text = "allow-reset: anyone could clear the state; not with --auth=strict";
-            return Err(StartError::Config(text.into()));
-        }
+        check_reset(&config)?;
         let upstreams = upstreams(&config)?;
         let guard = Guard::new(&config.public_hosts);
         // The first random numbers of the TLS library take as long as opening a new store.
@@ -89,33 +87,15 @@ impl Server {
             .collect();
         let (stop, stopping) = watch::channel(false);
         let domain = domain(&config, store.clone(), key, &auth, upstreams);
-        let limits = Limits {
-            drain: config.drain,
-            ..Limits::default()
-        };
-        let compute = wharf_compute::Cx::new(
-            store.clone(),
-            wharf_compute::Settings {
-                transition: config.transition_delay,
-                ..wharf_compute::Settings::default()
-            },
-        );
+        let limits = limits(&config);
         let names = names(&config, &addresses);
         let ports = Ports::new(&config, &addresses, limits.clone(), stopping.clone());
         let access = kubernetes::access(&auth, &guard, &names);
-        let eks = wharf_eks::Cx::new(
-            store.clone(),
-            compute.clone(),
-            wharf_eks::running::Clusters::new(Arc::new(ports.clone()), access),
-            wharf_eks::Settings {
-                transition: config.transition_delay,
-                durable: config.durability == config::Durability::Full,
-            },
-        );
+        let clusters = Clusters::new(Arc::new(ports.clone()), access);
+        let (compute, eks) = machines_and_clusters(&config, &store, clusters);
         // Whoever is answered finds all clusters running.
-        wharf_eks::running::resume(&eks)
-            .await
-            .map_err(|e| StartError::Other(e.into()))?;
+        let resumed = wharf_eks::running::resume(&eks).await;
+        resumed.map_err(|e| StartError::Other(e.into()))?;
         let app = App {
             gate: Gate {
                 domain: domain.clone(),
@@ -129,11 +109,7 @@ impl Server {
             stopping: stopping.clone(),
             allow_reset: config.allow_reset,
         };
-        let socket =
-            listen::bind_unix(&config.admin_socket()).map_err(|source| StartError::Listen {
-                address: config.admin_socket().display().to_string(),
-                source,
-            })?;
+        let socket = bind_admin(&config)?;
         let admin = listen::serve_unix(
             socket,
             admin::router(store.clone()),
@@ -142,12 +118,7 @@ impl Server {
         );
         let ca_pem = tls.ca_pem().to_owned();
         let public = listen::serve(listeners, Some(tls), app.router(), limits, stopping);
-        let serving = tokio::spawn(async move {
-            if let (Err(error), _) | (_, Err(error)) = tokio::join!(public, admin) {
-                let error: &dyn std::error::Error = &error;
-                tracing::error!(error, "a listener failed");
-            }
-        });
+        let serving = tokio::spawn(serving(public, admin));
         let chores = chores::start(&domain, &compute, &eks, &config, metrics);
         Ok(Self {
             addresses,
@@ -207,6 +178,60 @@ impl Server {
         clusters.close_all().await;
         store.close().await;
     }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        drain: config.drain,
+        ..Limits::default()
+    }
+}
+
+async fn serving(
+    public: impl Future<Output = io::Result<()>>,
+    admin: impl Future<Output = io::Result<()>>,
+) {
+    if let (Err(error), _) | (_, Err(error)) = tokio::join!(public, admin) {
+        let error: &dyn std::error::Error = &error;
+        tracing::error!(error, "a listener failed");
+    }
+}
+
+fn check_reset(config: &Config) -> Result<(), StartError> {
+    if config.allow_reset && config.auth != config::Auth::Local {
+        let text = "allow-reset: anyone could clear the state; not with --auth=strict";
+        return Err(StartError::Config(text.into()));
+    }
+    Ok(())
+}
+
+fn bind_admin(config: &Config) -> Result<std::os::unix::net::UnixListener, StartError> {
+    let path = config.admin_socket();
+    listen::bind_unix(&path).map_err(|source| StartError::Listen {
+        address: path.display().to_string(),
+        source,
+    })
+}
+
+/// Machines, and the clusters that they join.
+fn machines_and_clusters(
+    config: &Config,
+    store: &Store,
+    clusters: Clusters,
+) -> (wharf_compute::Cx, wharf_eks::Cx) {
+    let compute = wharf_compute::Cx::new(
+        store.clone(),
+        wharf_compute::Settings {
+            transition: config.transition_delay,
+            ..wharf_compute::Settings::default()
+        },
+    );
+    let settings = wharf_eks::Settings {
+        transition: config.transition_delay,
+        durable: config.durability == config::Durability::Full,
+    };
+    let eks = wharf_eks::Cx::new(store.clone(), compute.clone(), clusters, settings);
+    (compute, eks)
 }
 
 /// Reads or makes the signing key and the CA, on a thread of their own.

@@ -18,7 +18,7 @@ impl Running {
         }
     }
 
-    /// The documents of OpenID Connect below the issuer's path, which anyone may read: public keys,
+    /// The documents of `OpenID` Connect below the issuer's path, which anyone may read: public keys,
     /// and where they are. <https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig>
     fn discovery(&self, request: &Request<Body>) -> Option<Response> {
         if request.method() != Method::GET {

@@ -41,10 +41,11 @@ fn server_config(credentials: &Credentials) -> io::Result<ServerConfig> {
     for authority in certificates(&credentials.client_ca_pem)? {
         trusted.add(authority).map_err(io::Error::other)?;
     }
-    let clients = WebPkiClientVerifier::builder_with_provider(trusted.into(), provider.clone())
-        .allow_unauthenticated()
-        .build()
-        .map_err(io::Error::other)?;
+    let clients =
+        WebPkiClientVerifier::builder_with_provider(trusted.into(), Arc::clone(&provider))
+            .allow_unauthenticated()
+            .build()
+            .map_err(io::Error::other)?;
     let key =
         PrivateKeyDer::from_pem_slice(credentials.key_pem.as_bytes()).map_err(io::Error::other)?;
     let mut config = ServerConfig::builder_with_provider(provider)
