@@ -49,7 +49,7 @@ async fn drain(
     let (cluster, deadline) = (running.cluster(), waiting.deadline);
     let by = Actor::system("eks:node-manager", "node-manager", "node-manager");
     if cluster.get("nodes", "", node).is_some() {
-        let drained = nodes::drain(cluster, node, deadline, &by).await;
+        let drained = nodes::drain(cluster, node, deadline, nodes::Budgets::Ignored, &by).await;
         let how = drained.map_err(Error::running)?;
         tracing::debug!(node, ?how, "a node is drained");
     }
