@@ -3,32 +3,13 @@ use wharf_compute::{
     groups::{self, Hook, Outcome, Waiting, Which},
     instances::Instance,
 };
-use wharf_kubernetes::{
-    Cluster,
-    cluster::{Actor, Deletion},
-    nodes,
-};
+use wharf_kubernetes::{cluster::Actor, nodes};
 use wharf_types::Registry;
 
 use crate::{Cx, Error, running::Running};
 
-/// How much pods may say about when they go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Budgets {
-    /// A pod stays until its disruption budget has room.
-    Obeyed,
-    /// The node group is being deleted: where should others come up?
-    Ignored,
-}
-
 /// Begins to drain a machine, unless that was begun, and lets it end when nothing is left on it.
-pub(super) fn begin(
-    cx: &Cx,
-    running: &Running,
-    instance: &Instance,
-    waiting: &Waiting,
-    budgets: Budgets,
-) {
+pub(super) fn begin(cx: &Cx, running: &Running, instance: &Instance, waiting: &Waiting) {
     if !running.draining().insert(instance.id.clone()) {
         return;
     }
@@ -37,7 +18,7 @@ pub(super) fn begin(
     let (cx, drained, waiting) = (cx.clone(), running.clone(), waiting.clone());
     running.keep(tokio::spawn(async move {
         let instance = waiting.instance.clone();
-        let done = drain(&cx, &drained, (&place, &node), waiting, budgets).await;
+        let done = drain(&cx, &drained, &place, &node, waiting).await;
         if done.is_err() {
             warn(&node, done);
             tokio::time::sleep(super::REST).await;
@@ -61,17 +42,14 @@ fn warn(node: &str, done: Result<(), Error>) {
 async fn drain(
     cx: &Cx,
     running: &Running,
-    (place, node): (&Registry, &str),
+    place: &Registry,
+    node: &str,
     waiting: Waiting,
-    budgets: Budgets,
 ) -> Result<(), Error> {
     let (cluster, deadline) = (running.cluster(), waiting.deadline);
     let by = Actor::system("eks:node-manager", "node-manager", "node-manager");
     if cluster.get("nodes", "", node).is_some() {
-        if budgets == Budgets::Ignored {
-            delete_pods(cluster, node, &by).await?;
-        }
-        let drained = nodes::drain(cluster, node, deadline, &by).await;
+        let drained = nodes::drain(cluster, node, deadline, nodes::Budgets::Ignored, &by).await;
         let how = drained.map_err(Error::running)?;
         tracing::debug!(node, ?how, "a node is drained");
     }
@@ -83,28 +61,4 @@ async fn drain(
         Err(error) if error.code().is_some() => Ok(()),
         done => Ok(done?),
     }
-}
-
-/// Deletes the pods of a node, each with the time that it has to end.
-async fn delete_pods(cluster: &Cluster, node: &str, by: &Actor) -> Result<(), Error> {
-    let pods = cluster.shelf("pods").map_err(Error::running)?;
-    let at = pods.field("spec.nodeName");
-    for pod in pods.objects(None) {
-        let own = at.and_then(|at| pod.fields.get(at));
-        if pod.deleting || own.is_none_or(|own| own != node) {
-            continue;
-        }
-        let how = Deletion {
-            uid: Some(pod.uid.clone()),
-            ..Deletion::default()
-        };
-        let (namespace, name) = (&pod.namespace, &pod.name);
-        match cluster.delete("pods", namespace, name, &how, by).await {
-            Err(status) if !status.is_not_found() && !status.is_conflict() => {
-                return Err(Error::running(status));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }

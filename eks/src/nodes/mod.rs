@@ -14,7 +14,6 @@ use std::{
     time::Duration,
 };
 
-use drain::Budgets;
 pub(crate) use membership::{configure, drained, joined, replace};
 use object::NODEGROUP;
 use wharf_compute::{
@@ -29,7 +28,7 @@ use wharf_kubernetes::{
 };
 
 use crate::{
-    Cx, Error, Phase,
+    Cx, Error,
     nodegroups::Nodegroup,
     parts,
     running::{Running, access},
@@ -119,15 +118,7 @@ pub(crate) async fn pass(cx: &Cx, running: &Running) -> Result<(), Error> {
     for waiting in &observed.waiting {
         let mut all = observed.instances.iter();
         if let Some(instance) = all.find(|instance| instance.id == waiting.instance) {
-            let group = instance.tags.get("eks:nodegroup-name");
-            let group = group.and_then(|name| observed.groups.get(name));
-            let ends = group.is_none_or(|group| group.life.phase == Phase::Deleting);
-            let budgets = if ends {
-                Budgets::Ignored
-            } else {
-                Budgets::Obeyed
-            };
-            drain::begin(cx, running, instance, waiting, budgets);
+            drain::begin(cx, running, instance, waiting);
         }
     }
     Ok(())

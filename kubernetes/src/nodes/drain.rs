@@ -23,6 +23,15 @@ pub enum Drained {
     ByForce,
 }
 
+/// What holds for disruption budgets while a node is emptied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budgets {
+    /// A pod stays until its budget has room, or the deadline comes.
+    Respected,
+    /// As EKS does when a group gets smaller: the machine is going in any case.
+    Ignored,
+}
+
 /// Cordons a node and evicts its pods, but those of daemon sets and static ones, as disruption
 /// budgets allow; what is left at the deadline is deleted all the same. It may be called again for
 /// the same node.
@@ -30,6 +39,7 @@ pub async fn drain(
     cluster: &Cluster,
     node: &str,
     deadline: Timestamp,
+    budgets: Budgets,
     by: &Actor,
 ) -> Result<Drained, Status> {
     cordon(cluster, node, by).await?;
@@ -45,7 +55,9 @@ pub async fn drain(
             break;
         }
         for pod in left.iter().filter(|pod| !pod.deleting) {
-            evict(cluster, pod, by).await?;
+            if budgets == Budgets::Ignored || take_room(cluster, pod, by).await? {
+                evict(cluster, pod, by).await?;
+            }
         }
         tokio::time::timeout(LOOK, changes.changed()).await.ok();
     }
@@ -97,12 +109,12 @@ fn evictable(pods: &[Arc<Object>], node: &str) -> Vec<Arc<Object>> {
     here.cloned().collect()
 }
 
-/// Evicts a pod if its budget has room; otherwise it is tried again later.
-async fn evict(cluster: &Cluster, pod: &Object, by: &Actor) -> Result<(), Status> {
+/// Whether the budgets of a pod have room for it to go; otherwise it is tried again later.
+async fn take_room(cluster: &Cluster, pod: &Object, by: &Actor) -> Result<bool, Status> {
     let (namespace, name) = (&pod.namespace, &pod.name);
     for (budget, object) in budgets(cluster, pod) {
         if budget.allowed <= 0 {
-            return Ok(());
+            return Ok(false);
         }
         // Counted here until its controller counts it: two drains must not take the same room.
         let now = rfc3339(cluster.now());
@@ -125,10 +137,15 @@ async fn evict(cluster: &Cluster, pod: &Object, by: &Actor) -> Result<(), Status
         let taken = cluster.modify(resource, namespace, &object.name, Part::Status, by, take);
         match taken.await {
             Ok(_) => {}
-            Err(status) if status.code == http::StatusCode::TOO_MANY_REQUESTS => return Ok(()),
-            Err(status) => return accept_gone(Err(status)),
+            Err(status) if status.code == http::StatusCode::TOO_MANY_REQUESTS => return Ok(false),
+            Err(status) => accept_gone(Err(status))?,
         }
     }
+    Ok(true)
+}
+
+async fn evict(cluster: &Cluster, pod: &Object, by: &Actor) -> Result<(), Status> {
+    let (namespace, name) = (&pod.namespace, &pod.name);
     let now = rfc3339(cluster.now());
     let tell = |value: &mut Value| {
         let condition = json!({

@@ -5,7 +5,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-pub use drain::{Drained, drain};
+pub use drain::{Budgets, Drained, drain};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 

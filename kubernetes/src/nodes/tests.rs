@@ -119,7 +119,8 @@ async fn a_drain_keeps_budgets_until_its_deadline() {
         .unwrap();
     let (theirs, by, node) = (cluster.clone(), test.by.clone(), machine().name);
     let deadline = cluster.now() + Duration::from_mins(15);
-    let drained = tokio::spawn(async move { drain(&theirs, &node, deadline, &by).await });
+    let drained =
+        tokio::spawn(async move { drain(&theirs, &node, deadline, Budgets::Respected, &by).await });
     let shelf = cluster.shelf("pods").unwrap();
     let mut changes = shelf.subscribe();
     while !shelf.get("default", "free").unwrap().deleting {
