@@ -125,7 +125,7 @@ impl ApiServer {
         let resource = write.resource;
         match how {
             Patch::Json(operations) => {
-                patch::json(&mut new, operations).map_err(|e| refused(&e))?
+                patch::json(&mut new, operations).map_err(|e| refused(&e))?;
             }
             Patch::Merge(merge) => patch::merge(&mut new, merge),
             Patch::Strategic(strategic) => {
@@ -222,7 +222,7 @@ impl ApiServer {
         let mut new = scale.clone();
         match how {
             Patch::Json(operations) => {
-                patch::json(&mut new, operations).map_err(|e| refused(&e))?
+                patch::json(&mut new, operations).map_err(|e| refused(&e))?;
             }
             // It has no lists: both merges are the same.
             Patch::Merge(merge) | Patch::Strategic(merge) => patch::merge(&mut new, merge),

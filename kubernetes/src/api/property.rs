@@ -1,5 +1,6 @@
 //! Random changes and restarts against a plain model, and watchers that come and go.
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use axum::body::Body;
 use futures::FutureExt as _;
@@ -184,13 +185,15 @@ impl Model {
                 let body =
                     json!({ "metadata": { "name": name(at) }, "data": { free(key): "new" } });
                 let (status, _) = s.send(Method::POST, MAPS, "", &body).await;
-                if self.maps.contains_key(&name(at)) {
-                    assert_eq!(status, StatusCode::CONFLICT);
-                } else {
-                    assert_eq!(status, StatusCode::CREATED);
-                    let data = body["data"].as_object().cloned().unwrap();
-                    self.maps.insert(name(at), data);
-                }
+                let data = body["data"].as_object().cloned().unwrap();
+                let expected = match self.maps.entry(name(at)) {
+                    Entry::Occupied(_) => StatusCode::CONFLICT,
+                    Entry::Vacant(free) => {
+                        free.insert(data);
+                        StatusCode::CREATED
+                    }
+                };
+                assert_eq!(status, expected);
             }
             Step::Merge(at, key, value) => self.set(s, MERGE, &name(at), &free(key), value).await,
             Step::Strategic(at, key, value) => {

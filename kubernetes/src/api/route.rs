@@ -22,8 +22,6 @@ pub(super) struct Target {
     pub(super) name: String,
     /// Empty for the object itself.
     pub(super) subresource: String,
-    /// What comes after `proxy`.
-    pub(super) rest: Vec<String>,
 }
 
 pub(super) fn parse(path: &str, resources: &Resources) -> Result<Route, Status> {
@@ -80,7 +78,6 @@ impl Target {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
             subresource: subresource.to_owned(),
-            rest: Vec::new(),
         }
     }
 
@@ -92,7 +89,6 @@ impl Target {
         Self {
             name: at(0),
             subresource: at(1),
-            rest: more.iter().skip(2).map(|&text| text.to_owned()).collect(),
             ..self
         }
     }

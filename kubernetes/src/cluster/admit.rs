@@ -7,7 +7,7 @@ use crate::Status;
 use crate::admission::{default_storage_class, limit_ranger, priority, resource_quota};
 
 /// Changes a new object as the cluster's rules say. Returns warnings.
-pub(super) async fn create(
+pub(super) fn create(
     cluster: &Cluster,
     write: &Write<'_>,
     object: &mut Value,
@@ -42,7 +42,7 @@ pub(super) async fn create(
 }
 
 /// What must hold of a valid object, new or changed, before it is stored.
-pub(super) async fn checked(
+pub(super) fn checked(
     cluster: &Cluster,
     write: &Write<'_>,
     old: Option<&Value>,

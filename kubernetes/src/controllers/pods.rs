@@ -125,10 +125,4 @@ impl Pod {
     pub(crate) fn is_over(&self) -> bool {
         self.status.phase == "Succeeded" || self.status.phase == "Failed"
     }
-
-    /// Who controls it.
-    pub(crate) fn controller(&self) -> Option<&Owner> {
-        let mut owners = self.metadata.owner_references.iter();
-        owners.find(|owner| owner.controller == Some(true))
-    }
 }

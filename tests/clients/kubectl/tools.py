@@ -10,7 +10,7 @@ ACCOUNT = os.environ.get("WHARF_ACCOUNT", "000000000000")
 REGION = os.environ.get("AWS_REGION", "us-east-1")
 
 # How long something that the cluster does by itself may take.
-PATIENCE = 20
+PATIENCE = 60
 
 
 class Failed(Exception):

@@ -32,3 +32,20 @@ async fn drive(script: &str, cluster: &str) {
 async fn a_cluster_comes_has_nodes_and_goes() {
     drive("first_steps.sh", "dev").await;
 }
+
+/// Runs a file's tests, if the clients that it drives are there.
+async fn drive_tests(file: &str) {
+    if ["kubectl", "aws"].iter().all(|name| tool(name).is_some()) {
+        super::ecr::drive_in_time(&format!("../kubectl/{file}")).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_course_is_followed_from_the_first_node_to_the_clean_up() {
+    drive_tests("test_scenario.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_as_people_type_them() {
+    drive_tests("test_commands.py").await;
+}

@@ -71,7 +71,7 @@ impl Cluster {
             What::Custom(custom) => crd::default(custom, &mut object),
         }
         warnings.extend(crd::warnings(resource, &object));
-        warnings.extend(admit::create(self, write, &mut object).await?);
+        warnings.extend(admit::create(self, write, &mut object)?);
         if let What::Builtin(row) = &resource.what {
             (row.default)(&mut object);
         }
@@ -83,7 +83,7 @@ impl Cluster {
         if !write.options.applied {
             track(write, None, &mut object, self.now());
         }
-        admit::checked(self, write, None, &mut object).await?;
+        admit::checked(self, write, None, &mut object)?;
         let stored = to_stored(resource, object);
         if options.dry_run {
             let seen = Arc::new(resource.shelf.unsaved(stored, self.store().revision()));

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{Part, Write, Written, check, in_form, metadata, to_stored, track, validate};
 use crate::cluster::{Cluster, Resource, What, addresses, admit, fields};
 use crate::kinds::{validate_ephemeral_containers_update, validate_resize};
+use crate::services::Reservation;
 use crate::store::{Object, Op, Refused};
 use crate::{Errors, Status, Subresource, crd};
 
@@ -70,12 +71,12 @@ impl Cluster {
         if write.part == Part::Main {
             warnings.extend(crd::warnings(resource, &new));
         }
-        let mut held = addresses::reserve(self, write, Some(old), &mut new)?;
+        let held = addresses::reserve(self, write, Some(old), &mut new)?;
         let mut errors = Errors::default();
         validate_change(write, old, &new, &mut errors);
         metadata::count(resource, old, &mut new);
         check(write, write.name, &errors)?;
-        admit::checked(self, write, Some(old), &mut new).await?;
+        admit::checked(self, write, Some(old), &mut new)?;
         if !options.applied {
             track(write, Some(old), &mut new, self.now());
         }
@@ -101,14 +102,27 @@ impl Cluster {
                 created: false,
             });
         }
+        let object = self.store_change(write, old, op, held).await?;
+        Ok(Written {
+            object,
+            warnings,
+            created: false,
+        })
+    }
+
+    async fn store_change(
+        &self,
+        write: &Write<'_>,
+        old: &Value,
+        op: Op,
+        mut held: Option<Reservation>,
+    ) -> Result<Arc<Object>, Tried> {
         if let Some(held) = &mut held {
             held.hold();
         }
         let gone = matches!(op, Op::Delete(_));
-        let store = self.store();
-        let done = store
-            .commit(&resource.shelf, write.namespace, write.name, op)
-            .await;
+        let (store, shelf) = (self.store(), &write.resource.shelf);
+        let done = store.commit(shelf, write.namespace, write.name, op).await;
         if let Some(held) = held {
             if done.is_ok() {
                 held.keep();
@@ -119,15 +133,10 @@ impl Cluster {
         if gone && done.is_ok() {
             addresses::release(self, write, old);
         }
-        match done {
-            Ok(object) => Ok(Written {
-                object,
-                warnings,
-                created: false,
-            }),
-            Err(Refused::Changed(Some(_))) => Err(Tried::Changed),
-            Err(refused) => Err(Self::refused(write, write.name, refused).into()),
-        }
+        done.map_err(|refused| match refused {
+            Refused::Changed(Some(_)) => Tried::Changed,
+            refused => Self::refused(write, write.name, refused).into(),
+        })
     }
 }
 

@@ -51,7 +51,7 @@ fn labels(service: &Value) -> Value {
     labels
 }
 
-fn new_slice(service: &Value, ports: &[Value], endpoints: Vec<Value>) -> Value {
+fn new_slice(service: &Value, ports: &[Value], endpoints: &[Value]) -> Value {
     let metadata = &service["metadata"];
     let name = fields::text(metadata, "name");
     json!({
@@ -167,8 +167,8 @@ fn fit(
         kept.extend(left.drain(..room));
     }
     while left.len() >= MOST {
-        let full = left.drain(..MOST).collect();
-        plan.create.push(new_slice(service, ports, full));
+        let full: Vec<Value> = left.drain(..MOST).collect();
+        plan.create.push(new_slice(service, ports, &full));
     }
     if !left.is_empty() {
         let fits = same
@@ -183,11 +183,11 @@ fn fit(
             kept.append(&mut left);
             changed.push((slice, kept));
         } else {
-            plan.create.push(new_slice(service, ports, left));
+            plan.create.push(new_slice(service, ports, &left));
         }
     }
     if placeholder && changed.is_empty() && same.is_empty() {
-        plan.create.push(new_slice(service, ports, Vec::new()));
+        plan.create.push(new_slice(service, ports, &[]));
     }
     for (mut slice, kept) in changed {
         fields::set(&mut slice, "endpoints", kept);

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 
-fn service(more: Value) -> Value {
+fn service(more: &Value) -> Value {
     let mut spec = json!({
         "clusterIP": "10.100.0.9",
         "selector": { "app": "web" },
@@ -37,7 +37,7 @@ fn plan(service: &Value, pods: &[Pod], existing: &[Value]) -> slices::Plan {
 
 #[test]
 fn an_endpoint_says_where_it_is_and_how_it_does() {
-    let made = plan(&service(json!({})), &[pod(0, true)], &[]);
+    let made = plan(&service(&json!({})), &[pod(0, true)], &[]);
     let slice = &made.create[0];
     assert_eq!(
         slice["ports"],
@@ -68,14 +68,14 @@ fn readiness_follows_the_pod_its_end_and_the_service() {
     };
     let told = |ready, serving, terminating| json!({ "ready": ready, "serving": serving, "terminating": terminating });
     assert_eq!(
-        conditions(&service(json!({})), ending.clone()),
+        conditions(&service(&json!({})), ending.clone()),
         told(false, true, true)
     );
     assert_eq!(
-        conditions(&service(json!({})), pod(0, false)),
+        conditions(&service(&json!({})), pod(0, false)),
         told(false, false, false)
     );
-    let tolerant = service(json!({ "publishNotReadyAddresses": true }));
+    let tolerant = service(&json!({ "publishNotReadyAddresses": true }));
     assert_eq!(
         conditions(&tolerant, pod(0, false)),
         told(true, false, false)
@@ -87,17 +87,17 @@ fn readiness_follows_the_pod_its_end_and_the_service() {
 fn nobody_is_an_empty_slice_and_pods_that_are_over_are_nobody() {
     let mut over = pod(0, true);
     over.status.phase = "Succeeded".to_owned();
-    let made = plan(&service(json!({})), &[over], &[]);
+    let made = plan(&service(&json!({})), &[over], &[]);
     assert_eq!(made.create.len(), 1);
     assert_eq!(made.create[0]["endpoints"], json!([]));
-    let again = plan(&service(json!({})), &[], &made.create);
+    let again = plan(&service(&json!({})), &[], &made.create);
     assert_eq!(again, slices::Plan::default());
 }
 
 #[test]
 fn slices_hold_a_hundred_and_change_as_little_as_possible() {
     let pods: Vec<Pod> = (0..250).map(|n| pod(n, true)).collect();
-    let made = plan(&service(json!({})), &pods, &[]);
+    let made = plan(&service(&json!({})), &pods, &[]);
     let sizes: Vec<usize> = made
         .create
         .iter()
@@ -105,12 +105,12 @@ fn slices_hold_a_hundred_and_change_as_little_as_possible() {
         .collect();
     assert_eq!(sizes, [100, 100, 50]);
     assert_eq!(
-        plan(&service(json!({})), &pods, &made.create),
+        plan(&service(&json!({})), &pods, &made.create),
         slices::Plan::default()
     );
     // One more goes where there is room.
     let more: Vec<Pod> = (0..251).map(|n| pod(n, true)).collect();
-    let changed = plan(&service(json!({})), &more, &made.create);
+    let changed = plan(&service(&json!({})), &more, &made.create);
     assert_eq!(
         (
             changed.create.len(),
@@ -121,7 +121,7 @@ fn slices_hold_a_hundred_and_change_as_little_as_possible() {
     );
     assert_eq!(fields::list(&changed.update[0], "endpoints").len(), 51);
     // All go: one slice stays, empty.
-    let none = plan(&service(json!({})), &[], &made.create);
+    let none = plan(&service(&json!({})), &[], &made.create);
     assert_eq!(
         (none.create.len(), none.update.len(), none.delete.len()),
         (0, 1, 2)
@@ -133,9 +133,9 @@ fn slices_hold_a_hundred_and_change_as_little_as_possible() {
 fn a_pod_without_the_port_is_in_a_slice_of_its_own() {
     let mut other = pod(1, true);
     other.spec.containers[0].ports[0].name = "metrics".to_owned();
-    let made = plan(&service(json!({})), &[pod(0, true), other.clone()], &[]);
+    let made = plan(&service(&json!({})), &[pod(0, true), other.clone()], &[]);
     assert_eq!(made.create.len(), 2);
-    let endpoints = subsets::endpoints(&service(json!({})), &[&other], &Value::Null);
+    let endpoints = subsets::endpoints(&service(&json!({})), &[&other], &Value::Null);
     assert!(endpoints["subsets"].is_null());
 }
 
@@ -143,7 +143,7 @@ fn a_pod_without_the_port_is_in_a_slice_of_its_own() {
 fn endpoints_tell_apart_who_is_ready() {
     let pods = [pod(1, true), pod(0, true), pod(2, false)];
     let pods: Vec<&Pod> = pods.iter().collect();
-    let told = subsets::endpoints(&service(json!({})), &pods, &Value::Null);
+    let told = subsets::endpoints(&service(&json!({})), &pods, &Value::Null);
     let subset = &told["subsets"][0];
     let ips = |key| -> Vec<&str> {
         fields::list(subset, key)
@@ -164,7 +164,7 @@ fn endpoints_tell_apart_who_is_ready() {
     let many: Vec<Pod> = (0..1200).map(|n| pod(n, true)).collect();
     let many: Vec<&Pod> = many.iter().collect();
     let told = subsets::endpoints(
-        &service(json!({ "clusterIP": "None" })),
+        &service(&json!({ "clusterIP": "None" })),
         &many,
         &Value::Null,
     );

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn service(name: &str, spec: Value) -> Value {
+fn service(name: &str, spec: &Value) -> Value {
     json!({ "metadata": { "name": name }, "spec": spec })
 }
 
@@ -14,7 +14,7 @@ fn allocator() -> Allocator {
 
 #[test]
 fn a_service_gets_an_address_of_the_network_and_one_family() {
-    let mut made = service("a", json!({ "type": "ClusterIP" }));
+    let mut made = service("a", &json!({ "type": "ClusterIP" }));
     allocator().create(&mut made).unwrap().keep();
     let spec = &made["spec"];
     assert!(spec["clusterIP"].as_str().unwrap().starts_with("10.100."));
@@ -29,7 +29,7 @@ fn an_address_is_given_once_and_again_when_its_service_is_gone() {
     let asks = || {
         service(
             "a",
-            json!({ "type": "ClusterIP", "clusterIP": "10.100.0.1", "clusterIPs": ["10.100.0.1"] }),
+            &json!({ "type": "ClusterIP", "clusterIP": "10.100.0.1", "clusterIPs": ["10.100.0.1"] }),
         )
     };
     let mut first = asks();
@@ -50,7 +50,7 @@ fn an_address_is_given_once_and_again_when_its_service_is_gone() {
 fn what_is_outside_is_refused() {
     let mut other = service(
         "a",
-        json!({ "type": "ClusterIP", "clusterIPs": ["10.1.0.1"] }),
+        &json!({ "type": "ClusterIP", "clusterIPs": ["10.1.0.1"] }),
     );
     let refused = allocator().create(&mut other).unwrap_err();
     assert!(refused.message.ends_with(
@@ -58,7 +58,7 @@ fn what_is_outside_is_refused() {
     ));
     let mut low = service(
         "a",
-        json!({ "type": "NodePort", "ports": [{ "port": 80, "nodePort": 80 }] }),
+        &json!({ "type": "NodePort", "ports": [{ "port": 80, "nodePort": 80 }] }),
     );
     let refused = allocator().create(&mut low).unwrap_err();
     assert_eq!(
@@ -71,21 +71,21 @@ fn what_is_outside_is_refused() {
 fn headless_and_external_services_get_no_address() {
     let mut headless = service(
         "a",
-        json!({ "type": "ClusterIP", "clusterIP": "None", "clusterIPs": ["None"], "selector": { "a": "b" } }),
+        &json!({ "type": "ClusterIP", "clusterIP": "None", "clusterIPs": ["None"], "selector": { "a": "b" } }),
     );
     allocator().create(&mut headless).unwrap().keep();
     assert_eq!(headless["spec"]["clusterIPs"], json!(["None"]));
     assert_eq!(headless["spec"]["ipFamilyPolicy"], "SingleStack");
     let mut bare = service(
         "a",
-        json!({ "type": "ClusterIP", "clusterIP": "None", "clusterIPs": ["None"] }),
+        &json!({ "type": "ClusterIP", "clusterIP": "None", "clusterIPs": ["None"] }),
     );
     allocator().create(&mut bare).unwrap().keep();
     assert_eq!(bare["spec"]["ipFamilyPolicy"], "RequireDualStack");
     assert_eq!(bare["spec"]["ipFamilies"], json!(["IPv4", "IPv6"]));
     let mut external = service(
         "a",
-        json!({ "type": "ExternalName", "externalName": "b.c" }),
+        &json!({ "type": "ExternalName", "externalName": "b.c" }),
     );
     let before = external.clone();
     allocator().create(&mut external).unwrap().keep();
@@ -100,7 +100,7 @@ fn a_port_of_two_protocols_has_one_node_port() {
         { "name": "c", "port": 80, "protocol": "TCP" },
     ]);
     let pool = allocator();
-    let mut dns = service("dns", json!({ "type": "NodePort", "ports": ports }));
+    let mut dns = service("dns", &json!({ "type": "NodePort", "ports": ports }));
     pool.create(&mut dns).unwrap().keep();
     let given: Vec<i64> = fields::list(&dns["spec"], "ports")
         .iter()
@@ -110,7 +110,7 @@ fn a_port_of_two_protocols_has_one_node_port() {
     assert!((30_000..=32_767).contains(&given[2]));
     let mut other = service(
         "b",
-        json!({ "type": "NodePort", "ports": [{ "port": 1, "nodePort": 30_053 }] }),
+        &json!({ "type": "NodePort", "ports": [{ "port": 1, "nodePort": 30_053 }] }),
     );
     assert!(pool.create(&mut other).unwrap_err().message.ends_with(
         "spec.ports[0].nodePort: Invalid value: 30053: provided port is already allocated"
@@ -122,28 +122,28 @@ fn what_an_update_gives_up_is_free_once_it_is_written() {
     let pool = allocator();
     let mut old = service(
         "a",
-        json!({ "type": "LoadBalancer", "externalTrafficPolicy": "Local", "ports": [{ "port": 1, "nodePort": 30_001 }] }),
+        &json!({ "type": "LoadBalancer", "externalTrafficPolicy": "Local", "ports": [{ "port": 1, "nodePort": 30_001 }] }),
     );
     pool.create(&mut old).unwrap().keep();
     let health = fields::integer(&old["spec"], "healthCheckNodePort");
     assert!(health >= 30_000);
     let mut new = service(
         "a",
-        json!({ "type": "ClusterIP", "clusterIPs": old["spec"]["clusterIPs"], "ports": [{ "port": 1 }] }),
+        &json!({ "type": "ClusterIP", "clusterIPs": old["spec"]["clusterIPs"], "ports": [{ "port": 1 }] }),
     );
     let held = pool.update(&mut new, &old).unwrap();
     let mut asks = service(
         "b",
-        json!({ "type": "NodePort", "ports": [{ "port": 1, "nodePort": 30_001 }] }),
+        &json!({ "type": "NodePort", "ports": [{ "port": 1, "nodePort": 30_001 }] }),
     );
     assert!(pool.create(&mut asks).is_err());
     held.keep();
     pool.create(&mut asks).unwrap().keep();
-    let mut external = service("a", json!({ "type": "ExternalName" }));
+    let mut external = service("a", &json!({ "type": "ExternalName" }));
     pool.update(&mut external, &new).unwrap().keep();
     let mut again = service(
         "c",
-        json!({ "type": "ClusterIP", "clusterIPs": new["spec"]["clusterIPs"] }),
+        &json!({ "type": "ClusterIP", "clusterIPs": new["spec"]["clusterIPs"] }),
     );
     pool.create(&mut again).unwrap().keep();
 }
@@ -152,12 +152,12 @@ fn what_an_update_gives_up_is_free_once_it_is_written() {
 fn what_services_have_is_known_after_a_restart() {
     let there = [service(
         "a",
-        json!({ "clusterIPs": ["10.100.0.10"], "ports": [{ "nodePort": 30_007 }] }),
+        &json!({ "clusterIPs": ["10.100.0.10"], "ports": [{ "nodePort": 30_007 }] }),
     )];
     let pool = Allocator::new("10.100.0.0/16", &there).unwrap();
     let mut asks = service(
         "b",
-        json!({ "type": "ClusterIP", "clusterIPs": ["10.100.0.10"] }),
+        &json!({ "type": "ClusterIP", "clusterIPs": ["10.100.0.10"] }),
     );
     assert!(pool.create(&mut asks).is_err());
 }
@@ -171,7 +171,7 @@ proptest! {
         for (what, which) in steps {
             match what {
                 0 | 1 => {
-                    let mut made = service("a", json!({ "type": "NodePort", "ports": [{ "port": 1 }] }));
+                    let mut made = service("a", &json!({ "type": "NodePort", "ports": [{ "port": 1 }] }));
                     match pool.create(&mut made) {
                         Ok(held) if what == 0 => {
                             held.keep();
