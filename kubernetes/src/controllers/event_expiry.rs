@@ -39,8 +39,8 @@ async fn expire(cluster: &Cluster, by: &Actor, key: &Key) -> Outcome {
     ];
     let last = times.into_iter().filter_map(parse_rfc3339).max();
     let age = last.map_or(Duration::ZERO, |last| cluster.now().since(last));
-    if age < LIFE {
-        return Ok(Some(LIFE - age));
+    if let Some(left) = LIFE.checked_sub(age).filter(|left| !left.is_zero()) {
+        return Ok(Some(left));
     }
     let how = Deletion {
         revision: Some(event.revision),
