@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use http::Method;
 use serde::Deserialize as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ApiServer;
 use super::body;
@@ -16,7 +16,8 @@ use super::route::Target;
 use super::serve::Asked;
 use crate::about::form;
 use crate::cluster::Part;
-use crate::{Status, Subresource, fields, scheduler};
+use crate::store::Object;
+use crate::{Status, Subresource, fields, nodes, scheduler};
 
 impl ApiServer {
     pub(super) async fn subresource(
@@ -156,11 +157,16 @@ impl ApiServer {
                 "{kind} cannot be handled as a Eviction"
             )));
         }
-        Self::object(target)?;
+        let pod = Self::object(target)?;
         let options = &read.value["deleteOptions"];
         let how = delete::options(options, &asked.query)?;
         let mut writer = asked.writer()?;
         writer.options.dry_run |= options["dryRun"][0] == "All";
+        if !writer.options.dry_run
+            && let Some(budget) = nodes::take_room(self.cluster(), &pod, &writer.by).await?
+        {
+            return Err(no_room(&budget));
+        }
         self.delete(target, &writer, &how).await?;
         Ok(Reply::value(&delete::done()).created().into_response())
     }
@@ -254,6 +260,22 @@ fn named(name: &str) -> Option<Subresource> {
         "approval" => Subresource::Approval,
         _ => return None,
     })
+}
+
+/// A budget that lets no pod go now.
+fn no_room(budget: &Object) -> Status {
+    let value = budget.value();
+    let number = |name| fields::integer(&value["status"], name);
+    let text = format!(
+        "The disruption budget {} needs {} healthy pods and has {} currently",
+        budget.name,
+        number("desiredHealthy"),
+        number("currentHealthy")
+    );
+    let why = "Cannot evict pod as it would violate the pod's disruption budget.";
+    let mut status = Status::too_many_requests(why, 0);
+    status.details = json!({ "causes": [{ "reason": "DisruptionBudget", "message": text }] });
+    status
 }
 
 fn only_post(asked: &Asked) -> Result<(), Status> {

@@ -13,7 +13,9 @@ mod account;
 mod amount;
 mod daemon_set;
 mod deployment;
+mod disruption;
 mod endpoints;
+mod event_expiry;
 mod everything;
 mod garbage;
 mod hash;
@@ -64,6 +66,8 @@ const CONTROLLERS: &[(&str, Run)] = &[
     }),
     ("daemonset", |c| daemon_set::run(c).boxed()),
     ("deployment", |c| deployment::run(c).boxed()),
+    ("disruption", |c| disruption::run(c).boxed()),
+    ("event-expiry", |c| event_expiry::run(c).boxed()),
     ("default-scheduler", |c| crate::scheduler::run(c).boxed()),
     ("endpoints", |c| endpoints::run(c).boxed()),
     ("garbage-collector", |c| garbage::run(c).boxed()),

@@ -55,7 +55,7 @@ pub async fn drain(
             break;
         }
         for pod in left.iter().filter(|pod| !pod.deleting) {
-            if budgets == Budgets::Ignored || take_room(cluster, pod, by).await? {
+            if budgets == Budgets::Ignored || take_room(cluster, pod, by).await?.is_none() {
                 evict(cluster, pod, by).await?;
             }
         }
@@ -109,12 +109,17 @@ fn evictable(pods: &[Arc<Object>], node: &str) -> Vec<Arc<Object>> {
     here.cloned().collect()
 }
 
-/// Whether the budgets of a pod have room for it to go; otherwise it is tried again later.
-async fn take_room(cluster: &Cluster, pod: &Object, by: &Actor) -> Result<bool, Status> {
+/// Takes the room that a pod needs to go from its disruption budgets. The answer is a budget that has
+/// none; then it may go later.
+pub(crate) async fn take_room(
+    cluster: &Cluster,
+    pod: &Object,
+    by: &Actor,
+) -> Result<Option<Arc<Object>>, Status> {
     let (namespace, name) = (&pod.namespace, &pod.name);
     for (budget, object) in budgets(cluster, pod) {
         if budget.allowed <= 0 {
-            return Ok(false);
+            return Ok(Some(object));
         }
         // Counted here until its controller counts it: two drains must not take the same room.
         let now = rfc3339(cluster.now());
@@ -137,11 +142,13 @@ async fn take_room(cluster: &Cluster, pod: &Object, by: &Actor) -> Result<bool, 
         let taken = cluster.modify(resource, namespace, &object.name, Part::Status, by, take);
         match taken.await {
             Ok(_) => {}
-            Err(status) if status.code == http::StatusCode::TOO_MANY_REQUESTS => return Ok(false),
+            Err(status) if status.code == http::StatusCode::TOO_MANY_REQUESTS => {
+                return Ok(Some(object));
+            }
             Err(status) => accept_gone(Err(status))?,
         }
     }
-    Ok(true)
+    Ok(None)
 }
 
 async fn evict(cluster: &Cluster, pod: &Object, by: &Actor) -> Result<(), Status> {

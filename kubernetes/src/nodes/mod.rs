@@ -5,6 +5,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+pub(crate) use drain::take_room;
 pub use drain::{Budgets, Drained, drain};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};

@@ -105,7 +105,7 @@ async fn e1_what_aws_has_and_we_have_not_is_501() {
             .await;
         assert_ne!(reply.status, 501, "{operation}");
     }
-    let service = post(&s, "eks")
+    let service = post(&s, "ecs")
         .header("content-type", JSON)
         .body("{}")
         .send()

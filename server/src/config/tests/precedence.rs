@@ -24,6 +24,8 @@ const SETTINGS: &[(&str, [&str; 4])] = &[
     ("gc-interval", ["1h", "1s", "2s", "3s"]),
     ("gc-grace", ["24h", "1s", "2s", "3s"]),
     ("lifecycle-interval", ["1h", "1s", "2s", "3s"]),
+    ("transition-delay", ["0s", "1s", "2s", "3s"]),
+    ("cluster-endpoint", ["port", "path", "port", "path"]),
     (
         "account",
         [
