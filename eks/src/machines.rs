@@ -130,8 +130,14 @@ async fn template(cx: &Cx, at: &Place, of: &Nodegroup) -> Result<templates::Spec
 async fn data(cx: &Cx, at: &Place, of: &Nodegroup) -> Result<Value, Error> {
     let mut data = json!({});
     if let Some(spec) = of.launch_template.as_ref().and_then(spec) {
-        let (_, version) = templates::resolved(&cx.compute, &at.registry, spec).await?;
-        data = version.data;
+        // A template that nobody made here stands for one that says nothing, as ids of subnets do.
+        match templates::resolved(&cx.compute, &at.registry, spec).await {
+            Ok((_, version)) => data = version.data,
+            Err(error) if error.code().is_some() => {
+                tracing::info!(name = at.name, %error, "the launch template is not known");
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
     if of.ami_type != AmiType::Custom || data["ImageId"].is_null() {
         data["ImageId"] = image(at, of).into();
