@@ -40,7 +40,8 @@ fn mount(pod: &mut Value) {
     let volume = format!("kube-api-access-{}", names::suffix());
     let mut used = false;
     for list in ["initContainers", "containers"] {
-        let containers = pod["spec"][list].as_array_mut();
+        // Indexing would make a list that is not there null, which typed readers do not take.
+        let containers = pod["spec"].get_mut(list).and_then(Value::as_array_mut);
         for container in containers.into_iter().flatten() {
             let mounts = container["volumeMounts"].as_array();
             let mut mounts = mounts.cloned().unwrap_or_default();

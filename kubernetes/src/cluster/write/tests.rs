@@ -40,6 +40,10 @@ async fn a_new_pod_has_defaults_a_token_and_the_first_status() {
         mounts[0]["mountPath"],
         "/var/run/secrets/kubernetes.io/serviceaccount"
     );
+    assert!(
+        made["spec"].get("initContainers").is_none(),
+        "not even null"
+    );
     let lost = &made["spec"]["tolerations"][1];
     assert_eq!(lost["key"], "node.kubernetes.io/unreachable");
     assert_eq!(lost["tolerationSeconds"], 300);

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::cluster::testing::TestCluster;
 
 fn service(more: &Value) -> Value {
     let mut spec = json!({
@@ -177,4 +178,51 @@ fn endpoints_tell_apart_who_is_ready() {
         told["metadata"]["labels"]["service.kubernetes.io/headless"],
         ""
     );
+}
+
+#[tokio::test]
+async fn a_service_finds_its_pods_and_is_forgotten_when_it_goes() {
+    let test = TestCluster::new().await;
+    let (cluster, by) = (&test.cluster, &test.by);
+    let running = tokio::spawn(run(cluster.clone()));
+    let web = json!({
+        "metadata": { "name": "web", "namespace": "default" },
+        "spec": { "clusterIP": "None", "selector": { "app": "web" }, "ports": [{ "port": 80 }] },
+    });
+    cluster.create("services", web, by).await.unwrap();
+    let pod = json!({
+        "metadata": { "name": "p", "namespace": "default", "labels": { "app": "web" } },
+        "spec": { "containers": [{ "name": "c", "image": "a:1" }] },
+    });
+    cluster.create("pods", pod, by).await.unwrap();
+    let started = cluster.modify("pods", "default", "p", Part::Status, by, |pod| {
+        pod["status"] = json!({
+            "phase": "Running", "podIP": "10.0.0.7", "podIPs": [{ "ip": "10.0.0.7" }],
+            "conditions": [{ "type": "Ready", "status": "True" }],
+        });
+        Ok(())
+    });
+    started.await.unwrap();
+    let shelf = cluster.shelf("endpoints").unwrap();
+    let mut news = shelf.subscribe();
+    while shelf
+        .get("default", "web")
+        .is_none_or(|e| e.value()["subsets"][0]["addresses"][0]["ip"] != "10.0.0.7")
+    {
+        news.changed().await.unwrap();
+    }
+    let slices = cluster.list(SLICES, Some("default"));
+    assert_eq!(slices.len(), 1);
+    assert_eq!(
+        slices[0].value()["endpoints"][0]["addresses"][0],
+        "10.0.0.7"
+    );
+    cluster
+        .delete("services", "default", "web", &Deletion::default(), by)
+        .await
+        .unwrap();
+    while shelf.get("default", "web").is_some() {
+        news.changed().await.unwrap();
+    }
+    running.abort();
 }
