@@ -256,12 +256,7 @@ pub async fn list(
     after: String,
     limit: usize,
 ) -> Result<Vec<String>, Error> {
-    let at = Place::of_cluster(registry, cluster);
-    let found = cx.store.meta().read(move |tx| {
-        clusters::find(tx, &at.registry, &at.name)?;
-        resources::within::<FargateProfile>(tx, &at, &after, limit)
-    });
-    Ok(found.await?.into_iter().map(|(name, _)| name).collect())
+    resources::names::<FargateProfile>(cx, registry, cluster, after, limit).await
 }
 
 /// Asks for the end of a profile, of which a cluster has one at a time.

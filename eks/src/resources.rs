@@ -86,6 +86,22 @@ pub fn within<D: Document>(
     Ok(own.collect())
 }
 
+/// The names of a cluster's resources of a kind, after one.
+pub(crate) async fn names<D: Document + Send + 'static>(
+    cx: &Cx,
+    registry: &Registry,
+    cluster: &str,
+    after: String,
+    limit: usize,
+) -> Result<Vec<String>, Error> {
+    let at = Place::of_cluster(registry, cluster);
+    let found = cx.store.meta().read(move |tx| {
+        clusters::find(tx, &at.registry, &at.name)?;
+        within::<D>(tx, &at, &after, limit)
+    });
+    Ok(found.await?.into_iter().map(|(name, _)| name).collect())
+}
+
 /// Demands that nothing keeps a cluster from being deleted.
 pub(crate) fn none_left(tx: &Read<'_>, at: &Place) -> Result<(), Error> {
     KINDS.iter().try_for_each(|kind| (kind.keeps)(tx, at))

@@ -25,7 +25,6 @@ mod namespace;
 pub(crate) mod node_life;
 mod owners;
 mod pod_control;
-mod pods;
 mod queue;
 mod replica_set;
 mod stateful_set;

@@ -69,7 +69,20 @@ impl Object {
     where
         T: DeserializeOwned + Default + Send + Sync + 'static,
     {
-        let read = || Arc::new(serde_json::from_slice::<T>(&self.body).unwrap_or_default());
+        let read = || {
+            let read = serde_json::from_slice::<T>(&self.body);
+            Arc::new(read.unwrap_or_else(|error| {
+                let error: &dyn std::error::Error = &error;
+                let (namespace, name) = (&self.namespace, &self.name);
+                tracing::error!(
+                    error,
+                    namespace,
+                    name,
+                    "an object cannot be read by a controller"
+                );
+                T::default()
+            }))
+        };
         let kept = self.view.get_or_init(|| Box::new(read()));
         kept.downcast_ref::<Arc<T>>().map_or_else(read, Arc::clone)
     }

@@ -153,7 +153,7 @@ fn what_to_include_is_one_of_three() {
 
 /// A measurement, not a test: `cargo test --release -- --ignored --nocapture five_thousand`.
 #[tokio::test]
-#[ignore = "it measures"]
+#[ignore = "a measurement, which says nothing in a debug build: run it with --release --ignored"]
 async fn five_thousand_pods() {
     let test = TestCluster::new().await;
     let pods = test.cluster.resource("pods").unwrap();

@@ -1,16 +1,19 @@
 //! A pod as an endpoint of a service.
 use serde_json::{Value, json};
 
-use crate::controllers::pods::Pod;
+use crate::controllers::pod_control;
 use crate::fields;
+use crate::views::PodView;
 
 /// Whether a pod has an address to be told of.
-pub(super) fn is_told(pod: &Pod, with_ending: bool) -> bool {
-    !pod.is_over() && address(pod).is_some() && (with_ending || !pod.is_deleting())
+pub(super) fn is_told(pod: &PodView, with_ending: bool) -> bool {
+    !pod_control::is_finished(pod)
+        && address(pod).is_some()
+        && (with_ending || !pod.metadata.is_deleting())
 }
 
 /// The IPv4 address of a pod.
-pub(super) fn address(pod: &Pod) -> Option<&str> {
+pub(super) fn address(pod: &PodView) -> Option<&str> {
     let all = pod.status.pod_ips.iter().map(|ip| ip.ip.as_str());
     let mut all = all.chain([pod.status.pod_ip.as_str()]);
     all.find(|ip| !ip.is_empty() && !ip.contains(':'))
@@ -21,7 +24,7 @@ pub(super) fn publishes_not_ready(service: &Value) -> bool {
 }
 
 /// Whether the name server tells of the pod by its name.
-pub(super) fn has_host_name(pod: &Pod, service: &Value) -> bool {
+pub(super) fn has_host_name(pod: &PodView, service: &Value) -> bool {
     let metadata = &service["metadata"];
     !pod.spec.hostname.is_empty()
         && pod.spec.subdomain == fields::text(metadata, "name")
@@ -29,7 +32,7 @@ pub(super) fn has_host_name(pod: &Pod, service: &Value) -> bool {
 }
 
 /// `targetRef`.
-pub(super) fn target(pod: &Pod) -> Value {
+pub(super) fn target(pod: &PodView) -> Value {
     json!({
         "kind": "Pod",
         "namespace": pod.metadata.namespace,
@@ -39,7 +42,7 @@ pub(super) fn target(pod: &Pod) -> Value {
 }
 
 /// What a port of a service is at a pod; none if the pod has no port of that name.
-pub(super) fn port(pod: &Pod, port: &Value) -> Option<i64> {
+pub(super) fn port(pod: &PodView, port: &Value) -> Option<i64> {
     let Some(name) = port["targetPort"].as_str() else {
         return fields::number(&port["targetPort"]);
     };
@@ -57,7 +60,7 @@ pub(super) fn port(pod: &Pod, port: &Value) -> Option<i64> {
 }
 
 /// The ports of a service at a pod, as an endpoint slice has them.
-pub(super) fn ports(pod: &Pod, service: &Value) -> Vec<Value> {
+pub(super) fn ports(pod: &PodView, service: &Value) -> Vec<Value> {
     let mut all = Vec::new();
     for own in fields::list(&service["spec"], "ports") {
         let Some(number) = port(pod, own) else {
@@ -77,8 +80,8 @@ pub(super) fn ports(pod: &Pod, service: &Value) -> Vec<Value> {
 }
 
 /// An element of `endpoints` of an endpoint slice; `zone` is empty if it is not known.
-pub(super) fn endpoint(pod: &Pod, service: &Value, zone: &str) -> Value {
-    let (serving, ending) = (pod.is_ready(), pod.is_deleting());
+pub(super) fn endpoint(pod: &PodView, service: &Value, zone: &str) -> Value {
+    let (serving, ending) = (pod_control::is_ready(pod), pod.metadata.is_deleting());
     let ready = publishes_not_ready(service) || (serving && !ending);
     let mut endpoint = json!({
         "addresses": [address(pod).unwrap_or_default()],

@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::pods::Pod;
 use super::{Frame, Index, Key, Outcome, Seen, WORKERS};
 use crate::cluster::{Actor, Deletion, EventType, Part, Reference};
+use crate::controllers::pod_control;
 use crate::store::Object;
 use crate::validation::Selector;
+use crate::views::PodView;
 use crate::{Cluster, Status, fields};
 
 const SLICES: &str = "endpointslices.discovery.k8s.io";
@@ -86,12 +87,12 @@ fn is_telling(seen: &Seen<'_>) -> bool {
     let (Some(old), Some(new)) = (seen.old, seen.new) else {
         return true;
     };
-    let (before, after): (Arc<Pod>, Arc<Pod>) = (old.view(), new.view());
+    let (before, after): (Arc<PodView>, Arc<PodView>) = (old.view(), new.view());
     old.uid != new.uid
         || old.labels != new.labels
-        || before.is_ready() != after.is_ready()
-        || before.is_deleting() != after.is_deleting()
-        || before.is_over() != after.is_over()
+        || pod_control::is_ready(&before) != pod_control::is_ready(&after)
+        || before.metadata.is_deleting() != after.metadata.is_deleting()
+        || pod_control::is_finished(&before) != pod_control::is_finished(&after)
         || before.status.pod_ip != after.status.pod_ip
         || before.status.pod_ips != after.status.pod_ips
         || before.spec.node_name != after.spec.node_name
@@ -149,8 +150,8 @@ impl Controller {
         if outside || fields::count(selector) == 0 || service.deleting {
             return Ok(None);
         }
-        let pods: Vec<Arc<Pod>> = self.selected(&key.namespace, selector);
-        let pods: Vec<&Pod> = pods.iter().map(AsRef::as_ref).collect();
+        let pods: Vec<Arc<PodView>> = self.selected(&key.namespace, selector);
+        let pods: Vec<&PodView> = pods.iter().map(AsRef::as_ref).collect();
         let told = self.tell_slices(key, &value, &pods).await;
         let told = told.and(self.tell_endpoints(key, &value, &pods).await);
         if let Err(status) = told {
@@ -172,7 +173,7 @@ impl Controller {
         Ok(None)
     }
 
-    fn selected(&self, namespace: &str, selector: &Value) -> Vec<Arc<Pod>> {
+    fn selected(&self, namespace: &str, selector: &Value) -> Vec<Arc<PodView>> {
         let Some((key, value)) = selector.as_object().and_then(|all| all.iter().next()) else {
             return Vec::new();
         };
@@ -196,7 +197,7 @@ impl Controller {
             .collect()
     }
 
-    fn zones(&self, pods: &[&Pod]) -> HashMap<String, String> {
+    fn zones(&self, pods: &[&PodView]) -> HashMap<String, String> {
         let mut zones = HashMap::new();
         for pod in pods {
             let node = &pod.spec.node_name;
@@ -212,7 +213,12 @@ impl Controller {
         zones
     }
 
-    async fn tell_slices(&self, key: &Key, service: &Value, pods: &[&Pod]) -> Result<(), Status> {
+    async fn tell_slices(
+        &self,
+        key: &Key,
+        service: &Value,
+        pods: &[&PodView],
+    ) -> Result<(), Status> {
         let plan = slices::plan(service, pods, &self.zones(pods), &self.own_slices(key));
         let by = slice_actor();
         for slice in plan.create {
@@ -244,7 +250,7 @@ impl Controller {
         &self,
         key: &Key,
         service: &Value,
-        pods: &[&Pod],
+        pods: &[&PodView],
     ) -> Result<(), Status> {
         let by = Actor::controller("endpoint-controller");
         if self

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::{Value, json};
 
 use super::member;
-use crate::controllers::pods::Pod;
 use crate::fields;
+use crate::views::PodView;
 
 /// The most endpoints of a slice.
 pub(super) const MOST: usize = 100;
@@ -90,7 +90,7 @@ fn identity(endpoint: &Value) -> String {
 /// `zones` are those of nodes by their names.
 pub(super) fn plan(
     service: &Value,
-    pods: &[&Pod],
+    pods: &[&PodView],
     zones: &HashMap<String, String>,
     existing: &[Value],
 ) -> Plan {

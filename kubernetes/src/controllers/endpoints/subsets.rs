@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::member;
-use crate::controllers::pods::Pod;
+use crate::controllers::pod_control;
 use crate::fields;
+use crate::views::PodView;
 
 /// The most addresses of an object.
 const MOST: usize = 1000;
@@ -34,7 +35,7 @@ fn port(own: &Value, number: i64) -> Value {
 }
 
 /// `subsets` and whether some addresses were left out.
-fn subsets(service: &Value, pods: &[&Pod]) -> (Vec<Value>, bool) {
+fn subsets(service: &Value, pods: &[&PodView]) -> (Vec<Value>, bool) {
     let tolerant = member::publishes_not_ready(service);
     let declared = fields::list(&service["spec"], "ports");
     let mut all: BTreeMap<String, Subset> = BTreeMap::new();
@@ -60,7 +61,7 @@ fn subsets(service: &Value, pods: &[&Pod]) -> (Vec<Value>, bool) {
         subset.ports = ports;
         let octets = ip.split('.').filter_map(|part| part.parse().ok()).collect();
         let place = (octets, pod.metadata.uid.clone());
-        if tolerant || pod.is_ready() {
+        if tolerant || pod_control::is_ready(pod) {
             subset.ready.insert(place, address);
         } else {
             subset.other.insert(place, address);
@@ -95,7 +96,7 @@ fn subsets(service: &Value, pods: &[&Pod]) -> (Vec<Value>, bool) {
 }
 
 /// The object as it should be; `old` is what there is, null if there is none.
-pub(super) fn endpoints(service: &Value, pods: &[&Pod], old: &Value) -> Value {
+pub(super) fn endpoints(service: &Value, pods: &[&PodView], old: &Value) -> Value {
     let (subsets, over) = subsets(service, pods);
     let own = &service["metadata"];
     let mut labels = json!({});

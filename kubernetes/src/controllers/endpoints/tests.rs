@@ -15,7 +15,7 @@ fn service(more: &Value) -> Value {
     json!({ "metadata": { "name": "web", "namespace": "default", "uid": "s", "labels": { "team": "a" } }, "spec": spec })
 }
 
-fn pod(n: usize, ready: bool) -> Pod {
+fn pod(n: usize, ready: bool) -> PodView {
     serde_json::from_value(json!({
         "metadata": { "name": format!("p{n}"), "namespace": "default", "uid": format!("u{n}") },
         "spec": {
@@ -31,7 +31,7 @@ fn pod(n: usize, ready: bool) -> Pod {
 }
 
 fn plan(service: &Value, pods: &[Pod], existing: &[Value]) -> slices::Plan {
-    let pods: Vec<&Pod> = pods.iter().collect();
+    let pods: Vec<&PodView> = pods.iter().collect();
     let zones = HashMap::from([("node".to_owned(), "us-east-1a".to_owned())]);
     slices::plan(service, &pods, &zones, existing)
 }
@@ -64,7 +64,7 @@ fn an_endpoint_says_where_it_is_and_how_it_does() {
 fn readiness_follows_the_pod_its_end_and_the_service() {
     let mut ending = pod(0, true);
     ending.metadata.deletion_timestamp = Some("2026-01-01T00:00:00Z".to_owned());
-    let conditions = |service: &Value, pod: Pod| {
+    let conditions = |service: &Value, pod: PodView| {
         plan(service, &[pod], &[]).create[0]["endpoints"][0]["conditions"].clone()
     };
     let told = |ready, serving, terminating| json!({ "ready": ready, "serving": serving, "terminating": terminating });
@@ -97,7 +97,7 @@ fn nobody_is_an_empty_slice_and_pods_that_are_over_are_nobody() {
 
 #[test]
 fn slices_hold_a_hundred_and_change_as_little_as_possible() {
-    let pods: Vec<Pod> = (0..250).map(|n| pod(n, true)).collect();
+    let pods: Vec<PodView> = (0..250).map(|n| pod(n, true)).collect();
     let made = plan(&service(&json!({})), &pods, &[]);
     let sizes: Vec<usize> = made
         .create
@@ -110,7 +110,7 @@ fn slices_hold_a_hundred_and_change_as_little_as_possible() {
         slices::Plan::default()
     );
     // One more goes where there is room.
-    let more: Vec<Pod> = (0..251).map(|n| pod(n, true)).collect();
+    let more: Vec<PodView> = (0..251).map(|n| pod(n, true)).collect();
     let changed = plan(&service(&json!({})), &more, &made.create);
     assert_eq!(
         (
@@ -143,7 +143,7 @@ fn a_pod_without_the_port_is_in_a_slice_of_its_own() {
 #[test]
 fn endpoints_tell_apart_who_is_ready() {
     let pods = [pod(1, true), pod(0, true), pod(2, false)];
-    let pods: Vec<&Pod> = pods.iter().collect();
+    let pods: Vec<&PodView> = pods.iter().collect();
     let told = subsets::endpoints(&service(&json!({})), &pods, &Value::Null);
     let subset = &told["subsets"][0];
     let ips = |key| -> Vec<&str> {
@@ -162,8 +162,8 @@ fn endpoints_tell_apart_who_is_ready() {
         told["metadata"]["labels"],
         json!({ "team": "a", "endpoints.kubernetes.io/managed-by": "endpoint-controller" })
     );
-    let many: Vec<Pod> = (0..1200).map(|n| pod(n, true)).collect();
-    let many: Vec<&Pod> = many.iter().collect();
+    let many: Vec<PodView> = (0..1200).map(|n| pod(n, true)).collect();
+    let many: Vec<&PodView> = many.iter().collect();
     let told = subsets::endpoints(
         &service(&json!({ "clusterIP": "None" })),
         &many,
