@@ -30,7 +30,7 @@ fn pod(n: usize, ready: bool) -> PodView {
     .unwrap()
 }
 
-fn plan(service: &Value, pods: &[Pod], existing: &[Value]) -> slices::Plan {
+fn plan(service: &Value, pods: &[PodView], existing: &[Value]) -> slices::Plan {
     let pods: Vec<&PodView> = pods.iter().collect();
     let zones = HashMap::from([("node".to_owned(), "us-east-1a".to_owned())]);
     slices::plan(service, &pods, &zones, existing)
