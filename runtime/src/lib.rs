@@ -5,12 +5,13 @@
 //!   privilege: what is not in the type cannot reach an engine.
 //! * Files are bytes and persistent volumes are names: where they lie is the engine's own business.
 
-mod engine;
+pub mod engine;
+mod pod_runtime;
 mod simulated;
 mod spec;
 mod status;
 
-pub use engine::{Error, Later, LogRange, PodRuntime, Session, Stream};
+pub use pod_runtime::{Error, Later, LogRange, PodRuntime, Session, Stream};
 pub use simulated::{Pace, Simulated};
 pub use spec::{
     Action, Amount, BadPath, BadPort, Capability, Container, Content, Directory, Dns, File,
