@@ -4,7 +4,7 @@ use std::fmt;
 
 use tokio::io::AsyncRead;
 
-use crate::{Later, Pull};
+use crate::{Later, Pull, PullSecret};
 
 /// An image as a pod names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,24 +16,6 @@ pub struct ImageRequest {
     pub secrets: Vec<PullSecret>,
 }
 
-/// A password for a registry.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PullSecret {
-    /// Its host, or host and path, as in Docker's configuration.
-    pub registry: String,
-    pub username: String,
-    pub password: String,
-}
-
-impl fmt::Debug for PullSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let field = &self.registry;
-        f.debug_struct("PullSecret")
-            .field("registry", field)
-            .finish_non_exhaustive()
-    }
-}
-
 /// An image that is ready to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
@@ -41,6 +23,9 @@ pub struct Image {
     pub id: String,
     /// Where it came from, by digest: `localhost:4566/shop@sha256:…`.
     pub digest: String,
+    pub size_bytes: u64,
+    /// Whether anything of it had to be fetched.
+    pub fetched: bool,
     pub config: ImageConfig,
 }
 

@@ -20,7 +20,7 @@ use std::fmt;
 pub use container::{
     ContainerSpec, Exit, FoundContainer, FoundPod, Input, MountedVolume, Phase, RunAs, Usage,
 };
-pub use image::{Image, ImageConfig, ImageRequest, ImageSource, Layer, Manifest, PullSecret};
+pub use image::{Image, ImageConfig, ImageRequest, ImageSource, Layer, Manifest};
 pub use sandbox::{Sandbox, SandboxSpec};
 pub use stream::{AttachSpec, ExecSpec, LogQuery, Process, Size};
 

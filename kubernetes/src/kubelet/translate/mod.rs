@@ -152,6 +152,7 @@ pub fn translate(pod: &Value, context: &Context<'_>) -> Result<Translated, Refus
         volumes,
         dns: dns(pod, context)?,
         host_aliases: host_aliases(spec)?,
+        pull_secrets: Vec::new(),
         restart: match fields::text(spec, "restartPolicy") {
             "Never" => RestartPolicy::Never,
             "OnFailure" => RestartPolicy::OnFailure,

@@ -1,0 +1,276 @@
+//! An engine of the mind: containers live until a test ends them, and every step is written down.
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::AsyncRead;
+use tokio::sync::Notify;
+use wharf_types::Timestamp;
+
+use super::{Checks, Outcome, lock};
+use crate::engine::{
+    AttachSpec, ContainerSpec, Engine, ExecSpec, Exit, FoundContainer, FoundPod, Image,
+    ImageConfig, ImageRequest, LogQuery, Phase, Process, Sandbox, SandboxSpec, Usage,
+};
+use crate::{Action, Error, Later, Stream, Volume};
+
+#[derive(Debug, Default)]
+pub(super) struct Fake {
+    state: Mutex<State>,
+    told: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    steps: Vec<String>,
+    pods: BTreeMap<String, FoundPod>,
+    /// What images cannot be pulled.
+    missing: bool,
+    /// Containers that do not listen to signals but the last one.
+    deaf: bool,
+    ended: Vec<String>,
+    answers: BTreeMap<String, Outcome>,
+}
+
+fn exit(code: i32) -> Exit {
+    Exit {
+        code,
+        oom_killed: false,
+        started: Timestamp::from_secs(1),
+        finished: Timestamp::from_secs(2),
+        problem: None,
+    }
+}
+
+impl Fake {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self::default())
+    }
+
+    /// The steps since the last call, as words.
+    pub(super) fn steps(&self) -> Vec<String> {
+        std::mem::take(&mut lock(&self.state).steps)
+    }
+
+    pub(super) fn set_missing(&self, missing: bool) {
+        lock(&self.state).missing = missing;
+    }
+
+    pub(super) fn set_deaf(&self) {
+        lock(&self.state).deaf = true;
+    }
+
+    /// What a check of this name answers from now on.
+    pub(super) fn answer(&self, name: &str, outcome: Outcome) {
+        lock(&self.state).answers.insert(name.to_owned(), outcome);
+    }
+
+    /// Ends what runs under a name.
+    pub(super) fn end(&self, name: &str, code: i32) {
+        let mut state = lock(&self.state);
+        let all = state.pods.values_mut().flat_map(|pod| &mut pod.containers);
+        let mut running = all.filter(|one| one.name == name);
+        let one = running.find(|one| matches!(one.phase, Phase::Running { .. }));
+        let one = one.unwrap();
+        one.phase = Phase::Ended(exit(code));
+        let id = one.id.clone();
+        state.ended.push(id);
+        drop(state);
+        self.told.notify_one();
+    }
+
+    pub(super) fn running(&self) -> Vec<String> {
+        let state = lock(&self.state);
+        let all = state.pods.values().flat_map(|pod| &pod.containers);
+        let running = all.filter(|one| matches!(one.phase, Phase::Running { .. }));
+        running
+            .map(|one| format!("{}/{}", one.name, one.attempt))
+            .collect()
+    }
+
+    fn note(&self, step: String) {
+        lock(&self.state).steps.push(step);
+    }
+
+    fn with<T>(&self, id: &str, act: impl FnOnce(&mut FoundContainer) -> T) -> Option<T> {
+        let mut state = lock(&self.state);
+        let mut all = state.pods.values_mut().flat_map(|pod| &mut pod.containers);
+        all.find(|one| one.id == id).map(act)
+    }
+}
+
+fn now<'a, T: Send + 'a>(answer: Result<T, Error>) -> Later<'a, T> {
+    Box::pin(std::future::ready(answer))
+}
+
+impl Engine for Fake {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    fn list(&self) -> Later<'_, Vec<FoundPod>> {
+        now(Ok(lock(&self.state).pods.values().cloned().collect()))
+    }
+
+    fn pull(&self, request: &ImageRequest) -> Later<'_, Image> {
+        if lock(&self.state).missing {
+            return now(Err(Error::Start {
+                reason: "ErrImagePull",
+                message: "not there".to_owned(),
+            }));
+        }
+        now(Ok(Image {
+            id: request.name.clone(),
+            digest: format!("{}@sha256:1", request.name),
+            size_bytes: 1,
+            fetched: false,
+            config: ImageConfig {
+                entrypoint: vec!["/run".to_owned()],
+                ..ImageConfig::default()
+            },
+        }))
+    }
+
+    fn start_sandbox(&self, spec: &SandboxSpec) -> Later<'_, Sandbox> {
+        let mut state = lock(&self.state);
+        let kept = state.pods.contains_key(&spec.pod);
+        if !kept {
+            state.steps.push("sandbox".to_owned());
+            let pod = FoundPod {
+                id: spec.pod.clone(),
+                namespace: spec.namespace.clone(),
+                name: spec.name.clone(),
+                runs: true,
+                ip: spec.ip,
+                containers: Vec::new(),
+            };
+            state.pods.insert(spec.pod.clone(), pod);
+        }
+        now(Ok(Sandbox { ip: spec.ip, kept }))
+    }
+
+    fn link(&self, _pod: &str) -> Later<'_, Box<dyn Stream>> {
+        now(Err(Error::NoSuchPod))
+    }
+
+    fn remove_pod(&self, pod: &str) -> Later<'_, ()> {
+        self.note("remove pod".to_owned());
+        lock(&self.state).pods.remove(pod);
+        now(Ok(()))
+    }
+
+    fn fill(&self, _pod: &str, volume: &Volume, _group: Option<u32>) -> Later<'_, ()> {
+        self.note(format!("fill {}", volume.name));
+        now(Ok(()))
+    }
+
+    fn remove_volume(&self, _id: &str) -> Later<'_, ()> {
+        now(Ok(()))
+    }
+
+    fn create(&self, spec: &ContainerSpec) -> Later<'_, String> {
+        let id = format!("{}-{}-{}", spec.pod, spec.name, spec.attempt);
+        let mut state = lock(&self.state);
+        let pod = state.pods.get_mut(&spec.pod).unwrap();
+        assert!(
+            !pod.containers.iter().any(|one| one.name == spec.name
+                && matches!(one.phase, Phase::Running { .. })
+                && one.id != id),
+            "{} runs twice",
+            spec.name
+        );
+        if !pod.containers.iter().any(|one| one.id == id) {
+            pod.containers.push(FoundContainer {
+                id: id.clone(),
+                pod: spec.pod.clone(),
+                name: spec.name.clone(),
+                attempt: spec.attempt,
+                image_digest: format!("{}@sha256:1", spec.image),
+                phase: Phase::Created,
+            });
+        }
+        now(Ok(id))
+    }
+
+    fn start(&self, id: &str) -> Later<'_, ()> {
+        let since = Timestamp::from_secs(1);
+        let name = self.with(id, |one| {
+            one.phase = Phase::Running { since };
+            format!("start {}/{}", one.name, one.attempt)
+        });
+        self.note(name.unwrap());
+        now(Ok(()))
+    }
+
+    fn inspect(&self, id: &str) -> Later<'_, Option<FoundContainer>> {
+        now(Ok(self.with(id, |one| one.clone())))
+    }
+
+    fn signal(&self, id: &str, signal: &str) -> Later<'_, ()> {
+        let name = self.with(id, |one| one.name.clone()).unwrap();
+        self.note(format!("{signal} {name}"));
+        let deaf = lock(&self.state).deaf;
+        if !deaf || signal == "SIGKILL" {
+            self.end(&name, if signal == "SIGKILL" { 137 } else { 143 });
+        }
+        now(Ok(()))
+    }
+
+    fn remove(&self, id: &str) -> Later<'_, ()> {
+        for pod in lock(&self.state).pods.values_mut() {
+            pod.containers.retain(|one| one.id != id);
+        }
+        now(Ok(()))
+    }
+
+    fn ended(&self) -> Later<'_, Vec<String>> {
+        Box::pin(async {
+            loop {
+                let ended = std::mem::take(&mut lock(&self.state).ended);
+                if !ended.is_empty() {
+                    return Ok(ended);
+                }
+                self.told.notified().await;
+            }
+        })
+    }
+
+    fn exec(&self, _id: &str, _spec: ExecSpec) -> Later<'_, Process> {
+        now(Err(Error::NoSuchContainer))
+    }
+
+    fn attach(&self, _id: &str, _spec: AttachSpec) -> Later<'_, Process> {
+        now(Err(Error::NoSuchContainer))
+    }
+
+    fn logs(&self, _id: &str, _query: LogQuery) -> Later<'_, Box<dyn AsyncRead + Send + Unpin>> {
+        now(Ok(Box::new(&b"last words"[..])))
+    }
+
+    fn read(&self, _id: &str, _path: &str, _limit: usize) -> Later<'_, Option<Vec<u8>>> {
+        now(Ok(None))
+    }
+
+    fn usage(&self, _pod: &str) -> Later<'_, Vec<(String, Usage)>> {
+        now(Ok(Vec::new()))
+    }
+}
+
+impl Checks for Fake {
+    fn check<'a>(
+        &'a self,
+        _pod: &'a str,
+        _container: &'a str,
+        action: &'a Action,
+        _timeout: Duration,
+    ) -> Later<'a, Outcome> {
+        let Action::Exec(words) = action else {
+            return now(Err(Error::NoSuchContainer));
+        };
+        let name = words.join(" ");
+        let mut state = lock(&self.state);
+        state.steps.push(name.clone());
+        let answer = state.answers.get(&name).cloned();
+        now(Ok(answer.unwrap_or(Outcome::Passed)))
+    }
+}
