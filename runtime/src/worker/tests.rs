@@ -92,7 +92,7 @@ impl Story {
     }
 
     /// Waits until the pod is as it is wanted; time passes when nothing else happens.
-    async fn until(&self, wanted: impl Fn(&PodStatus) -> bool) -> PodStatus {
+    async fn until(&self, wanted: impl Fn(&PodStatus) -> bool + Send + Sync) -> PodStatus {
         let wait = async {
             loop {
                 let status = self.worker.status("1").unwrap();
@@ -116,7 +116,7 @@ fn one<'a>(status: &'a PodStatus, name: &str) -> &'a ContainerStatus {
     status.container(name).unwrap()
 }
 
-fn runs(name: &str) -> impl Fn(&PodStatus) -> bool {
+fn runs(name: &str) -> impl Fn(&PodStatus) -> bool + Send + Sync {
     move |status| one(status, name).is_running()
 }
 
