@@ -1,0 +1,44 @@
+//! The engine that needs no daemon: containers straight from our own store, on Linux, as root.
+//!
+//! Each pod has a process of its own, the shim, which holds the pod's namespaces and outlives the
+//! server. Layers are unpacked once and shared.
+mod bundle;
+mod cgroup;
+mod error;
+mod files;
+mod net;
+mod shim;
+mod time;
+mod unpack;
+mod users;
+mod wire;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+pub use error::Error;
+
+/// Runs a part of the engine in this process, if `arguments` name one: it was started for that.
+pub fn part(arguments: &[OsString]) -> Option<ExitCode> {
+    let (name, rest) = arguments.split_first()?;
+    let outcome = match name.to_str()? {
+        "__unpack" => unpack::run(rest),
+        "__shim" => shim::run(rest),
+        _ => return None,
+    };
+    Some(match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error.chain());
+            ExitCode::FAILURE
+        }
+    })
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the process that started this one reads it"
+)]
+fn complain(text: &str) {
+    eprintln!("{text}");
+}
