@@ -51,3 +51,35 @@ fn number(path: &Path, word: &str) -> Option<u64> {
     let mut lines = text.lines();
     lines.find_map(|line| line.strip_prefix(word)?.trim().parse().ok())
 }
+
+/// Kills what is left of a pod whose shim is gone, and removes its groups.
+pub(crate) fn clear(pod: &str) {
+    let roots = if is_unified() {
+        vec![PathBuf::from(ROOT)]
+    } else {
+        let entries = fs::read_dir(ROOT).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect()
+    };
+    for root in roots {
+        let pod = root.join("wharf").join(pod);
+        let groups = fs::read_dir(&pod).into_iter().flatten().flatten();
+        for group in groups
+            .map(|entry| entry.path())
+            .filter(|path| path.is_dir())
+        {
+            kill(&group);
+            // The kernel may take a moment; the next removal tries it again.
+            drop(fs::remove_dir(group));
+        }
+        drop(fs::remove_dir(pod));
+    }
+}
+
+fn kill(group: &Path) {
+    let pids = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    for pid in pids.lines().filter_map(|line| line.parse().ok()) {
+        if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+            let _gone = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+}

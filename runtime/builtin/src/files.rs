@@ -31,8 +31,42 @@ pub(crate) fn bind(path: &Path) -> Result<UnixListener, Error> {
         return Err(Error::Usage);
     };
     let folder = open_folder(folder)?;
-    let short = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd()));
-    UnixListener::bind(short.join(name)).map_err(Error::Io)
+    UnixListener::bind(short(&folder).join(name)).map_err(Error::Io)
+}
+
+/// A short path to what is held open.
+pub(crate) fn short(fd: &OwnedFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd()))
+}
+
+pub(crate) fn write_text(path: &Path, text: &str) -> Result<(), Error> {
+    let new = path.with_extension("new");
+    fs::write(&new, text).map_err(Error::Io)?;
+    fs::rename(&new, path).map_err(Error::Io)
+}
+
+/// Removes a file or a directory with all that is in it, if it is there.
+pub(crate) fn remove(path: &Path) -> Result<(), Error> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(there) if there.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::Io(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Moves a finished directory to its name, on the disk before it is seen there.
+pub(crate) fn publish(from: &Path, to: &Path) -> Result<(), Error> {
+    let folder = fs::File::open(from).map_err(Error::Io)?;
+    rustix::fs::syncfs(&folder).map_err(Error::step("write to the disk"))?;
+    match fs::rename(from, to) {
+        // Somebody else was faster.
+        Err(_) if to.exists() => Ok(()),
+        other => other.map_err(Error::Io),
+    }
 }
 
 pub(crate) fn open_folder(path: &Path) -> Result<OwnedFd, Error> {
@@ -48,46 +82,43 @@ pub(crate) struct Held {
 
 impl Held {
     pub(crate) fn path(&self) -> PathBuf {
-        PathBuf::from(format!("/proc/self/fd/{}", self.fd.as_raw_fd()))
+        short(&self.fd)
     }
 }
 
-/// Opens what is at a path below a directory, without following any link, and makes directories
-/// where nothing is.
+/// Opens what is at a path below a directory, which no link leads out of, and makes directories where
+/// nothing is.
 pub(crate) fn open_or_make(folder: &Path, path: &str) -> Result<Held, Error> {
-    let mut fd = open_folder(folder)?;
-    let mut is_dir = true;
+    let folder = open_folder(folder)?;
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    let open = |path: &str| rustix::fs::openat2(&folder, path, flags, Mode::empty(), beneath);
+    let mut done = String::from(".");
     for part in path
         .split('/')
         .filter(|part| !part.is_empty() && *part != ".")
     {
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-        let open = || rustix::fs::openat2(&fd, part, flags, Mode::empty(), beneath);
-        let next = match open() {
-            Err(rustix::io::Errno::NOENT) => {
-                rustix::fs::mkdirat(&fd, part, 0o777.into())
-                    .map_err(Error::step("make a directory"))?;
-                rustix::fs::chmodat(&fd, part, 0o777.into(), rustix::fs::AtFlags::empty())
-                    .map_err(Error::step("make a directory"))?;
-                open()
-            }
-            other => other,
-        };
-        let next = next.map_err(Error::step("open a part of a volume"))?;
-        let kind = rustix::fs::fstat(&next).map_err(Error::step("open a part of a volume"))?;
-        match FileType::from_raw_mode(kind.st_mode) {
-            FileType::Directory => is_dir = true,
-            FileType::RegularFile => is_dir = false,
-            _ => {
-                return Err(Error::Refused(format!(
-                    "the subPath {path:?} is no file or directory"
-                )));
-            }
+        let parent = done.clone();
+        done = format!("{done}/{part}");
+        if let Err(rustix::io::Errno::NOENT) = open(&done) {
+            let parent = open(&parent).map_err(Error::step("open a part of a volume"))?;
+            let made = rustix::fs::mkdirat(&parent, part, 0o777.into());
+            made.map_err(Error::step("make a directory"))?;
+            rustix::fs::chmodat(&parent, part, 0o777.into(), rustix::fs::AtFlags::empty())
+                .map_err(Error::step("make a directory"))?;
         }
-        fd = next;
     }
-    Ok(Held { fd, is_dir })
+    let fd = open(&done).map_err(Error::step("open a part of a volume"))?;
+    let kind = rustix::fs::fstat(&fd).map_err(Error::step("open a part of a volume"))?;
+    match FileType::from_raw_mode(kind.st_mode) {
+        kind @ (FileType::Directory | FileType::RegularFile) => Ok(Held {
+            fd,
+            is_dir: kind == FileType::Directory,
+        }),
+        _ => Err(Error::Refused(format!(
+            "the subPath {path:?} is no file or directory"
+        ))),
+    }
 }
 
 /// Makes a directory in a container's root, links taken as the container would take them.

@@ -4,6 +4,7 @@
 //! server. Layers are unpacked once and shared.
 mod bundle;
 mod cgroup;
+mod engine;
 mod error;
 mod files;
 mod net;
@@ -16,6 +17,7 @@ mod wire;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+pub use engine::{Builtin, Network};
 pub use error::Error;
 
 /// Runs a part of the engine in this process, if `arguments` name one: it was started for that.

@@ -1,7 +1,7 @@
 //! Networks of pods: a namespace of its own with a bridge in it, and a cable from there to each pod.
 //!
 //! The bridge's namespace is the virtual private cloud: pods have its addresses and meet no route of
-//! the machine. It lives as long as somebody has it open, which every shim does, as [`SPACE_FD`].
+//! the machine. It lives as long as somebody has it open, which every shim does.
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 
@@ -23,9 +23,6 @@ use rustix::thread::{LinkNameSpaceType, UnshareFlags};
 use crate::Error;
 use crate::unpack::unshare;
 use crate::wire::PodPlan;
-
-/// What every shim has the bridge's namespace open as.
-pub(crate) const SPACE_FD: i32 = 3;
 
 /// The pod's own end of its cable.
 const DEVICE: &str = "eth0";

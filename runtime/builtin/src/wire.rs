@@ -31,6 +31,11 @@ pub(crate) enum Request {
     Remove {
         id: String,
     },
+    /// Puts memory in place of an empty directory.
+    Memory {
+        volume: PathBuf,
+        limit: Option<u64>,
+    },
     /// Streams: a frame follows whenever something ends.
     Watch,
     /// Streams: the output of a command, and what it reads.
@@ -105,6 +110,14 @@ pub(crate) struct PodPlan {
     pub(crate) bridge: String,
     /// The pod's end of the cable in the bridge's namespace.
     pub(crate) cable: String,
+}
+
+/// What a shim says of itself: `shim.json` in the pod's directory.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Shimmed {
+    pub(crate) pid: u32,
+    /// Its descriptor of the bridge's namespace.
+    pub(crate) space: i32,
 }
 
 /// What a container is made of: `plan.json` in its directory.

@@ -46,15 +46,15 @@ pub struct ImageConfig {
 pub trait ImageSource: Send + Sync + fmt::Debug {
     /// Finds the image for an architecture (`amd64`) of Linux. Errors are [`crate::Error::Start`]
     /// with `ErrImagePull` or `InvalidImageName`, and say what to do.
-    fn find(&self, request: &ImageRequest, architecture: &str) -> Later<'_, Manifest>;
+    fn find<'a>(&'a self, request: &'a ImageRequest, architecture: &'a str) -> Later<'a, Manifest>;
 
     /// A layer of an image that was found, compressed as it is stored. Who reads it compares its
     /// digest.
-    fn layer(
-        &self,
-        manifest: &Manifest,
-        layer: &Layer,
-    ) -> Later<'_, Box<dyn AsyncRead + Send + Unpin>>;
+    fn layer<'a>(
+        &'a self,
+        manifest: &'a Manifest,
+        layer: &'a Layer,
+    ) -> Later<'a, Box<dyn AsyncRead + Send + Unpin>>;
 }
 
 /// An image of one platform, without its layers.

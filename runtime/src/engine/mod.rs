@@ -39,57 +39,61 @@ pub trait Engine: Send + Sync + fmt::Debug {
     fn list(&self) -> Later<'_, Vec<FoundPod>>;
 
     /// Makes an image ready to run, fetching of it what is missing.
-    fn pull(&self, request: &ImageRequest) -> Later<'_, Image>;
+    fn pull<'a>(&'a self, request: &'a ImageRequest) -> Later<'a, Image>;
 
     /// Makes the network namespace of a pod and starts the sandbox in it. A sandbox that is there
     /// and runs is kept; one that ended is replaced, with the same address if that is free.
-    fn start_sandbox(&self, spec: &SandboxSpec) -> Later<'_, Sandbox>;
+    fn start_sandbox<'a>(&'a self, spec: &'a SandboxSpec) -> Later<'a, Sandbox>;
 
     /// The stream of the sandbox's own protocol. A new one ends the one before it.
-    fn link(&self, pod: &str) -> Later<'_, Box<dyn Stream>>;
+    fn link<'a>(&'a self, pod: &'a str) -> Later<'a, Box<dyn Stream>>;
 
     /// Removes the sandbox, the pod's volumes but persistent ones, its containers and their logs.
-    fn remove_pod(&self, pod: &str) -> Later<'_, ()>;
+    fn remove_pod<'a>(&'a self, pod: &'a str) -> Later<'a, ()>;
 
     /// Makes a volume of a pod, or brings its files to new content: a reader sees all the old files
     /// or all the new ones.
-    fn fill(&self, pod: &str, volume: &Volume, group: Option<u32>) -> Later<'_, ()>;
+    fn fill<'a>(&'a self, pod: &'a str, volume: &'a Volume, group: Option<u32>) -> Later<'a, ()>;
 
     /// Forgets a persistent volume with all that is in it.
-    fn remove_volume(&self, id: &str) -> Later<'_, ()>;
+    fn remove_volume<'a>(&'a self, id: &'a str) -> Later<'a, ()>;
 
     /// Makes a container, not yet running, and answers its id: 64 hexadecimal digits. The same pod,
     /// name and attempt are the same container.
-    fn create(&self, spec: &ContainerSpec) -> Later<'_, String>;
+    fn create<'a>(&'a self, spec: &'a ContainerSpec) -> Later<'a, String>;
 
     /// Starts it. One that runs, or has ended, stays as it is.
-    fn start(&self, id: &str) -> Later<'_, ()>;
+    fn start<'a>(&'a self, id: &'a str) -> Later<'a, ()>;
 
     /// How it is. None: there is no such container.
-    fn inspect(&self, id: &str) -> Later<'_, Option<FoundContainer>>;
+    fn inspect<'a>(&'a self, id: &'a str) -> Later<'a, Option<FoundContainer>>;
 
     /// Sends a signal to its first process, by name (`SIGTERM`). One that has ended is left alone.
-    fn signal(&self, id: &str, signal: &str) -> Later<'_, ()>;
+    fn signal<'a>(&'a self, id: &'a str, signal: &'a str) -> Later<'a, ()>;
 
     /// Removes it with its log; one that runs is killed first.
-    fn remove(&self, id: &str) -> Later<'_, ()>;
+    fn remove<'a>(&'a self, id: &'a str) -> Later<'a, ()>;
 
     /// The ids of containers that ended, and of pods whose sandbox ended, since the last call; waits
     /// for the first. May name too many. One caller at a time.
     fn ended(&self) -> Later<'_, Vec<String>>;
 
     /// Runs a command in a container, in its namespaces and with its rights.
-    fn exec(&self, id: &str, spec: ExecSpec) -> Later<'_, Process>;
+    fn exec<'a>(&'a self, id: &'a str, spec: ExecSpec) -> Later<'a, Process>;
 
     /// Connects to what the first process reads and writes from now on.
-    fn attach(&self, id: &str, spec: AttachSpec) -> Later<'_, Process>;
+    fn attach<'a>(&'a self, id: &'a str, spec: AttachSpec) -> Later<'a, Process>;
 
     /// What it wrote. The bytes end when the container has ended, or at once if not followed.
-    fn logs(&self, id: &str, query: LogQuery) -> Later<'_, Box<dyn AsyncRead + Send + Unpin>>;
+    fn logs<'a>(
+        &'a self,
+        id: &'a str,
+        query: LogQuery,
+    ) -> Later<'a, Box<dyn AsyncRead + Send + Unpin>>;
 
     /// Reads the start of a file in a container, which may have ended. None: no such file.
-    fn read(&self, id: &str, path: &str, limit: usize) -> Later<'_, Option<Vec<u8>>>;
+    fn read<'a>(&'a self, id: &'a str, path: &'a str, limit: usize) -> Later<'a, Option<Vec<u8>>>;
 
     /// What a pod's containers use now, by the name of the container.
-    fn usage(&self, pod: &str) -> Later<'_, Vec<(String, Usage)>>;
+    fn usage<'a>(&'a self, pod: &'a str) -> Later<'a, Vec<(String, Usage)>>;
 }

@@ -112,7 +112,7 @@ impl Engine for Fake {
         now(Ok(lock(&self.state).pods.values().cloned().collect()))
     }
 
-    fn pull(&self, request: &ImageRequest) -> Later<'_, Image> {
+    fn pull<'a>(&'a self, request: &'a ImageRequest) -> Later<'a, Image> {
         if lock(&self.state).missing {
             return now(Err(Error::Start {
                 reason: "ErrImagePull",
@@ -131,7 +131,7 @@ impl Engine for Fake {
         }))
     }
 
-    fn start_sandbox(&self, spec: &SandboxSpec) -> Later<'_, Sandbox> {
+    fn start_sandbox<'a>(&'a self, spec: &'a SandboxSpec) -> Later<'a, Sandbox> {
         let mut state = lock(&self.state);
         let kept = state.pods.contains_key(&spec.pod);
         if !kept {
@@ -149,26 +149,26 @@ impl Engine for Fake {
         now(Ok(Sandbox { ip: spec.ip, kept }))
     }
 
-    fn link(&self, _pod: &str) -> Later<'_, Box<dyn Stream>> {
+    fn link<'a>(&'a self, _pod: &'a str) -> Later<'a, Box<dyn Stream>> {
         now(Err(Error::NoSuchPod))
     }
 
-    fn remove_pod(&self, pod: &str) -> Later<'_, ()> {
+    fn remove_pod<'a>(&'a self, pod: &'a str) -> Later<'a, ()> {
         self.note("remove pod".to_owned());
         lock(&self.state).pods.remove(pod);
         now(Ok(()))
     }
 
-    fn fill(&self, _pod: &str, volume: &Volume, _group: Option<u32>) -> Later<'_, ()> {
+    fn fill<'a>(&'a self, _pod: &'a str, volume: &'a Volume, _group: Option<u32>) -> Later<'a, ()> {
         self.note(format!("fill {}", volume.name));
         now(Ok(()))
     }
 
-    fn remove_volume(&self, _id: &str) -> Later<'_, ()> {
+    fn remove_volume<'a>(&'a self, _id: &'a str) -> Later<'a, ()> {
         now(Ok(()))
     }
 
-    fn create(&self, spec: &ContainerSpec) -> Later<'_, String> {
+    fn create<'a>(&'a self, spec: &'a ContainerSpec) -> Later<'a, String> {
         let id = format!("{}-{}-{}", spec.pod, spec.name, spec.attempt);
         let mut state = lock(&self.state);
         let pod = state.pods.get_mut(&spec.pod).unwrap();
@@ -192,7 +192,7 @@ impl Engine for Fake {
         now(Ok(id))
     }
 
-    fn start(&self, id: &str) -> Later<'_, ()> {
+    fn start<'a>(&'a self, id: &'a str) -> Later<'a, ()> {
         let since = Timestamp::from_secs(1);
         let name = self.with(id, |one| {
             one.phase = Phase::Running { since };
@@ -202,11 +202,11 @@ impl Engine for Fake {
         now(Ok(()))
     }
 
-    fn inspect(&self, id: &str) -> Later<'_, Option<FoundContainer>> {
+    fn inspect<'a>(&'a self, id: &'a str) -> Later<'a, Option<FoundContainer>> {
         now(Ok(self.with(id, |one| one.clone())))
     }
 
-    fn signal(&self, id: &str, signal: &str) -> Later<'_, ()> {
+    fn signal<'a>(&'a self, id: &'a str, signal: &'a str) -> Later<'a, ()> {
         let name = self.with(id, |one| one.name.clone()).unwrap();
         self.note(format!("{signal} {name}"));
         let deaf = lock(&self.state).deaf;
@@ -216,7 +216,7 @@ impl Engine for Fake {
         now(Ok(()))
     }
 
-    fn remove(&self, id: &str) -> Later<'_, ()> {
+    fn remove<'a>(&'a self, id: &'a str) -> Later<'a, ()> {
         for pod in lock(&self.state).pods.values_mut() {
             pod.containers.retain(|one| one.id != id);
         }
@@ -235,23 +235,32 @@ impl Engine for Fake {
         })
     }
 
-    fn exec(&self, _id: &str, _spec: ExecSpec) -> Later<'_, Process> {
+    fn exec<'a>(&'a self, _id: &'a str, _spec: ExecSpec) -> Later<'a, Process> {
         now(Err(Error::NoSuchContainer))
     }
 
-    fn attach(&self, _id: &str, _spec: AttachSpec) -> Later<'_, Process> {
+    fn attach<'a>(&'a self, _id: &'a str, _spec: AttachSpec) -> Later<'a, Process> {
         now(Err(Error::NoSuchContainer))
     }
 
-    fn logs(&self, _id: &str, _query: LogQuery) -> Later<'_, Box<dyn AsyncRead + Send + Unpin>> {
+    fn logs<'a>(
+        &'a self,
+        _id: &'a str,
+        _query: LogQuery,
+    ) -> Later<'a, Box<dyn AsyncRead + Send + Unpin>> {
         now(Ok(Box::new(&b"last words"[..])))
     }
 
-    fn read(&self, _id: &str, _path: &str, _limit: usize) -> Later<'_, Option<Vec<u8>>> {
+    fn read<'a>(
+        &'a self,
+        _id: &'a str,
+        _path: &'a str,
+        _limit: usize,
+    ) -> Later<'a, Option<Vec<u8>>> {
         now(Ok(None))
     }
 
-    fn usage(&self, _pod: &str) -> Later<'_, Vec<(String, Usage)>> {
+    fn usage<'a>(&'a self, _pod: &'a str) -> Later<'a, Vec<(String, Usage)>> {
         now(Ok(Vec::new()))
     }
 }

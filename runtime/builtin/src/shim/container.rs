@@ -11,7 +11,7 @@ use libcontainer::container::builder::ContainerBuilder;
 use libcontainer::syscall::syscall::SyscallType;
 use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
-use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
+use rustix::mount::{MountPropagationFlags, UnmountFlags};
 
 use super::log::Log;
 use super::process::{Pipes, Process};
@@ -375,7 +375,6 @@ fn source(mount: &PlannedMount, folder: &Path, number: usize) -> Result<PathBuf,
         .map_err(Error::step("mount a part of a volume"))?;
     rustix::mount::mount_change(&place, MountPropagationFlags::PRIVATE)
         .map_err(Error::step("mount a part of a volume"))?;
-    let _unused: MountFlags = MountFlags::empty();
     Ok(place)
 }
 

@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,13 +20,14 @@ use client::{Client, Mode};
 use container::Contained;
 use process::Process;
 use rustix::event::{PollFd, PollFlags};
+use rustix::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use rustix::mount::{MountFlags, MountPropagationFlags};
 use rustix::process::{Pid, PidfdFlags, WaitOptions};
 use rustix::thread::UnshareFlags;
 
 use crate::unpack::unshare;
-use crate::wire::{Answer, PodPlan, Request, kind};
-use crate::{Error, net};
+use crate::wire::{Answer, PodPlan, Request, Shimmed, State, kind};
+use crate::{Error, files, net, time};
 
 /// Runs the shim of the pod whose directory is the only argument, until it is told to end.
 pub(crate) fn run(arguments: &[OsString]) -> Result<(), Error> {
@@ -60,7 +60,9 @@ struct Shim {
     folder: PathBuf,
     plan: PodPlan,
     door: UnixListener,
-    sandbox: rustix::fd::OwnedFd,
+    sandbox: OwnedFd,
+    /// The bridge's namespace, which lives as long as somebody has it open.
+    space: OwnedFd,
     clients: BTreeMap<u64, Client>,
     processes: BTreeMap<u64, Process>,
     containers: BTreeMap<String, Contained>,
@@ -85,13 +87,10 @@ impl Shim {
         rustix::mount::mount_change("/", private).map_err(Error::step("mount"))?;
         rustix::system::sethostname(plan.hostname.as_bytes())
             .map_err(Error::step("name the host"))?;
-        #[expect(
-            unsafe_code,
-            reason = "descriptors that a process inherits have no owner yet"
-        )]
-        // SAFETY: whoever starts a shim gives it this descriptor, and it stays open to the end.
-        let space = unsafe { BorrowedFd::borrow_raw(net::SPACE_FD) };
-        net::join(space, &plan)?;
+        // Whoever starts a shim gives it the bridge's namespace as its standard input.
+        let space = rustix::io::fcntl_dupfd_cloexec(io::stdin(), 3)
+            .map_err(Error::step("keep the network"))?;
+        net::join(space.as_fd(), &plan)?;
         mount_shared_memory()?;
         let sandbox = start_sandbox()?;
         let mut shim = Self {
@@ -99,6 +98,7 @@ impl Shim {
             plan,
             door,
             sandbox,
+            space,
             clients: BTreeMap::new(),
             processes: BTreeMap::new(),
             containers: BTreeMap::new(),
@@ -115,7 +115,12 @@ impl Shim {
         reason = "the answer to the process that started this one"
     )]
     fn tell_ready(&mut self) -> Result<(), Error> {
-        println!("ready {}", self.plan.ip);
+        let own = Shimmed {
+            pid: std::process::id(),
+            space: self.space.as_raw_fd(),
+        };
+        files::write_json(Path::new("shim.json"), &own)?;
+        println!("ready");
         let null = fs::OpenOptions::new()
             .read(true)
             .write(true)
@@ -241,7 +246,14 @@ impl Shim {
             Request::Create { id } => {
                 let folder = Path::new("containers").join(&id);
                 if !self.containers.contains_key(&id) {
-                    let (contained, process) = Contained::create(&self.folder, &folder)?;
+                    let (contained, process) = match Contained::create(&self.folder, &folder) {
+                        // It will never run: that is how it ends.
+                        Err(error @ Error::Container(_)) => {
+                            files::write_json(&folder.join("state.json"), &never_ran(&error))?;
+                            return plain(Answer::Done);
+                        }
+                        made => made?,
+                    };
                     self.next += 1;
                     let contained = contained.with_process(self.next);
                     self.processes.insert(self.next, process);
@@ -265,6 +277,9 @@ impl Shim {
                     contained.remove()?;
                 }
                 plain(Answer::Done)
+            }
+            Request::Memory { volume, limit } => {
+                mount_memory(&volume, limit).and_then(|()| plain(Answer::Done))
             }
             Request::Watch => Ok((Answer::Done, Mode::Watches)),
             Request::Exec {
@@ -373,6 +388,37 @@ fn reap(ours: &mut BTreeMap<u64, Process>) -> Result<(), Error> {
     }
 }
 
+fn never_ran(error: &Error) -> State {
+    let now_ms = time::now_ms();
+    State::Ended {
+        code: 128,
+        oom_killed: false,
+        started_ms: now_ms,
+        finished_ms: now_ms,
+        problem: Some(error.chain()),
+    }
+}
+
+/// Makes an empty directory one that is in memory, unless it is so already.
+fn mount_memory(volume: &Path, limit: Option<u64>) -> Result<(), Error> {
+    let mounts = fs::read_to_string("/proc/self/mounts").map_err(Error::Io)?;
+    let place = volume.to_string_lossy();
+    if mounts
+        .lines()
+        .any(|line| line.split(' ').nth(1) == Some(&*place))
+    {
+        return Ok(());
+    }
+    let mut options = "mode=1777".to_owned();
+    if let Some(limit) = limit {
+        options = format!("{options},size={limit}");
+    }
+    let options = std::ffi::CString::new(options).map_err(|_| Error::Usage)?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    rustix::mount::mount("memory", volume, "tmpfs", flags, Some(options.as_c_str()))
+        .map_err(Error::step("mount"))
+}
+
 /// What containers of a pod share besides addresses.
 fn mount_shared_memory() -> Result<(), Error> {
     fs::create_dir_all("shm").map_err(Error::Io)?;
@@ -382,7 +428,7 @@ fn mount_shared_memory() -> Result<(), Error> {
 }
 
 /// Starts the sandbox, which says when it is ready.
-fn start_sandbox() -> Result<rustix::fd::OwnedFd, Error> {
+fn start_sandbox() -> Result<OwnedFd, Error> {
     use std::io::BufRead as _;
     let mut child = Command::new("/proc/self/exe")
         .args(["__sandbox", "pause", "--socket", "sandbox.sock"])

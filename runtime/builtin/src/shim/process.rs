@@ -168,7 +168,7 @@ impl Process {
     fn close_input(&mut self) {
         if let Some(input) = self.pipes.input.take().filter(|_| self.pipes.tty) {
             // Nobody reads it if this fails.
-            drop(rustix::io::write(&input, b"\x04"));
+            let _unread = rustix::io::write(&input, b"\x04");
         }
     }
 
@@ -204,9 +204,6 @@ impl Process {
 
     pub(super) fn kill(&self) {
         // It may have ended just now.
-        drop(rustix::process::pidfd_send_signal(
-            self.death.as_fd(),
-            Signal::KILL,
-        ));
+        let _gone = rustix::process::pidfd_send_signal(self.death.as_fd(), Signal::KILL);
     }
 }
