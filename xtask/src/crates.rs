@@ -30,7 +30,8 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("wharf-compute", &["wharf-types", "wharf-storage"]),
-    ("wharf-runtime", &["wharf-types"]),
+    ("wharf-sandbox", &[]),
+    ("wharf-runtime", &["wharf-types", "wharf-sandbox"]),
     ("wharf-kubernetes-schema", &[]),
     (
         "wharf-kubernetes",
