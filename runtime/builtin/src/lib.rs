@@ -26,6 +26,7 @@ pub fn part(arguments: &[OsString]) -> Option<ExitCode> {
     let outcome = match name.to_str()? {
         "__unpack" => unpack::run(rest),
         "__shim" => shim::run(rest),
+        "__sandbox" => return Some(wharf_sandbox::main(rest.iter().cloned())),
         _ => return None,
     };
     Some(match outcome {

@@ -58,7 +58,6 @@ enum Source {
 
 struct Shim {
     folder: PathBuf,
-    plan: PodPlan,
     door: UnixListener,
     sandbox: OwnedFd,
     /// The bridge's namespace, which lives as long as somebody has it open.
@@ -95,7 +94,7 @@ impl Shim {
         let sandbox = start_sandbox()?;
         let mut shim = Self {
             folder,
-            plan,
+
             door,
             sandbox,
             space,
