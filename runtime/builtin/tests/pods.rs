@@ -301,7 +301,7 @@ async fn a_container_runs_says_something_and_ends(s: &Story) {
     );
     let (code, reason, message) = s.ended("one").await;
     println!("  first pod, image and all: {:?}", from.elapsed());
-    assert_eq!((code, reason.as_str()), (3, "Error"));
+    assert_eq!((code, reason.as_str()), (3, "Error"), "{message}");
     let log = s.log("one").await;
     for word in [
         "out\n",
