@@ -13,7 +13,7 @@ mod upstream;
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -303,12 +303,12 @@ impl Pause {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Answer { id, packet } => {
-                let answer = self.names.upstream.from_server(id, &packet);
+                let answer = self.names.upstream.answered_by_server(id, &packet);
                 let answers = answer.into_iter().collect();
                 self.names.deliver(&self.gates.dns_udp, answers);
             }
             Order::Commit { staged, generation } => {
-                let message = match self.commit(staged, generation) {
+                let message = match self.commit(*staged, generation) {
                     Ok(()) => Message::Applied { generation },
                     Err(why) => Message::Failed { generation, why },
                 };
@@ -342,9 +342,8 @@ impl Pause {
     fn program(&mut self) -> Result<(), Error> {
         let places = self.gates.places(&self.table.config);
         let places = places.during("a listener has no address")?;
-        let nft = match &mut self.nft {
-            Ok(nft) => nft,
-            Err(_) => return Err(Error::Protocol("there is no table")),
+        let Ok(nft) = &mut self.nft else {
+            return Err(Error::Protocol("there is no table"));
         };
         if nft.apply(Desired::new(&self.table, &places)).is_err() {
             // Somebody changed the table: it is made again, from nothing.

@@ -1,17 +1,21 @@
 //! Service addresses.
 
 use std::collections::BTreeSet;
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, ErrorKind};
 use std::net::UdpSocket;
+use std::os::fd::AsFd as _;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use wharf_sandbox::protocol::Message;
 use wharf_sandbox::table::Protocol::{Tcp, Udp};
 
 use crate::support::{
-    POD, Pod, at, call_again, call_tcp, call_udp, config, enter_namespace, port, serve_tcp,
+    POD, Pod, at, call_again, call_tcp, call_udp, config, enter_namespace, ip, port, serve_tcp,
     serve_udp, service,
 };
 
@@ -44,6 +48,72 @@ fn an_application_binds_all_addresses_at_the_ports_of_its_own_service_and_answer
     assert_eq!(call_udp("10.100.0.77:53").unwrap(), "own dns");
     assert_eq!(call_tcp("10.100.0.77:53").unwrap(), "own dns tcp");
     assert_eq!(call_tcp("127.0.0.1:8080").unwrap(), "web");
+    pod.stop();
+}
+
+#[test]
+fn endpoints_in_other_pods_are_reached() {
+    if !enter_namespace() {
+        return;
+    }
+    // The other pod holds its namespace open while it waits to be told to end.
+    let mut other = Command::new("unshare")
+        .args(["--net", "sh", "-c", "echo in; read end"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut output = BufReader::new(other.stdout.take().unwrap());
+    output.read_line(&mut line).unwrap();
+    let pid = other.id();
+    ip("address del 10.0.0.2/24 dev eth0");
+    ip(&format!("link set host0 netns {pid}"));
+    ip("address add 10.0.0.2/24 dev eth0");
+    ip("route add default via 10.0.0.1 dev eth0");
+    let namespace = File::open(format!("/proc/{pid}/ns/net")).unwrap();
+    thread::spawn(move || {
+        let network = Some(LinkNameSpaceType::Network);
+        move_into_link_name_space(namespace.as_fd(), network).unwrap();
+        ip("address add 10.0.0.3/24 dev host0");
+        ip("link set host0 up");
+        serve_tcp("10.0.0.3:8080", "other tcp");
+        serve_udp("10.0.0.3:5353", "other udp");
+    })
+    .join()
+    .unwrap();
+    let mut pod = Pod::start();
+    let ports = vec![
+        port(Tcp, 80, &["10.0.0.3:8080"]),
+        port(Udp, 53, &["10.0.0.3:5353"]),
+    ];
+    let web = service("web", WEB, ports);
+    pod.commit(vec![Message::Config(config()), Message::Put(web)]);
+    assert_eq!(call_tcp("10.100.0.77:80").unwrap(), "other tcp");
+    assert_eq!(call_udp("10.100.0.77:53").unwrap(), "other udp");
+    pod.stop();
+    drop(other.stdin.take());
+    other.wait().unwrap();
+}
+
+#[test]
+fn services_of_ipv6_are_led_to_endpoints_of_ipv6() {
+    if !enter_namespace() {
+        return;
+    }
+    ip("-6 address add fd00:1::2/64 dev eth0 nodad");
+    ip("-6 route add default via fd00:1::1 dev eth0");
+    let mut pod = Pod::start();
+    serve_tcp("[::]:8080", "six");
+    let ports = vec![
+        port(Tcp, 80, &["[fd00:1::2]:8080", "10.0.0.2:9"]),
+        port(Tcp, 81, &[]),
+    ];
+    let web = service("web", "fd00:100::7", ports);
+    pod.commit(vec![Message::Config(config()), Message::Put(web)]);
+    assert_eq!(call_tcp("[fd00:100::7]:80").unwrap(), "six");
+    let error = call_tcp("[fd00:100::7]:81").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     pod.stop();
 }
 
