@@ -197,9 +197,11 @@ impl Pause {
                 let socket = connection.socket.as_fd();
                 add(Token::Connection(*id), socket, connection.interest());
             }
-            // Without a link clients wait in the queue until there is one again.
-            for (id, listener) in gates.listeners.iter().filter(|_| peer.ready) {
-                add(Token::Listener(*id), listener.as_fd(), PollFlags::IN);
+            // Without a link, or room on it, clients wait in the queue until there is.
+            if peer.ready && peer.mux.can_open() {
+                for (id, listener) in &gates.listeners {
+                    add(Token::Listener(*id), listener.as_fd(), PollFlags::IN);
+                }
             }
         }
         (tokens, polls)

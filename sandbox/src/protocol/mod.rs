@@ -31,8 +31,9 @@ pub const VERSIONS: (u16, u16) = (1, 1);
 pub const MAX_FRAME: usize = 256 * 1024;
 /// The longest payload of a frame with a stream's bytes.
 pub const MAX_DATA: usize = 64 * 1024;
-/// Streams that may be open at once, of both sides together.
-pub const MAX_STREAMS: usize = 512;
+/// Streams that each side may have opened at once: applications that call the API leave room for
+/// those that the server opens.
+pub const MAX_STREAMS: usize = 256;
 /// What a peer may send on a new stream before it is given more.
 pub const FIRST_WINDOW: usize = 64 * 1024;
 /// What the window of a stream that is read as fast as it comes grows to.
