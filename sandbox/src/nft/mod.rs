@@ -4,8 +4,7 @@
 //! ends; the next one begins with an empty table. Only what differs is sent.
 //!
 //! *Assumptions*: nobody else touches the table `wharf`; it needs `CAP_NET_ADMIN` in the namespace,
-//! which containers do not have; there is a route to service addresses (a default route is one),
-//! because the kernel looks for one before it translates.
+//! which containers do not have.
 
 mod conntrack;
 mod desired;

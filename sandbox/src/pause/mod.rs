@@ -13,6 +13,7 @@ mod upstream;
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, Write as _};
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ use rustix::process::umask;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::error::During as _;
-use crate::nft::{Desired, Nft};
+use crate::nft::{Desired, Nft, Place};
 use crate::protocol::{Message, StreamId};
 use crate::run::{chain, say};
 use crate::table::{Staged, Table};
@@ -344,6 +345,7 @@ impl Pause {
     fn program(&mut self) -> Result<(), Error> {
         let places = self.gates.places(&self.table.config);
         let places = places.during("a listener has no address")?;
+        self.route(&places)?;
         let Ok(nft) = &mut self.nft else {
             return Err(Error::Protocol("there is no table"));
         };
@@ -353,6 +355,25 @@ impl Pause {
             nft.apply(Desired::new(&self.table, &places))?;
         }
         Ok(())
+    }
+
+    fn route(&self, places: &[Place]) -> Result<(), Error> {
+        let config = &self.table.config;
+        let v4 = |ip: &IpAddr| match ip {
+            IpAddr::V4(ip) => Some(*ip),
+            IpAddr::V6(_) => None,
+        };
+        let Some(from) = config.addresses.iter().find_map(v4) else {
+            return Ok(());
+        };
+        let ranges = config.service_ranges.iter();
+        let ranges = ranges.map(|range| (range.ip, range.length));
+        let places = places.iter().map(|place| (place.at.ip(), 32));
+        let all = ranges.chain(places);
+        let all: Vec<(Ipv4Addr, u8)> = all
+            .filter_map(|(ip, length)| Some((v4(&ip)?, length)))
+            .collect();
+        interface::route(&all, from)
     }
 
     fn tick(&mut self, now: Instant) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, ErrorKind};
-use std::net::UdpSocket;
+use std::net::{TcpStream, UdpSocket};
 use std::os::fd::AsFd as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-use wharf_sandbox::protocol::Message;
+use wharf_sandbox::protocol::{Event, Message};
 use wharf_sandbox::table::Protocol::{Tcp, Udp};
+use wharf_sandbox::table::{Config, Listener};
 
 use crate::support::{
     POD, Pod, at, call_again, call_tcp, call_udp, config, enter_namespace, ip, port, serve_tcp,
@@ -69,8 +70,8 @@ fn endpoints_in_other_pods_are_reached() {
     let pid = other.id();
     ip("address del 10.0.0.2/24 dev eth0");
     ip(&format!("link set host0 netns {pid}"));
+    // No default route: that to the other pod is found after the translation.
     ip("address add 10.0.0.2/24 dev eth0");
-    ip("route add default via 10.0.0.1 dev eth0");
     let namespace = File::open(format!("/proc/{pid}/ns/net")).unwrap();
     thread::spawn(move || {
         let network = Some(LinkNameSpaceType::Network);
@@ -94,6 +95,34 @@ fn endpoints_in_other_pods_are_reached() {
     pod.stop();
     drop(other.stdin.take());
     other.wait().unwrap();
+}
+
+#[test]
+fn a_pod_without_a_way_out_reaches_services_names_and_listeners() {
+    if !enter_namespace() {
+        return;
+    }
+    ip("route del default");
+    serve_tcp("10.0.0.2:8080", "web");
+    let mut pod = Pod::start();
+    let ports = vec![port(Tcp, 80, &["10.0.0.2:8080"]), port(Tcp, 81, &[])];
+    let config = Config {
+        listeners: vec![Listener {
+            id: 1,
+            at: vec![at("169.254.170.2:80")],
+        }],
+        ..config()
+    };
+    let web = Message::Put(service("web", WEB, ports));
+    pod.commit(vec![Message::Config(config), web]);
+    assert_eq!(call_tcp("10.100.0.77:80").unwrap(), "web");
+    let error = call_tcp("10.100.0.77:81").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    // Taken by the sandbox, which passes it on.
+    drop(TcpStream::connect("169.254.170.2:80").unwrap());
+    pod.link
+        .until(|event| matches!(event, Event::Open(..)).then_some(()));
+    pod.stop();
 }
 
 #[test]
