@@ -145,7 +145,7 @@ pub enum Upstream {
 
 /// The state that is in force.
 #[derive(Debug, Default)]
-pub struct Table {
+pub(crate) struct Table {
     pub(crate) config: Config,
     pub(crate) services: BTreeMap<ServiceKey, Service>,
     /// Whose cluster IP or headless address it is, for questions from addresses to names.

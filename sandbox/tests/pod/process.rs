@@ -54,6 +54,45 @@ fn orphans_are_told_of_the_end_and_taken_leave_of() {
 }
 
 #[test]
+fn it_works_in_the_namespace_that_it_is_told() {
+    if !enter_namespace() {
+        return;
+    }
+    let mut pod = Command::new("unshare")
+        .args(["--net", "sh", "-c", "echo in; read end"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut output = BufReader::new(pod.stdout.take().unwrap());
+    output.read_line(&mut line).unwrap();
+    let namespace = format!("/proc/{}/ns/net", pod.id());
+    let folder = tempfile::tempdir().unwrap();
+    let mut pause = Command::new(env!("CARGO_BIN_EXE_wharf-sandbox"))
+        .args(["pause", "--netns", &namespace, "--socket"])
+        .arg(folder.path().join("link.sock"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(pause.stdout.take().unwrap());
+    line.clear();
+    output.read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    let shown = Command::new("nsenter")
+        .arg(format!("--net={namespace}"))
+        .args(["ip", "address", "show", "dev", "lo"])
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("169.254.170.53/32"), "{shown}");
+    kill_process(Pid::from_child(&pause), Signal::TERM).unwrap();
+    assert!(pause.wait().unwrap().success());
+    drop(pod.stdin.take());
+    pod.wait().unwrap();
+}
+
+#[test]
 fn what_is_no_command_is_refused() {
     for arguments in [&["pause"][..], &["pause", "--socket"], &["dance"], &[]] {
         let status = Command::new(env!("CARGO_BIN_EXE_wharf-sandbox"))
