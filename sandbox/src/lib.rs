@@ -11,6 +11,7 @@
 //!
 //! A server needs [`protocol`] and [`table`] only, which work everywhere; the rest needs Linux.
 
+#[cfg(target_os = "linux")]
 mod dns;
 mod error;
 #[cfg(target_os = "linux")]

@@ -4,7 +4,7 @@
 //! the container itself would not do: it has no beginning after a restart, and fills the log.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -17,6 +17,7 @@ use crate::error::During as _;
 
 /// A pause that was just started has its socket a moment later.
 const ATTEMPTS: usize = 500;
+const BUFFER: usize = 256 * 1024;
 const BETWEEN: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 10_000_000,
@@ -32,12 +33,25 @@ pub(crate) fn run(socket: &Path) -> Result<(), Error> {
     std::thread::Builder::new()
         .spawn(move || {
             // However it ends, the other direction ends with it, and the process with that.
-            drop(io::copy(&mut input, &mut to));
+            drop(pump(&mut input, &mut to));
             drop(to.shutdown(Shutdown::Both));
         })
         .during("cannot start a thread")?;
-    io::copy(&mut from, &mut output).during("the link broke")?;
-    Ok(())
+    pump(&mut from, &mut output).during("the link broke")
+}
+
+/// Not `io::copy`, which splices: while the kernel waits for the socket it holds the lock of the pipe
+/// that it splices to, and whoever reads that pipe waits for bytes that are there.
+fn pump(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(filled) => to.write_all(buffer.get(..filled).unwrap_or_default())?,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
 }
 
 fn connect(path: &Path) -> io::Result<UnixStream> {

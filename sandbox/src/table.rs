@@ -77,7 +77,8 @@ pub struct Config {
     pub addresses: Vec<IpAddr>,
     /// As `cluster.local`.
     pub cluster_domain: String,
-    /// Where the pod asks for names, at port 53: the address of the service `kube-dns`.
+    /// Where the pod asks for names, at port 53: the address of the service `kube-dns`. IPv4, as
+    /// the listeners of the sandbox are.
     pub dns: Vec<IpAddr>,
     /// Connections that go to the server: the API, metadata.
     pub listeners: Vec<Listener>,
@@ -113,6 +114,7 @@ impl Default for Config {
 pub struct Listener {
     /// Chosen by the server, to know it again in [`Target::Accepted`](crate::protocol::Target).
     pub id: u16,
+    /// Of IPv4; others lead nowhere.
     pub at: Vec<SocketAddr>,
 }
 
@@ -135,7 +137,7 @@ pub struct LocalName {
 pub enum Upstream {
     /// Nobody: such names fail.
     None,
-    /// These, asked from the pod, in this order.
+    /// These, asked from the pod, in this order. None of them may be the pod's own DNS address.
     Resolvers(Vec<SocketAddr>),
     /// The server, over the link.
     Server,
@@ -143,7 +145,7 @@ pub enum Upstream {
 
 /// The state that is in force.
 #[derive(Debug, Default)]
-pub struct Table {
+pub(crate) struct Table {
     pub(crate) config: Config,
     pub(crate) services: BTreeMap<ServiceKey, Service>,
     /// Whose cluster IP or headless address it is, for questions from addresses to names.

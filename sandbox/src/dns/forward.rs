@@ -29,7 +29,7 @@ impl Forward {
         query: &Query<'_>,
         limit: usize,
         aliases: Vec<(Name, Name)>,
-        name: Name,
+        name: &Name,
     ) -> Self {
         let question = if aliases.is_empty() {
             packet.to_vec()

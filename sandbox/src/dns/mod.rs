@@ -77,7 +77,7 @@ pub(crate) fn answer(table: &Table, packet: &[u8], over: Over, turn: usize) -> R
             Outcome::NoData(apex) => break Message::empty(packet::NO_ERROR, apex),
             Outcome::NoName(apex) => break Message::empty(packet::NO_NAME, apex),
             Outcome::Elsewhere => {
-                return Reply::Forward(Forward::new(packet, &query, limit, aliases, name));
+                return Reply::Forward(Forward::new(packet, &query, limit, aliases, &name));
             }
         }
     };

@@ -1,7 +1,7 @@
 //! Service addresses: a table of `nf_tables` in the pod's network namespace.
 //!
-//! *Guarantees*: a service changes at once and as a whole. A table that is programmed stays when the
-//! sandbox ends or is replaced. Only what differs is sent.
+//! *Guarantees*: a service changes at once and as a whole. What is programmed stays when the sandbox
+//! ends; the next one begins with an empty table. Only what differs is sent.
 //!
 //! *Assumptions*: nobody else touches the table `wharf`; it needs `CAP_NET_ADMIN` in the namespace,
 //! which containers do not have.

@@ -36,6 +36,12 @@ pub(super) const BATCH_END: u16 = 0x11;
 const DATA_VERDICT: u32 = 0xffff_ff00;
 const JUMP: i32 = -3;
 const GOTO: i32 = -4;
+/// The types of parts of keys, as `nft list` knows them.
+const TYPE_INDEX: u32 = 0x4;
+const TYPE_IPV4: u32 = 0x7;
+const TYPE_IPV6: u32 = 0x8;
+const TYPE_PROTOCOL: u32 = 0xc;
+const TYPE_PORT: u32 = 0xd;
 /// The kernel's registers of 32 bits begin with this number.
 const REGISTER: u32 = 8;
 /// What a list of elements may be long; an attribute's length is a `u16`.
@@ -79,13 +85,12 @@ impl Family {
         }
     }
 
-    /// The type of a key as `nft list` shows it; the kernel does not look at it.
-    const fn key_type(self) -> u32 {
-        let address = match self {
-            Self::V4 => 7,
-            Self::V6 => 8,
-        };
-        address << 12 | 12 << 6 | 13
+    /// The type of an address as `nft list` shows it; the kernel does not look at types.
+    const fn address_type(self) -> u32 {
+        match self {
+            Self::V4 => TYPE_IPV4,
+            Self::V6 => TYPE_IPV6,
+        }
     }
 }
 
@@ -167,10 +172,11 @@ impl Batch {
         self.message(family, NEW_TABLE, CREATE, |_| {});
         let (_, words) = family.destination();
         let key = 4 * words + 8;
-        self.map(family, "services", key, family.key_type(), DATA_VERDICT, 0);
-        let indexed = family.key_type() << 6 | 4;
-        // Any type but a verdict; `nft list` shows an address and a port for it.
-        let pair = (family.key_type() >> 12) << 6 | 13;
+        let address = family.address_type();
+        let door = address << 12 | TYPE_PROTOCOL << 6 | TYPE_PORT;
+        self.map(family, "services", key, door, DATA_VERDICT, 0);
+        let indexed = door << 6 | TYPE_INDEX;
+        let pair = address << 6 | TYPE_PORT;
         self.map(family, "endpoints", key + 4, indexed, pair, 4 * words + 4);
         self.chain(family, REFUSE);
         self.rule(family, REFUSE, |e| {

@@ -1,6 +1,7 @@
 //! The sandbox's own listeners, at high ports of its own address.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 
@@ -55,14 +56,14 @@ impl Gates {
         self.listeners
             .retain(|id, _| config.listeners.iter().any(|wanted| wanted.id == *id));
         for wanted in &config.listeners {
-            if !self.listeners.contains_key(&wanted.id) {
+            if let Entry::Vacant(place) = self.listeners.entry(wanted.id) {
                 let listener = listen(|at| {
                     let listener = TcpListener::bind(at)?;
                     listener.set_nonblocking(true)?;
                     Ok(listener)
                 });
                 let listener = listener.during("cannot listen for the server")?;
-                self.listeners.insert(wanted.id, listener);
+                place.insert(listener);
             }
         }
         Ok(())

@@ -13,7 +13,8 @@ mod upstream;
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -25,7 +26,7 @@ use rustix::process::umask;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::error::During as _;
-use crate::nft::{Desired, Nft};
+use crate::nft::{Desired, Nft, Place};
 use crate::protocol::{Message, StreamId};
 use crate::run::{chain, say};
 use crate::table::{Staged, Table};
@@ -197,9 +198,11 @@ impl Pause {
                 let socket = connection.socket.as_fd();
                 add(Token::Connection(*id), socket, connection.interest());
             }
-            // Without a link clients wait in the queue until there is one again.
-            for (id, listener) in gates.listeners.iter().filter(|_| peer.ready) {
-                add(Token::Listener(*id), listener.as_fd(), PollFlags::IN);
+            // Without a link, or room on it, clients wait in the queue until there is.
+            if peer.ready && peer.mux.can_open() {
+                for (id, listener) in &gates.listeners {
+                    add(Token::Listener(*id), listener.as_fd(), PollFlags::IN);
+                }
             }
         }
         (tokens, polls)
@@ -303,12 +306,12 @@ impl Pause {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Answer { id, packet } => {
-                let answer = self.names.upstream.from_server(id, &packet);
+                let answer = self.names.upstream.answered_by_server(id, &packet);
                 let answers = answer.into_iter().collect();
                 self.names.deliver(&self.gates.dns_udp, answers);
             }
             Order::Commit { staged, generation } => {
-                let message = match self.commit(staged, generation) {
+                let message = match self.commit(*staged, generation) {
                     Ok(()) => Message::Applied { generation },
                     Err(why) => Message::Failed { generation, why },
                 };
@@ -342,9 +345,9 @@ impl Pause {
     fn program(&mut self) -> Result<(), Error> {
         let places = self.gates.places(&self.table.config);
         let places = places.during("a listener has no address")?;
-        let nft = match &mut self.nft {
-            Ok(nft) => nft,
-            Err(_) => return Err(Error::Protocol("there is no table")),
+        self.route(&places)?;
+        let Ok(nft) = &mut self.nft else {
+            return Err(Error::Protocol("there is no table"));
         };
         if nft.apply(Desired::new(&self.table, &places)).is_err() {
             // Somebody changed the table: it is made again, from nothing.
@@ -352,6 +355,25 @@ impl Pause {
             nft.apply(Desired::new(&self.table, &places))?;
         }
         Ok(())
+    }
+
+    fn route(&self, places: &[Place]) -> Result<(), Error> {
+        let config = &self.table.config;
+        let v4 = |ip: &IpAddr| match ip {
+            IpAddr::V4(ip) => Some(*ip),
+            IpAddr::V6(_) => None,
+        };
+        let Some(from) = config.addresses.iter().find_map(v4) else {
+            return Ok(());
+        };
+        let ranges = config.service_ranges.iter();
+        let ranges = ranges.map(|range| (range.ip, range.length));
+        let places = places.iter().map(|place| (place.at.ip(), 32));
+        let all = ranges.chain(places);
+        let all: Vec<(Ipv4Addr, u8)> = all
+            .filter_map(|(ip, length)| Some((v4(&ip)?, length)))
+            .collect();
+        interface::route(&all, from)
     }
 
     fn tick(&mut self, now: Instant) {

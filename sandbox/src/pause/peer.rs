@@ -21,8 +21,14 @@ const READ: usize = 256 * 1024;
 /// What the server wants that is not a matter of streams.
 #[derive(Debug)]
 pub(super) enum Order {
-    Commit { staged: Staged, generation: u64 },
-    Answer { id: u32, packet: Vec<u8> },
+    Commit {
+        staged: Box<Staged>,
+        generation: u64,
+    },
+    Answer {
+        id: u32,
+        packet: Vec<u8>,
+    },
 }
 
 #[derive(Debug)]
@@ -137,7 +143,7 @@ impl Peer {
             Message::Put(service) => self.staged.put(service)?,
             Message::Remove(key) => self.staged.remove(key)?,
             Message::Commit { generation } => {
-                let staged = std::mem::take(&mut self.staged);
+                let staged = Box::new(std::mem::take(&mut self.staged));
                 orders.push_back(Order::Commit { staged, generation });
             }
             Message::Answer { id, packet } => orders.push_back(Order::Answer { id, packet }),

@@ -150,7 +150,7 @@ impl Upstream {
     }
 
     /// The server has an answer; an empty one if it has none.
-    pub(super) fn from_server(&mut self, key: u32, packet: &[u8]) -> Option<Asked> {
+    pub(super) fn answered_by_server(&mut self, key: u32, packet: &[u8]) -> Option<Asked> {
         let pending = self.pending.get(&key)?;
         if !matches!(pending.way, Way::Server) {
             return None;

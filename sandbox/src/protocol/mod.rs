@@ -8,6 +8,21 @@
 //! nobody reads holds at most its window and stops no other; every frame from the peer is checked
 //! and bounded, and a peer that breaks a rule ends the link, not the process.
 //!
+//! ```
+//! use wharf_sandbox::protocol::{Event, Message, Mux, Side};
+//!
+//! let (mut server, mut sandbox) = (Mux::new(Side::Server, 0), Mux::new(Side::Sandbox, 7));
+//! server.send(&Message::Commit { generation: 8 })?;
+//! // In between, whatever carries bytes.
+//! sandbox.feed(server.output())?;
+//! server.sent(server.output().len());
+//! let ready = Event::Ready { version: 1, applied: 0 };
+//! assert_eq!(sandbox.event(), Some(ready));
+//! let commit = Message::Commit { generation: 8 };
+//! assert_eq!(sandbox.event(), Some(Event::Message(commit)));
+//! # Ok::<(), wharf_sandbox::Error>(())
+//! ```
+//!
 //! *When it stops halfway*: streams are gone, changes without their commit never happened, and the
 //! table that was committed last stays in force. The server connects again and sends all of it.
 
@@ -31,8 +46,9 @@ pub const VERSIONS: (u16, u16) = (1, 1);
 pub const MAX_FRAME: usize = 256 * 1024;
 /// The longest payload of a frame with a stream's bytes.
 pub const MAX_DATA: usize = 64 * 1024;
-/// Streams that may be open at once, of both sides together.
-pub const MAX_STREAMS: usize = 512;
+/// Streams that each side may have opened at once: applications that call the API leave room for
+/// those that the server opens.
+pub const MAX_STREAMS: usize = 256;
 /// What a peer may send on a new stream before it is given more.
 pub const FIRST_WINDOW: usize = 64 * 1024;
 /// What the window of a stream that is read as fast as it comes grows to.

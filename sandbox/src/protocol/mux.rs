@@ -178,10 +178,21 @@ impl Mux {
         self.frame(Kind::Ping, 0, &[]);
     }
 
+    /// Whether one more stream may be opened now.
+    pub fn can_open(&self) -> bool {
+        self.opened_like(self.next) < MAX_STREAMS
+    }
+
+    /// How many streams are open whose ids are of the same side as this one.
+    fn opened_like(&self, id: u32) -> usize {
+        let same = self.streams.keys().filter(|open| *open % 2 == id % 2);
+        same.count()
+    }
+
     /// Opens a stream. None: too many are open. Bytes may be written at once.
     pub fn open(&mut self, target: Target) -> Option<StreamId> {
         let next = self.next.checked_add(2)?;
-        if self.streams.len() >= MAX_STREAMS || target.opened_by() != self.side {
+        if !self.can_open() || target.opened_by() != self.side {
             return None;
         }
         let id = std::mem::replace(&mut self.next, next);
@@ -357,7 +368,7 @@ impl Mux {
             },
         };
         r.end()?;
-        if self.streams.len() >= MAX_STREAMS {
+        if self.opened_like(id) >= MAX_STREAMS {
             self.frame(Kind::Reset, id, &[Reason::Busy.number()]);
             return Ok(());
         }

@@ -1,17 +1,22 @@
 //! Service addresses.
 
 use std::collections::BTreeSet;
-use std::io::ErrorKind;
-use std::net::UdpSocket;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, ErrorKind};
+use std::net::{TcpStream, UdpSocket};
+use std::os::fd::AsFd as _;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use wharf_sandbox::protocol::Message;
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use wharf_sandbox::protocol::{Event, Message};
 use wharf_sandbox::table::Protocol::{Tcp, Udp};
+use wharf_sandbox::table::{Config, Listener};
 
 use crate::support::{
-    POD, Pod, at, call_again, call_tcp, call_udp, config, enter_namespace, port, serve_tcp,
+    POD, Pod, at, call_again, call_tcp, call_udp, config, enter_namespace, ip, port, serve_tcp,
     serve_udp, service,
 };
 
@@ -44,6 +49,100 @@ fn an_application_binds_all_addresses_at_the_ports_of_its_own_service_and_answer
     assert_eq!(call_udp("10.100.0.77:53").unwrap(), "own dns");
     assert_eq!(call_tcp("10.100.0.77:53").unwrap(), "own dns tcp");
     assert_eq!(call_tcp("127.0.0.1:8080").unwrap(), "web");
+    pod.stop();
+}
+
+#[test]
+fn endpoints_in_other_pods_are_reached() {
+    if !enter_namespace() {
+        return;
+    }
+    // The other pod holds its namespace open while it waits to be told to end.
+    let mut other = Command::new("unshare")
+        .args(["--net", "sh", "-c", "echo in; read end"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut output = BufReader::new(other.stdout.take().unwrap());
+    output.read_line(&mut line).unwrap();
+    let pid = other.id();
+    ip("address del 10.0.0.2/24 dev eth0");
+    ip(&format!("link set host0 netns {pid}"));
+    // No default route: that to the other pod is found after the translation.
+    ip("address add 10.0.0.2/24 dev eth0");
+    let namespace = File::open(format!("/proc/{pid}/ns/net")).unwrap();
+    thread::spawn(move || {
+        let network = Some(LinkNameSpaceType::Network);
+        move_into_link_name_space(namespace.as_fd(), network).unwrap();
+        ip("address add 10.0.0.3/24 dev host0");
+        ip("link set host0 up");
+        serve_tcp("10.0.0.3:8080", "other tcp");
+        serve_udp("10.0.0.3:5353", "other udp");
+    })
+    .join()
+    .unwrap();
+    let mut pod = Pod::start();
+    let ports = vec![
+        port(Tcp, 80, &["10.0.0.3:8080"]),
+        port(Udp, 53, &["10.0.0.3:5353"]),
+    ];
+    let web = service("web", WEB, ports);
+    pod.commit(vec![Message::Config(config()), Message::Put(web)]);
+    assert_eq!(call_tcp("10.100.0.77:80").unwrap(), "other tcp");
+    assert_eq!(call_udp("10.100.0.77:53").unwrap(), "other udp");
+    pod.stop();
+    drop(other.stdin.take());
+    other.wait().unwrap();
+}
+
+#[test]
+fn a_pod_without_a_way_out_reaches_services_names_and_listeners() {
+    if !enter_namespace() {
+        return;
+    }
+    ip("route del default");
+    serve_tcp("10.0.0.2:8080", "web");
+    let mut pod = Pod::start();
+    let ports = vec![port(Tcp, 80, &["10.0.0.2:8080"]), port(Tcp, 81, &[])];
+    let config = Config {
+        listeners: vec![Listener {
+            id: 1,
+            at: vec![at("169.254.170.2:80")],
+        }],
+        ..config()
+    };
+    let web = Message::Put(service("web", WEB, ports));
+    pod.commit(vec![Message::Config(config), web]);
+    assert_eq!(call_tcp("10.100.0.77:80").unwrap(), "web");
+    let error = call_tcp("10.100.0.77:81").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    // Taken by the sandbox, which passes it on.
+    drop(TcpStream::connect("169.254.170.2:80").unwrap());
+    pod.link
+        .until(|event| matches!(event, Event::Open(..)).then_some(()));
+    pod.stop();
+}
+
+#[test]
+fn services_of_ipv6_are_led_to_endpoints_of_ipv6() {
+    if !enter_namespace() {
+        return;
+    }
+    ip("-6 address add fd00:1::2/64 dev eth0 nodad");
+    ip("-6 route add default via fd00:1::1 dev eth0");
+    let mut pod = Pod::start();
+    serve_tcp("[::]:8080", "six");
+    let ports = vec![
+        port(Tcp, 80, &["[fd00:1::2]:8080", "10.0.0.2:9"]),
+        port(Tcp, 81, &[]),
+    ];
+    let web = service("web", "fd00:100::7", ports);
+    pod.commit(vec![Message::Config(config()), Message::Put(web)]);
+    assert_eq!(call_tcp("[fd00:100::7]:80").unwrap(), "six");
+    let error = call_tcp("[fd00:100::7]:81").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     pod.stop();
 }
 

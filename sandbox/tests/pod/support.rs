@@ -28,6 +28,10 @@ pub(crate) fn enter_namespace() -> bool {
         println!("skipped: {error}");
         return false;
     }
+    if Command::new("ip").arg("-V").output().is_err() {
+        println!("skipped: ip is not installed");
+        return false;
+    }
     #[expect(unsafe_code, reason = "rustix marks all of unshare")]
     // SAFETY: a network namespace is the thread's own, and no memory or file is unshared.
     unsafe { unshare_unsafe(UnshareFlags::NEWNET) }.expect("unshare");

@@ -1,11 +1,12 @@
 //! Streams between the server and the pod.
 
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use wharf_sandbox::protocol::{Event, Message, Mux, Reason, Side, StreamId, Target};
+use wharf_sandbox::protocol::{Event, MAX_STREAMS, Message, Mux, Reason, Side, StreamId, Target};
 use wharf_sandbox::table::{Config, Listener};
 
 use crate::support::{
@@ -222,6 +223,42 @@ fn an_application_that_stops_reading_stops_only_its_own_stream() {
     let other = pod.link.dial("127.0.0.1:7002").unwrap();
     assert_eq!(pod.link.read_all(other), b"other");
     drop(socket);
+    pod.stop();
+}
+
+#[test]
+fn applications_that_call_the_server_leave_room_for_what_the_server_dials() {
+    if !enter_namespace() {
+        return;
+    }
+    let mut pod = Pod::start();
+    let config = Config {
+        listeners: vec![Listener {
+            id: 1,
+            at: vec![at("10.100.0.1:443")],
+        }],
+        ..config()
+    };
+    pod.commit(vec![Message::Config(config)]);
+    serve_tcp("127.0.0.1:7001", "probe");
+    let clients: Vec<TcpStream> = (0..MAX_STREAMS + 40)
+        .map(|_| TcpStream::connect("10.100.0.1:443").unwrap())
+        .collect();
+    let mut streams = BTreeSet::new();
+    while streams.len() < MAX_STREAMS {
+        streams.extend(pod.link.until(|event| match event {
+            Event::Open(id, _) => Some(Some(id)),
+            _ => None,
+        }));
+    }
+    let id = pod.link.dial("127.0.0.1:7001").unwrap();
+    assert_eq!(pod.link.read_all(id), b"probe");
+    // Those that wait have their turn when others are gone.
+    let first = streams.pop_first().unwrap();
+    pod.link.mux.reset(first, Reason::Reset);
+    pod.link
+        .until(|event| matches!(event, Event::Open(..)).then_some(()));
+    drop(clients);
     pod.stop();
 }
 
