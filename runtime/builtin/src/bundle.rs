@@ -11,6 +11,9 @@ use crate::wire::Plan;
 /// How many processes a container may have.
 const PROCESSES: i64 = 16_384;
 
+/// How many files a process may have open.
+const FILES: u64 = 1_048_576;
+
 /// What of the kernel's files is hidden, and what cannot be written, as Docker has it.
 const MASKED: [&str; 12] = [
     "/proc/acpi",
@@ -42,36 +45,10 @@ pub(crate) struct Bind {
 }
 
 pub(crate) fn config(plan: &Plan, account: &Account, root: &Path, binds: &[Bind]) -> Value {
-    let env: Vec<String> = env(plan, account);
-    let capabilities: Vec<String> = plan
-        .capabilities
-        .iter()
-        .map(|name| format!("CAP_{name}"))
-        .collect();
-    // Only root has them by itself; others could only get them from files that have them.
-    let effective = if account.uid == 0 {
-        capabilities.as_slice()
-    } else {
-        &[]
-    };
     json!({
         "ociVersion": "1.0.2",
         "root": { "path": root, "readonly": plan.read_only_root },
-        "process": {
-            "terminal": plan.tty,
-            "user": {
-                "uid": account.uid, "gid": account.gid, "additionalGids": account.groups,
-            },
-            "args": plan.argv,
-            "env": env,
-            "cwd": if plan.working_dir.is_empty() { "/" } else { plan.working_dir.as_str() },
-            "capabilities": {
-                "bounding": capabilities, "permitted": effective, "effective": effective,
-            },
-            "noNewPrivileges": plan.no_new_privileges,
-            "rlimits": [{ "type": "RLIMIT_NOFILE", "hard": 1_048_576, "soft": 1_048_576 }],
-            "oomScoreAdj": 500,
-        },
+        "process": process(plan, account, &plan.argv, plan.tty),
         "mounts": mounts(binds),
         "linux": {
             // The network, the host name and shared memory are the pod's, which the shim is in.
@@ -84,7 +61,37 @@ pub(crate) fn config(plan: &Plan, account: &Account, root: &Path, binds: &[Bind]
     })
 }
 
-fn env(plan: &Plan, account: &Account) -> Vec<String> {
+/// The first process of a container, or one more in it: all have the same rights.
+pub(crate) fn process(plan: &Plan, account: &Account, argv: &[String], tty: bool) -> Value {
+    let capabilities = plan.capabilities.iter().map(|name| format!("CAP_{name}"));
+    let capabilities: Vec<String> = capabilities.collect();
+    // Only root has them by itself; others could only get them from files that have them.
+    let effective = if account.uid == 0 {
+        capabilities.as_slice()
+    } else {
+        &[]
+    };
+    // Only the kernel's own root may raise it.
+    let own = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
+    let files = own.unwrap_or(FILES).min(FILES);
+    json!({
+        "terminal": tty,
+        "user": {
+            "uid": account.uid, "gid": account.gid, "additionalGids": account.groups,
+        },
+        "args": argv,
+        "env": env(plan, account, tty),
+        "cwd": if plan.working_dir.is_empty() { "/" } else { plan.working_dir.as_str() },
+        "capabilities": {
+            "bounding": capabilities, "permitted": effective, "effective": effective,
+        },
+        "noNewPrivileges": plan.no_new_privileges,
+        "rlimits": [{ "type": "RLIMIT_NOFILE", "hard": files, "soft": files }],
+        "oomScoreAdj": 500,
+    })
+}
+
+fn env(plan: &Plan, account: &Account, tty: bool) -> Vec<String> {
     let mut env: Vec<String> = plan
         .env
         .iter()
@@ -97,7 +104,7 @@ fn env(plan: &Plan, account: &Account) -> Vec<String> {
     if !has("HOME") {
         env.push(format!("HOME={}", account.home));
     }
-    if plan.tty && !has("TERM") {
+    if tty && !has("TERM") {
         env.push("TERM=xterm".to_owned());
     }
     env

@@ -254,6 +254,12 @@ impl Task {
         Ok(())
     }
 
+    /// Looks at the containers once more.
+    pub(super) fn look_again(&self) {
+        // The other end is in the same task.
+        let _heard = self.events.send(Event::Ended);
+    }
+
     /// Begins to end a container.
     fn end(&mut self, at: usize) {
         let stop_signal = self.signals.get(&at).cloned().flatten();

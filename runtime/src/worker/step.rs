@@ -206,8 +206,13 @@ pub(super) fn apply(task: &mut Task, done: Done) -> Option<usize> {
                 record.image_digest = started.image.digest;
                 task.signals.insert(at, started.image.config.stop_signal);
                 match started.phase {
+                    // Its last words are read like those of any other.
                     Phase::Ended(exit) => {
-                        record.end(started.id, &exit, String::new());
+                        record.life = Life::Running {
+                            id: started.id,
+                            since: exit.started,
+                        };
+                        task.look_again();
                         None
                     }
                     Phase::Running { since } => {

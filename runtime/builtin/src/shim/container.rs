@@ -1,5 +1,4 @@
 //! A container of the pod.
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -244,25 +243,13 @@ impl Contained {
                 .with_stderr(given.errors);
             pipes = Some(given.pipes);
         }
-        let account = &self.account;
+        let process = bundle::process(&self.plan, &self.account, command, tty);
+        let path = self.folder.join("exec.json");
+        files::write_json(&path, &process)?;
         let pid = builder
             .as_tenant()
             .with_detach(true)
-            .with_container_args(command.to_vec())
-            .with_env(if tty {
-                HashMap::from([("TERM".to_owned(), "xterm".to_owned())])
-            } else {
-                HashMap::new()
-            })
-            .with_cwd(Some(if self.plan.working_dir.is_empty() {
-                "/"
-            } else {
-                &self.plan.working_dir
-            }))
-            .with_no_new_privs(self.plan.no_new_privileges)
-            .with_user(Some(account.uid))
-            .with_group(Some(account.gid))
-            .with_additional_gids(account.groups.clone())
+            .with_process(Some(path))
             .build()?;
         let pipes = match (pipes, console) {
             (Some(pipes), _) => pipes,

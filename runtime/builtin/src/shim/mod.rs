@@ -374,7 +374,7 @@ impl Shim {
 /// Takes the exit codes of all that ended, also of those that lost their parents.
 fn reap(ours: &mut BTreeMap<u64, Process>) -> Result<(), Error> {
     loop {
-        match rustix::process::waitpid(None, WaitOptions::NOHANG) {
+        match rustix::process::wait(WaitOptions::NOHANG) {
             Ok(Some((pid, status))) => {
                 if let Some(own) = ours.values_mut().find(|one| one.pid == pid) {
                     own.set_status(status);
