@@ -15,6 +15,7 @@ mod spec;
 mod status;
 mod worker;
 
+pub use checks::PodChecks;
 pub use notice::Notice;
 pub use pod_runtime::{Error, Later, LogRange, PodRuntime, Session, Stream};
 pub use simulated::{Pace, Simulated};
@@ -24,5 +25,4 @@ pub use spec::{
     Resources, RestartPolicy, Role, Security, SubPath, TerminationMessage, Volume, VolumeSource,
 };
 pub use status::{ContainerState, ContainerStatus, PodStatus, Terminated};
-pub use checks::PodChecks;
 pub use worker::{Checks, Network, Outcome, Worker};

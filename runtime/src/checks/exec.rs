@@ -4,9 +4,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::go;
+use crate::Error;
 use crate::engine::{Engine, ExecSpec};
 use crate::worker::Outcome;
-use crate::Error;
 
 /// What is kept of what it writes: `maxReadLength` of the kubelet.
 const OUTPUT: usize = 10 * 1024;

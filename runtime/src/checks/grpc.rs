@@ -95,9 +95,9 @@ pub(super) async fn probe(
             "timeout: failed to connect service {} within {within}: context deadline exceeded",
             go::quoted(&at)
         )),
-        Call::TimedOut | Call::Failed(DEADLINE_EXCEEDED, _) => {
-            Outcome::Failed(format!("timeout: health rpc did not complete within {within}"))
-        }
+        Call::TimedOut | Call::Failed(DEADLINE_EXCEEDED, _) => Outcome::Failed(format!(
+            "timeout: health rpc did not complete within {within}"
+        )),
         Call::Failed(UNIMPLEMENTED, message) => Outcome::Failed(format!(
             "error: this server does not implement the grpc health protocol (grpc.health.v1.Health): {message}"
         )),
@@ -137,7 +137,9 @@ async fn call(target: &Target<'_>, host: &str, port: u16, service: &str, version
 }
 
 async fn ask(stream: Heard, at: &str, service: &str, version: &str) -> Call {
-    let failed = |error: &hyper::Error| Call::Failed(UNAVAILABLE, format!("error reading from server: {error}"));
+    let failed = |error: &hyper::Error| {
+        Call::Failed(UNAVAILABLE, format!("error reading from server: {error}"))
+    };
     let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
     let (mut sender, connection) = match handshake {
         Ok(connected) => connected,
@@ -185,7 +187,9 @@ async fn read(response: http::Response<hyper::body::Incoming>) -> Call {
             Err(frame) => trailers.extend(frame.into_trailers().unwrap_or_default()),
         }
     }
-    let code = trailers.get("grpc-status").and_then(|code| code.to_str().ok()?.parse().ok());
+    let code = trailers
+        .get("grpc-status")
+        .and_then(|code| code.to_str().ok()?.parse().ok());
     match code {
         Some(0) => match health(&body) {
             Some(health) => Call::Answered(health),
@@ -222,7 +226,9 @@ fn of_http(status: StatusCode) -> Call {
 
 /// `grpc-message`, in which odd bytes are escaped by `%`.
 fn message(trailers: &HeaderMap) -> String {
-    let raw = trailers.get("grpc-message").map_or(&b""[..], |text| text.as_bytes());
+    let raw = trailers
+        .get("grpc-message")
+        .map_or(&b""[..], |text| text.as_bytes());
     let mut text = Vec::new();
     let mut rest = raw;
     while let [first, more @ ..] = rest {
@@ -357,7 +363,12 @@ mod tests {
         assert_eq!(health(&[0, 0, 0, 0, 2, 8, 1]), Some(Health::SERVING));
         assert_eq!(health(&[0, 0, 0, 0, 0]), Some(Health(0)));
         assert_eq!(health(&[0, 0, 0, 0, 5, 18, 1, 7, 8, 2]), Some(Health(2)));
-        for broken in [&[][..], &[0, 0, 0, 0, 2, 8], &[1, 0, 0, 0, 0], &[0, 0, 0, 0, 2, 18, 9]] {
+        for broken in [
+            &[][..],
+            &[0, 0, 0, 0, 2, 8],
+            &[1, 0, 0, 0, 0],
+            &[0, 0, 0, 0, 2, 18, 9],
+        ] {
             assert_eq!(health(broken), None, "{broken:?}");
         }
         let mut trailers = HeaderMap::new();

@@ -2,7 +2,9 @@
 use std::error::Error as _;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, USER_AGENT};
+use http::header::{
+    ACCEPT, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, USER_AGENT,
+};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
@@ -271,11 +273,15 @@ async fn read(response: Response<Incoming>) -> Result<Answer, hyper::Error> {
 
 /// What Go's client says of an exchange that failed.
 fn said(error: &hyper::Error, at: &str) -> String {
+    // A server that speaks first, which cannot be HTTP.
+    let inner = error.source().filter(|source| source.is::<hyper::Error>());
+    let early = error.is_canceled() && inner.is_some();
     if error.is_incomplete_message() {
         return "EOF".to_owned();
     }
-    if error.is_parse() {
-        return "net/http: HTTP/1.x transport connection broken: malformed HTTP response".to_owned();
+    if early || error.is_parse() {
+        return "net/http: HTTP/1.x transport connection broken: malformed HTTP response"
+            .to_owned();
     }
     let source = error.source().and_then(|source| source.downcast_ref());
     let broken = source.map(std::io::Error::kind);
@@ -307,7 +313,10 @@ fn redirected(from: &Place, answer: &Answer, location: &str) -> Option<Place> {
             let folder = base.rsplit_once('/').map_or("", |(folder, _)| folder);
             path(&format!("{folder}/{location}"))
         };
-        return Some(Place { path, ..from.clone() });
+        return Some(Place {
+            path,
+            ..from.clone()
+        });
     };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at_checked(end)?;

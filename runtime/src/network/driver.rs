@@ -123,7 +123,10 @@ impl Driver {
         };
         let up = async {
             let mut is_ready = is_ready.clone();
-            if !matches!(timeout(PATIENCE, is_ready.wait_for(|ready| *ready)).await, Ok(Ok(_))) {
+            if !matches!(
+                timeout(PATIENCE, is_ready.wait_for(|ready| *ready)).await,
+                Ok(Ok(_))
+            ) {
                 return "the sandbox does not greet".to_owned();
             }
             self.link.send_replace(Some(Arc::clone(&link)));
@@ -150,7 +153,11 @@ impl Driver {
         let mut told: Option<Arc<Home>> = None;
         loop {
             // Before the first look at the cluster there is nothing to be told.
-            if generations.wait_for(|generation| *generation > 0).await.is_err() {
+            if generations
+                .wait_for(|generation| *generation > 0)
+                .await
+                .is_err()
+            {
                 return "the table is gone".to_owned();
             }
             let home = Arc::clone(&homes.borrow_and_update());
@@ -304,7 +311,9 @@ impl Reading<'_> {
                 self.link.accept(id);
                 let stream = Box::new(LinkStream::new(Arc::clone(self.link), id));
                 let home = Arc::clone(&self.home.borrow());
-                self.parts.gates.accept(listener, &home.caller, from, stream);
+                self.parts
+                    .gates
+                    .accept(listener, &home.caller, from, stream);
             }
         }
     }
@@ -336,4 +345,3 @@ impl Reading<'_> {
         });
     }
 }
-

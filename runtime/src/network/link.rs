@@ -379,7 +379,11 @@ impl State {
     }
 
     fn drop_abandoned(&mut self, id: StreamId) {
-        if self.flows.get(&id).is_some_and(|flow| flow.abandoned.is_some()) {
+        if self
+            .flows
+            .get(&id)
+            .is_some_and(|flow| flow.abandoned.is_some())
+        {
             self.flows.remove(&id);
         }
     }

@@ -255,7 +255,8 @@ mod tests {
 
     #[test]
     fn resolvers_are_the_nameserver_lines() {
-        let text = "# comment\nnameserver 10.0.0.2\nsearch a\noptions x\nnameserver ::1\nnameserver x\n";
+        let text =
+            "# comment\nnameserver 10.0.0.2\nsearch a\noptions x\nnameserver ::1\nnameserver x\n";
         let wanted = ["10.0.0.2:53", "[::1]:53"].map(|at| at.parse().unwrap());
         assert_eq!(servers(text), wanted);
     }
@@ -263,12 +264,19 @@ mod tests {
     #[tokio::test]
     async fn closed_names_do_not_exist_and_nobody_is_asked() {
         let resolver = HostResolver::reading("/nowhere".into(), vec!["ec2.internal".to_owned()]);
-        let answer = resolver.resolve(&query(7, "Shop.EC2.internal")).await.unwrap();
+        let answer = resolver
+            .resolve(&query(7, "Shop.EC2.internal"))
+            .await
+            .unwrap();
         assert_eq!(answer[..4], [0, 7, 0x81, 0x83]);
         for name in ["shopec2.internal", "internal", "shop.test"] {
             assert!(resolver.resolve(&query(7, name)).await.is_err(), "{name}");
         }
-        for broken in [&[][..], &[0; 12], &[0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 200]] {
+        for broken in [
+            &[][..],
+            &[0; 12],
+            &[0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 200],
+        ] {
             assert!(resolver.resolve(broken).await.is_err());
         }
     }

@@ -121,7 +121,19 @@ impl Table {
         self.0.generation.send_replace(generation);
     }
 
-    pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
+    /// What pods of a node see, by namespace and name.
+    pub fn services(&self, node: &str) -> Vec<Arc<Service>> {
+        let mut services: Vec<Arc<Service>> = {
+            let state = self.state();
+            let rows = state.rows.values().filter_map(|entry| entry.row.as_ref());
+            rows.map(|row| Arc::clone(row.of(node))).collect()
+        };
+        services.sort_by(|a, b| a.key.cmp(&b.key));
+        services
+    }
+
+    /// Moves with every change; 0 before the first.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.0.generation.subscribe()
     }
 
@@ -161,7 +173,8 @@ impl Table {
             let own = |ip: &IpAddr| *ip == at.ip();
             let owned = service.cluster_ips.iter().any(own);
             let mut ports = service.ports.iter();
-            let port = ports.find(|port| (owned && port.port == at.port()) || port.also.contains(&at));
+            let port =
+                ports.find(|port| (owned && port.port == at.port()) || port.also.contains(&at));
             match port {
                 Some(port) => Some(port.endpoints.first().copied()),
                 None => owned.then_some(None),
@@ -269,18 +282,27 @@ mod tests {
         table.replace(vec![Row::new(service("a", 1)), Row::new(service("b", 1))]);
         let first = table.since(None, "");
         assert!(first.whole);
-        assert_eq!((first.generation, names(&first)), (1, vec!["+a".into(), "+b".into()]));
+        assert_eq!(
+            (first.generation, names(&first)),
+            (1, vec!["+a".into(), "+b".into()])
+        );
         for port in 2..10 {
             table.change(vec![(key("a"), Some(Row::new(service("a", port))))]);
         }
         table.change(vec![(key("b"), None)]);
         let later = table.since(Some(1), "");
         assert!(!later.whole);
-        assert_eq!((later.generation, names(&later)), (10, vec!["+a".into(), "-b".into()]));
+        assert_eq!(
+            (later.generation, names(&later)),
+            (10, vec!["+a".into(), "-b".into()])
+        );
         assert_eq!(names(&table.since(Some(9), "")), ["-b"]);
         assert!(table.since(Some(10), "").services.is_empty());
         // The same again is no change.
-        table.change(vec![(key("b"), None), (key("a"), Some(Row::new(service("a", 9))))]);
+        table.change(vec![
+            (key("b"), None),
+            (key("a"), Some(Row::new(service("a", 9)))),
+        ]);
         assert_eq!(table.since(None, "").generation, 10);
     }
 
@@ -308,7 +330,10 @@ mod tests {
         let at = "10.100.0.7:80".parse().unwrap();
         let of = |node| table.endpoint(at, node).unwrap().unwrap().port();
         assert_eq!((of("n1"), of("n2")), (2, 1));
-        assert_eq!(table.endpoint("10.100.0.7:81".parse().unwrap(), ""), Some(None));
+        assert_eq!(
+            table.endpoint("10.100.0.7:81".parse().unwrap(), ""),
+            Some(None)
+        );
         assert_eq!(table.endpoint("10.100.0.8:80".parse().unwrap(), ""), None);
     }
 }

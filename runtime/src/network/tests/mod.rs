@@ -60,7 +60,13 @@ pub(super) fn service(name: &str, ip: &str, endpoints: &[&str]) -> Service {
 pub(super) struct Mirror;
 
 impl Gates for Mirror {
-    fn accept(&self, listener: u16, caller: &Caller, from: SocketAddr, mut stream: Box<dyn Stream>) {
+    fn accept(
+        &self,
+        listener: u16,
+        caller: &Caller,
+        from: SocketAddr,
+        mut stream: Box<dyn Stream>,
+    ) {
         let head = format!("{listener} {} {} ", caller.name, from.ip());
         tokio::spawn(async move {
             let mut came = Vec::new();
@@ -115,7 +121,10 @@ impl Story {
 
     fn add(&self, id: &str) -> Arc<TestPod> {
         let pod = TestPod::new();
-        self.pods.lock().unwrap().insert(id.to_owned(), Arc::clone(&pod));
+        self.pods
+            .lock()
+            .unwrap()
+            .insert(id.to_owned(), Arc::clone(&pod));
         pod
     }
 
@@ -127,7 +136,8 @@ impl Story {
 
     fn put(&self, name: &str, endpoints: &[&str]) {
         let service = service(name, "10.100.0.7", endpoints);
-        self.table.change(vec![(service.key.clone(), Some(Row::new(service)))]);
+        self.table
+            .change(vec![(service.key.clone(), Some(Row::new(service)))]);
     }
 
     async fn dial(&self, pod: &str, to: &str) -> Result<Box<dyn Stream>, DialError> {
@@ -160,7 +170,10 @@ async fn a_pod_has_joined_when_the_first_table_is_in_force_and_not_before() {
     s.put("shop", &["10.0.0.2:8080"]);
     join.await.unwrap();
     let known = a.known.borrow().clone();
-    assert_eq!((known.generation, known.commits, known.services.len()), (1, 1, 1));
+    assert_eq!(
+        (known.generation, known.commits, known.services.len()),
+        (1, 1, 1)
+    );
     assert_eq!(known.config.addresses, [spec.ip.unwrap()]);
     let text = "nameserver 10.100.0.10\n".to_owned();
     assert_eq!(known.config.resolv_conf, Some(text));
@@ -178,12 +191,18 @@ async fn a_sandbox_that_cannot_take_the_table_does_not_join_and_says_why() {
     s.put("shop", &[]);
     let spec = pod("a", "10.0.0.1");
     let error = s.links.join(&spec, kept(false)).await.unwrap_err();
-    assert!(error.to_string().ends_with("there is no such pod"), "{error}");
+    assert!(
+        error.to_string().ends_with("there is no such pod"),
+        "{error}"
+    );
     let a = s.add("a");
     s.links.join(&spec, kept(true)).await.unwrap();
     a.order(Order::Refuse);
     let error = s.links.join(&spec, kept(false)).await.unwrap_err();
-    assert!(error.to_string().ends_with("nf_tables is missing"), "{error}");
+    assert!(
+        error.to_string().ends_with("nf_tables is missing"),
+        "{error}"
+    );
     a.accept_tables();
     a.until(|known| known.commits == 2).await;
 }
@@ -198,7 +217,8 @@ async fn changes_come_as_one_commit_each_and_pods_of_a_node_see_their_own() {
     let row = Row::new(service("shop", "10.100.0.7", &[])).on_node("node-of-a", local.clone());
     let more = Row::new(service("more", "10.100.0.8", &[]));
     let key = |name| service(name, "10.100.0.7", &[]).key;
-    s.table.change(vec![(key("shop"), Some(row)), (key("more"), Some(more))]);
+    s.table
+        .change(vec![(key("shop"), Some(row)), (key("more"), Some(more))]);
     let a = a.until(|known| known.generation == 2).await;
     let b_known = b.until(|known| known.generation == 2).await;
     assert_eq!((a.commits, a.services.len()), (2, 2));
@@ -260,7 +280,12 @@ async fn dials_reach_pods_and_services_of_the_cluster_and_nothing_else() {
     s.put("shop", &["10.0.0.2:8080"]);
     s.join("a", "10.0.0.1").await;
     s.join("b", "10.0.0.2").await;
-    for to in ["10.0.0.1:80", "127.0.0.1:80", "10.0.0.2:80", "10.100.0.7:80"] {
+    for to in [
+        "10.0.0.1:80",
+        "127.0.0.1:80",
+        "10.0.0.2:80",
+        "10.100.0.7:80",
+    ] {
         assert_eq!(s.echo("a", to, b"hello").await, b"hello", "{to}");
     }
     let closed = format!("10.0.0.1:{CLOSED}");
@@ -273,7 +298,10 @@ async fn dials_reach_pods_and_services_of_the_cluster_and_nothing_else() {
         assert_eq!(s.dial(pod, to).await.err(), Some(wanted), "{to}");
     }
     s.links.leave("b");
-    assert_eq!(s.dial("a", "10.0.0.2:80").await.err(), Some(DialError::Elsewhere));
+    assert_eq!(
+        s.dial("a", "10.0.0.2:80").await.err(),
+        Some(DialError::Elsewhere)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -289,7 +317,10 @@ async fn dials_that_were_given_up_leave_room_for_others() {
                 Err(error) => break error,
             }
         };
-        assert_eq!((open.len(), error), (wharf_sandbox::protocol::MAX_STREAMS, DialError::Busy));
+        assert_eq!(
+            (open.len(), error),
+            (wharf_sandbox::protocol::MAX_STREAMS, DialError::Busy)
+        );
         drop(open);
         // The other end closes, too.
         while s.dial("a", "10.0.0.1:80").await.is_err() {
@@ -337,7 +368,8 @@ async fn a_link_that_breaks_is_made_again_and_everything_is_told_anew() {
     let mut stream = s.dial("a", "10.0.0.1:80").await.unwrap();
     for (links, order) in [(2, Order::Hang), (3, Order::Babble)] {
         a.order(order);
-        a.until(|known| known.links == links && known.commits == links).await;
+        a.until(|known| known.links == links && known.commits == links)
+            .await;
     }
     let error = stream.read_u8().await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
@@ -347,7 +379,10 @@ async fn a_link_that_breaks_is_made_again_and_everything_is_told_anew() {
     a.order(Order::Hang);
     s.put("more", &[]);
     tokio::time::sleep(Duration::from_mins(1)).await;
-    s.pods.lock().unwrap().insert("a".to_owned(), Arc::clone(&a));
+    s.pods
+        .lock()
+        .unwrap()
+        .insert("a".to_owned(), Arc::clone(&a));
     let known = a.until(|known| known.generation == 2).await;
     assert_eq!(known.services.len(), 2);
 }
@@ -361,5 +396,6 @@ async fn a_sandbox_that_is_silent_is_connected_to_again() {
     tokio::time::sleep(Duration::from_hours(1)).await;
     assert_eq!(a.known.borrow().links, 1);
     a.order(Order::Mute);
-    a.until(|known| known.links == 2 && known.commits == 2).await;
+    a.until(|known| known.links == 2 && known.commits == 2)
+        .await;
 }

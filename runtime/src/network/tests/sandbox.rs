@@ -208,7 +208,9 @@ impl Talk {
     }
 
     fn told(&mut self, message: Message) {
-        let staged = self.staged.get_or_insert_with(|| self.pod.known.borrow().clone());
+        let staged = self
+            .staged
+            .get_or_insert_with(|| self.pod.known.borrow().clone());
         match message {
             Message::Clear => staged.services.clear(),
             Message::Config(config) => staged.config = config,
