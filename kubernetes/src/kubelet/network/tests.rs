@@ -273,7 +273,8 @@ async fn the_table_follows_services_and_their_slices() {
     s.create(SLICES, more).await;
     s.until(&["10.0.0.1:8080", "10.0.0.2:8080"]).await;
     let (cluster, by) = (&s.test.cluster, &s.test.by);
-    let deleted = cluster.delete(SLICES, "default", "a", &Deletion::default(), by);
+    let how = Deletion::default();
+    let deleted = cluster.delete(SLICES, "default", "a", &how, by);
     deleted.await.unwrap();
     s.until(&["10.0.0.2:8080"]).await;
     let not_ready = |slice: &mut Value| {
@@ -283,7 +284,7 @@ async fn the_table_follows_services_and_their_slices() {
     let updated = cluster.modify(SLICES, "default", "b", Part::Main, by, not_ready);
     updated.await.unwrap();
     s.until(&[]).await;
-    let deleted = cluster.delete("services", "default", "shop", &Deletion::default(), by);
+    let deleted = cluster.delete("services", "default", "shop", &how, by);
     deleted.await.unwrap();
     s.until(&["gone"]).await;
     s.task.abort();

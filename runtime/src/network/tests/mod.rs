@@ -244,7 +244,8 @@ async fn an_endpoint_that_changes_is_known_to_two_hundred_pods_at_once() {
     let began = Instant::now();
     s.put("shop", &["10.0.0.2:8080"]);
     for pod in &pods {
-        pod.until(|known| known.generation == 2).await;
+        let mut known = pod.known.subscribe();
+        known.wait_for(|known| known.generation == 2).await.unwrap();
     }
     let took = began.elapsed();
     println!("all 200 pods know after {took:?}");

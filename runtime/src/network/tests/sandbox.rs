@@ -69,7 +69,7 @@ impl TestPod {
         let talk = Talk {
             pod: Arc::clone(self),
             mux: Mux::new(Side::Sandbox, self.known.borrow().generation),
-            staged: None,
+            staged: Vec::new(),
             echoes: HashMap::new(),
             ended: Vec::new(),
             clients: HashMap::new(),
@@ -100,7 +100,7 @@ impl TestPod {
 struct Talk {
     pod: Arc<TestPod>,
     mux: Mux,
-    staged: Option<Known>,
+    staged: Vec<Message>,
     echoes: HashMap<StreamId, VecDeque<u8>>,
     ended: Vec<StreamId>,
     clients: HashMap<StreamId, mpsc::UnboundedSender<Vec<u8>>>,
@@ -208,35 +208,40 @@ impl Talk {
     }
 
     fn told(&mut self, message: Message) {
-        let staged = self
-            .staged
-            .get_or_insert_with(|| self.pod.known.borrow().clone());
         match message {
-            Message::Clear => staged.services.clear(),
-            Message::Config(config) => staged.config = config,
-            Message::Put(service) => {
-                staged.services.insert(service.key.clone(), service);
-            }
-            Message::Remove(key) => {
-                staged.services.remove(&key);
-            }
-            Message::Commit { generation } => {
-                let mut staged = self.staged.take().unwrap();
-                if *self.pod.refuses.lock().unwrap() {
-                    let why = "nf_tables is missing".to_owned();
-                    self.mux.send(&Message::Failed { generation, why }).unwrap();
-                    return;
-                }
-                staged.generation = generation;
-                staged.commits += 1;
-                staged.links = self.pod.known.borrow().links;
-                self.pod.known.send_replace(staged);
-                self.mux.send(&Message::Applied { generation }).unwrap();
-            }
+            Message::Commit { generation } => self.commit(generation),
             Message::Answer { id, packet } => {
                 let _heard = self.questions[&id].send(packet);
             }
+            staged if staged.from_server() => self.staged.push(staged),
             other => panic!("{other:?} is not the server's"),
         }
+    }
+
+    fn commit(&mut self, generation: u64) {
+        let staged = std::mem::take(&mut self.staged);
+        if *self.pod.refuses.lock().unwrap() {
+            let why = "nf_tables is missing".to_owned();
+            self.mux.send(&Message::Failed { generation, why }).unwrap();
+            return;
+        }
+        self.pod.known.send_modify(|known| {
+            known.generation = generation;
+            known.commits += 1;
+            for message in staged {
+                match message {
+                    Message::Clear => known.services.clear(),
+                    Message::Config(config) => known.config = config,
+                    Message::Put(service) => {
+                        known.services.insert(service.key.clone(), service);
+                    }
+                    Message::Remove(key) => {
+                        known.services.remove(&key);
+                    }
+                    _ => {}
+                }
+            }
+        });
+        self.mux.send(&Message::Applied { generation }).unwrap();
     }
 }
