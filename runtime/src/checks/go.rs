@@ -39,7 +39,7 @@ pub(super) fn duration(time: Duration) -> String {
     if hours > 0 || minutes > 0 {
         let _written = write!(text, "{minutes}m");
     }
-    let rest = time - Duration::from_mins(secs / 60);
+    let rest = time.saturating_sub(Duration::from_mins(secs / 60));
     let _written = write!(text, "{}s", rest.as_secs_f64());
     text
 }

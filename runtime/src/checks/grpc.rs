@@ -81,7 +81,7 @@ pub(super) async fn probe(
     service: &str,
     version: &str,
 ) -> Result<Outcome, Error> {
-    let host = target.own()?;
+    let host = target.own().await?;
     let at = go::join(&host, port);
     let within = go::duration(target.timeout);
     let called = call(target, &host, port, service, version).await;
@@ -234,15 +234,12 @@ fn message(trailers: &HeaderMap) -> String {
     while let [first, more @ ..] = rest {
         let escaped = (*first == b'%').then(|| more.first_chunk::<2>()).flatten();
         let escaped = escaped.and_then(|digits| std::str::from_utf8(digits).ok());
-        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                text.push(byte);
-                rest = more.get(2..).unwrap_or_default();
-            }
-            None => {
-                text.push(*first);
-                rest = more;
-            }
+        if let Some(byte) = escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            text.push(byte);
+            rest = more.get(2..).unwrap_or_default();
+        } else {
+            text.push(*first);
+            rest = more;
         }
     }
     String::from_utf8_lossy(&text).into_owned()

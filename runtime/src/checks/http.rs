@@ -1,5 +1,6 @@
 //! `httpGet`: <https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/>.
 use std::error::Error as _;
+use std::fmt::Write as _;
 
 use bytes::Bytes;
 use http::header::{
@@ -91,9 +92,8 @@ pub(super) async fn probe(target: &Target<'_>, get: &Get<'_>) -> Result<Outcome,
 
 /// Any answer will do; and one in HTTP to a question in HTTPS is asked for again without TLS.
 pub(super) async fn hook(target: &Target<'_>, get: &Get<'_>) -> Result<Outcome, Error> {
-    let said = match run(target, get, get.tls).await? {
-        Ok(_) => return Ok(Outcome::Passed),
-        Err(said) => said,
+    let Err(said) = run(target, get, get.tls).await? else {
+        return Ok(Outcome::Passed);
     };
     if get.tls
         && said.contains("server gave HTTP response to HTTPS client")
@@ -112,7 +112,7 @@ async fn run(
 ) -> Result<Result<Answer, String>, Error> {
     let host = match get.host {
         Some(host) => host.to_owned(),
-        None => target.own()?,
+        None => target.own().await?,
     };
     let mut place = Place {
         tls,
@@ -160,7 +160,8 @@ fn path(text: &str) -> String {
         if byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte) {
             path.push(char::from(byte));
         } else {
-            path.push_str(&format!("%{byte:02X}"));
+            // Writing into a text cannot fail.
+            let _written = write!(path, "%{byte:02X}");
         }
     }
     path

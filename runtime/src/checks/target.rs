@@ -17,8 +17,9 @@ pub(super) struct Target<'a> {
 
 impl Target<'_> {
     /// The pod's own address, as it is written.
-    pub(super) fn own(&self) -> Result<String, Error> {
-        let ip = self.dial.address(self.pod).ok_or(Error::NoSuchPod)?;
+    pub(super) async fn own(&self) -> Result<String, Error> {
+        let address = timeout_at(self.until, self.dial.address(self.pod)).await;
+        let ip = address.ok().flatten().ok_or(Error::NoSuchPod)?;
         Ok(ip.to_string())
     }
 
@@ -29,7 +30,7 @@ impl Target<'_> {
             return Err(format!("dial tcp: lookup {host}: no such host"));
         };
         // As a kubelet means it, this is the node, on which nothing of ours listens.
-        if ip.is_loopback() && self.dial.address(self.pod) != Some(ip) {
+        if ip.is_loopback() {
             return Err(format!("dial tcp {shown}: {}", DialError::Refused));
         }
         let dial = self.dial.dial(self.pod, SocketAddr::new(ip, port));
@@ -41,7 +42,7 @@ impl Target<'_> {
     }
 
     pub(super) async fn tcp(&self, host: Option<&str>, port: u16) -> Result<Outcome, Error> {
-        let own = self.own()?;
+        let own = self.own().await?;
         let connected = self.connect(host.unwrap_or(&own), port).await;
         Ok(match connected {
             Ok(_) => Outcome::Passed,

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::Stream;
 use crate::engine::Process;
-use crate::network::{DialError, Dialled};
+use crate::network::{Address, DialError, Dialled};
 use crate::worker::fake::Fake;
 
 /// A pod at 10.0.0.1 with something at each port.
@@ -76,8 +76,8 @@ impl Dial for Ports {
         Box::pin(ready(Ok(Box::new(ours) as Box<dyn Stream>)))
     }
 
-    fn address(&self, pod: &str) -> Option<IpAddr> {
-        (pod == "pod").then(|| [10, 0, 0, 1].into())
+    fn address<'a>(&'a self, pod: &'a str) -> Address<'a> {
+        Box::pin(ready((pod == "pod").then(|| [10, 0, 0, 1].into())))
     }
 }
 
@@ -244,7 +244,7 @@ async fn check(action: &Action) -> Outcome {
 
 async fn hook(action: &Action) -> Outcome {
     let (checks, _) = checks();
-    let secs = Duration::from_secs(60);
+    let secs = Duration::from_mins(1);
     checks.hook("pod", "c", action, secs).await.unwrap()
 }
 

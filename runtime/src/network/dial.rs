@@ -52,12 +52,16 @@ impl From<DialError> for crate::Error {
 pub type Dialled<'a> =
     Pin<Box<dyn Future<Output = Result<Box<dyn Stream>, DialError>> + Send + 'a>>;
 
+/// The address of a pod.
+pub type Address<'a> = Pin<Box<dyn Future<Output = Option<IpAddr>> + Send + 'a>>;
+
 /// Connects to applications in pods, by TCP.
 pub trait Dial: Send + Sync + std::fmt::Debug {
     /// Connects to an address as it is seen from a pod: its own, one of its loopback, that of
     /// another pod, or that of a service. Whoever drops the answer has hung up.
     fn dial<'a>(&'a self, pod: &'a str, to: SocketAddr) -> Dialled<'a>;
 
-    /// The address of a pod. None: it is not there.
-    fn address(&self, pod: &str) -> Option<IpAddr>;
+    /// The address of a pod; waits a little for one that is not there yet, as after a restart of the
+    /// server. None: it is not there.
+    fn address<'a>(&'a self, pod: &'a str) -> Address<'a>;
 }

@@ -23,7 +23,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often the sandbox is asked for a sign of life, and how long it may be silent.
 const PING: Duration = Duration::from_secs(15);
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 /// After what a table that the sandbox could not put in force is sent again.
 const AGAIN: Duration = Duration::from_secs(5);
 /// Questions of one pod for names that are under way at a time; the others are answered with none.
@@ -77,7 +77,7 @@ impl Driver {
     pub(super) async fn run(self) {
         let pod = self.home.borrow().caller.pod.clone();
         let mut wait = FIRST_WAIT;
-        loop {
+        while !self.progress.is_closed() {
             let connected = timeout(PATIENCE, self.parts.engine.link(&pod)).await;
             let why = match connected {
                 Ok(Ok(stream)) => {
@@ -107,6 +107,7 @@ impl Driver {
     /// Serves a connection until it breaks; answers why it did.
     async fn serve(&self, stream: Box<dyn Stream>) -> String {
         let link = Arc::new(Link::new());
+        let closing = Closing(Arc::clone(&link));
         let (reader, writer) = tokio::io::split(stream);
         let (ready, is_ready) = watch::channel(false);
         let (answer, _) = watch::channel::<Answer>(None);
@@ -140,7 +141,7 @@ impl Driver {
             why = keep_alive(&link, last_heard) => why,
         };
         self.link.send_replace(None);
-        link.close();
+        drop(closing);
         why
     }
 
@@ -191,6 +192,15 @@ impl Driver {
                 }
             }
         }
+    }
+}
+
+/// Ends the streams of a link with its connection, also when the task is aborted.
+struct Closing(Arc<Link>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

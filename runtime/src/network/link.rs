@@ -11,10 +11,14 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use wharf_sandbox::protocol::{Event, Message, Mux, Reason, Side, StreamId, Target};
+use wharf_sandbox::protocol::{Event, MAX_STREAMS, Message, Mux, Reason, Side, StreamId, Target};
 
 /// How long the other end of a stream that nobody uses here any more may keep it open.
 const LINGER: Duration = Duration::from_secs(10);
+
+/// Streams that somebody here still has, whether they are gone or not: who opens and resets them in
+/// turn must wait for those that serve them.
+const MOST_FLOWS: usize = 4 * MAX_STREAMS;
 
 /// More messages are given to the link while less than this waits to be sent.
 const MESSAGES: usize = 256 * 1024;
@@ -333,6 +337,10 @@ impl State {
                 Event::Ready { .. } => happened.push(Happened::Ready),
                 Event::Message(message) => happened.push(Happened::Message(message)),
                 Event::Open(id, Target::Accepted { listener, from }) => {
+                    if self.flows.len() >= MOST_FLOWS {
+                        self.mux.reset(id, Reason::Busy);
+                        continue;
+                    }
                     // From now on, because its bytes may follow at once.
                     self.flows.insert(id, Flow::default());
                     happened.push(Happened::Accepted { id, listener, from });

@@ -34,7 +34,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use dial::{Dial, DialError, Dialled};
+pub use dial::{Address, Dial, DialError, Dialled};
 use driver::{Driver, Home, Parts, Progress};
 pub use gates::{Caller, Gates, NoGates};
 use link::Link;
@@ -88,6 +88,8 @@ struct Inner {
     config: Config,
     node_of: NodeOf,
     pods: Mutex<HashMap<String, Entry>>,
+    /// Tells that a pod has come.
+    came: watch::Sender<()>,
 }
 
 impl fmt::Debug for Inner {
@@ -106,9 +108,6 @@ struct Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        if let Some(link) = &*self.link.borrow() {
-            link.close();
-        }
         self.task.abort();
     }
 }
@@ -125,6 +124,7 @@ impl PodLinks {
             config: settings.config,
             node_of: settings.node_of,
             pods: Mutex::default(),
+            came: watch::Sender::new(()),
         }))
     }
 
@@ -178,6 +178,8 @@ impl PodLinks {
         };
         // The one before, of a sandbox that is gone, ends here.
         pods.insert(pod.clone(), entry);
+        drop(pods);
+        self.0.came.send_replace(());
         told
     }
 
@@ -211,6 +213,15 @@ impl PodLinks {
         })
     }
 
+    /// Waits for a pod that is not there yet, for a while.
+    async fn entered(&self, pod: &str) {
+        let mut came = self.0.came.subscribe();
+        let wait =
+            async { while !self.pods().contains_key(pod) && came.changed().await.is_ok() {} };
+        // Whoever asks sees whether it has come.
+        let _late = timeout(LINK, wait).await;
+    }
+
     /// The pod that has an address.
     fn owner(&self, ip: IpAddr) -> Option<String> {
         let pods = self.pods();
@@ -231,8 +242,8 @@ impl PodLinks {
         if to.ip().is_loopback() || own == Some(to.ip()) {
             return Ok((pod.to_owned(), to));
         }
-        let to = match self.0.parts.table.endpoint(to, &node) {
-            Some(endpoint) => endpoint.ok_or(DialError::Refused)?,
+        let to = match self.0.parts.table.endpoints(to, &node) {
+            Some(endpoints) => *endpoints.first().ok_or(DialError::Refused)?,
             None => to,
         };
         let owner = self.owner(to.ip()).ok_or(DialError::Elsewhere)?;
@@ -240,6 +251,7 @@ impl PodLinks {
     }
 
     async fn do_dial(&self, pod: &str, to: SocketAddr) -> Result<Box<dyn Stream>, DialError> {
+        self.entered(pod).await;
         let (pod, to) = self.route(pod, to)?;
         let mut links = {
             let pods = self.pods();
@@ -272,7 +284,10 @@ impl Dial for PodLinks {
         Box::pin(self.do_dial(pod, to))
     }
 
-    fn address(&self, pod: &str) -> Option<IpAddr> {
-        self.pods().get(pod)?.home.borrow().caller.ip
+    fn address<'a>(&'a self, pod: &'a str) -> Address<'a> {
+        Box::pin(async move {
+            self.entered(pod).await;
+            self.pods().get(pod)?.home.borrow().caller.ip
+        })
     }
 }

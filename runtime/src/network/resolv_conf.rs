@@ -2,17 +2,17 @@
 use crate::Dns;
 
 pub(super) fn text(dns: &Dns) -> String {
-    let mut text = String::new();
-    if !dns.searches.is_empty() {
-        text.push_str(&format!("search {}\n", dns.searches.join(" ")));
-    }
-    for server in &dns.servers {
-        text.push_str(&format!("nameserver {server}\n"));
-    }
-    if !dns.options.is_empty() {
-        text.push_str(&format!("options {}\n", dns.options.join(" ")));
-    }
-    text
+    let line = |name: &str, words: &[String]| {
+        let words = (!words.is_empty()).then(|| words.join(" "));
+        words.map(|words| format!("{name} {words}\n"))
+    };
+    let servers = dns.servers.iter();
+    let servers = servers.map(|server| format!("nameserver {server}\n"));
+    line("search", &dns.searches)
+        .into_iter()
+        .chain(servers)
+        .chain(line("options", &dns.options))
+        .collect()
 }
 
 #[cfg(test)]

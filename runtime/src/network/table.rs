@@ -132,6 +132,11 @@ impl Table {
         services
     }
 
+    /// Whether somebody else has it, too.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// Moves with every change; 0 before the first.
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.0.generation.subscribe()
@@ -164,8 +169,8 @@ impl Table {
         update
     }
 
-    /// An endpoint of the service that has this address. The inner none: nobody is behind it.
-    pub(super) fn endpoint(&self, at: SocketAddr, node: &str) -> Option<Option<SocketAddr>> {
+    /// The endpoints of the service that has this address, which may be none.
+    pub(super) fn endpoints(&self, at: SocketAddr, node: &str) -> Option<Vec<SocketAddr>> {
         let state = self.state();
         let mut all = state.rows.values().filter_map(|entry| entry.row.as_ref());
         all.find_map(|row| {
@@ -176,8 +181,8 @@ impl Table {
             let port =
                 ports.find(|port| (owned && port.port == at.port()) || port.also.contains(&at));
             match port {
-                Some(port) => Some(port.endpoints.first().copied()),
-                None => owned.then_some(None),
+                Some(port) => Some(port.endpoints.clone()),
+                None => owned.then(Vec::new),
             }
         })
     }
@@ -328,12 +333,12 @@ mod tests {
         let table = Table::default();
         table.replace(vec![row]);
         let at = "10.100.0.7:80".parse().unwrap();
-        let of = |node| table.endpoint(at, node).unwrap().unwrap().port();
+        let of = |node| table.endpoints(at, node).unwrap()[0].port();
         assert_eq!((of("n1"), of("n2")), (2, 1));
         assert_eq!(
-            table.endpoint("10.100.0.7:81".parse().unwrap(), ""),
-            Some(None)
+            table.endpoints("10.100.0.7:81".parse().unwrap(), ""),
+            Some(Vec::new())
         );
-        assert_eq!(table.endpoint("10.100.0.8:80".parse().unwrap(), ""), None);
+        assert_eq!(table.endpoints("10.100.0.8:80".parse().unwrap(), ""), None);
     }
 }

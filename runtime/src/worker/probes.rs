@@ -73,11 +73,11 @@ pub(super) async fn run(
             let name = &target.container;
             inner.notice(Notice::warning(&target.pod, name, reason, message));
         }
-        if !passed {
-            (passes, failures) = (0, failures.saturating_add(1));
+        (passes, failures) = if passed {
+            (passes.saturating_add(1), 0)
         } else {
-            (passes, failures) = (passes.saturating_add(1), 0);
-        }
+            (0, failures.saturating_add(1))
+        };
         let turned = (passed && passes == probe.success_threshold)
             || (!passed && failures == probe.failure_threshold);
         if !turned {

@@ -10,7 +10,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use wharf_runtime::PodSpec;
-use wharf_runtime::network::{AddressRange, Config, Listener, Row, ServiceKey, Table, Upstream};
+use wharf_runtime::network::{
+    AddressRange, Config, Gates, HostResolver, LinkSettings, Listener, Row, ServiceKey, Table,
+    Upstream,
+};
 
 use super::work::{Feed, any_changed};
 use crate::controllers::{Index, Key};
@@ -35,8 +38,8 @@ pub const TASK_GATE: u16 = 2;
 /// The listener at 169.254.170.23: credentials of pod identities and AWS for pods, by HTTP.
 pub const IDENTITY_GATE: u16 = 3;
 
-/// What every pod of a cluster has in common. The cluster must have been bootstrapped.
-pub fn config(cluster: &Cluster) -> Config {
+/// What every pod of a cluster has in common.
+fn config(cluster: &Cluster) -> Config {
     let ip = |namespace: &str, name: &str| -> Option<IpAddr> {
         let service = cluster.get("services", namespace, name)?.value();
         fields::text(&service["spec"], "clusterIP").parse().ok()
@@ -74,15 +77,28 @@ fn range(cidr: &str) -> Option<AddressRange> {
 }
 
 /// The domain of the names that AWS gives to machines of a region.
-pub fn private_domain(region: &str) -> String {
+pub(super) fn private_domain(region: &str) -> String {
     match region {
         "us-east-1" => "ec2.internal".to_owned(),
         region => format!("{region}.compute.internal"),
     }
 }
 
-/// Finds the node of a pod for the links to pods.
-pub fn node_of(cluster: Cluster) -> impl Fn(&PodSpec) -> String + Send + Sync + 'static {
+/// What the links to the pods of a cluster need, which must have been bootstrapped. The table is empty until [`tell`] has it; the names
+/// that no pod knows are asked for where the machine asks.
+pub fn link_settings(cluster: &Cluster, gates: Arc<dyn Gates>) -> LinkSettings {
+    let machines = private_domain(&cluster.settings().region);
+    LinkSettings {
+        config: config(cluster),
+        table: Table::default(),
+        gates,
+        resolver: Arc::new(HostResolver::new(vec![machines])),
+        node_of: Box::new(node_of(cluster.clone())),
+    }
+}
+
+/// Finds the node of a pod.
+fn node_of(cluster: Cluster) -> impl Fn(&PodSpec) -> String + Send + Sync + 'static {
     move |pod| {
         let object = cluster.get("pods", &pod.namespace, &pod.name);
         let view = object.filter(|object| object.uid == pod.id);
@@ -92,7 +108,7 @@ pub fn node_of(cluster: Cluster) -> impl Fn(&PodSpec) -> String + Send + Sync + 
     }
 }
 
-/// Keeps a table as the cluster is, for as long as it is polled.
+/// Keeps a table as the cluster is, for as long as somebody follows it.
 pub async fn tell(cluster: Cluster, table: Table) -> Result<(), Status> {
     let store = cluster.store();
     let services = cluster.shelf("services")?;
@@ -113,13 +129,14 @@ pub async fn tell(cluster: Cluster, table: Table) -> Result<(), Status> {
         cluster: cluster.clone(),
     };
     table.replace(teller.all(&services));
-    loop {
+    while table.is_shared() {
         any_changed(&mut feeds).await;
         match teller.read(&mut feeds, &services) {
             Some(keys) => table.change(keys.into_iter().map(|key| teller.row(key)).collect()),
             None => table.replace(teller.all(&services)),
         }
     }
+    Ok(())
 }
 
 /// The service of a slice.

@@ -1,3 +1,7 @@
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "json!(…) reads better than &json!(…)"
+)]
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use wharf_runtime::network::{Protocol, Service};

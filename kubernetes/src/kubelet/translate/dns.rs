@@ -124,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    fn of(spec: Value) -> Dns {
+    fn of(spec: &Value) -> Dns {
         let pod = json!({ "metadata": { "name": "a", "namespace": "shop" }, "spec": spec });
         let context = Context {
             lookup: &|_, _, _| None,
@@ -171,7 +171,7 @@ mod tests {
             ),
         ];
         for (spec, wanted) in rows {
-            assert_eq!(lines(&of(spec.clone())), wanted, "{spec}");
+            assert_eq!(lines(&of(&spec)), wanted, "{spec}");
         }
     }
 
@@ -180,7 +180,7 @@ mod tests {
         let servers: Vec<String> = (1..6).map(|n| format!("10.0.0.{n}")).collect();
         let searches: Vec<String> = (0..40).map(|n| format!("{}{n}", "a".repeat(90))).collect();
         let config = json!({ "nameservers": servers, "searches": searches });
-        let dns = of(json!({ "dnsPolicy": "None", "dnsConfig": config }));
+        let dns = of(&json!({ "dnsPolicy": "None", "dnsConfig": config }));
         assert_eq!(dns.servers.len(), 3);
         assert!(dns.searches.join(" ").len() <= 2048);
         assert!(dns.searches.len() > 20);

@@ -262,7 +262,7 @@ async fn bytes_flow_both_ways_whole_and_a_stream_that_nobody_reads_stops_no_othe
     let mut deaf = s.dial("a", &format!("10.0.0.1:{DEAF}")).await.unwrap();
     let flood = async {
         loop {
-            deaf.write_all(&[0; 64 * 1024]).await.unwrap();
+            deaf.write_all(&[0; 8 * 1024]).await.unwrap();
         }
     };
     assert!(timeout(Duration::from_millis(50), flood).await.is_err());
@@ -399,4 +399,32 @@ async fn a_sandbox_that_is_silent_is_connected_to_again() {
     a.order(Order::Mute);
     a.until(|known| known.links == 2 && known.commits == 2)
         .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_a_pod_right_after_a_restart_of_the_server_waits_for_it() {
+    let s = Story::new();
+    s.table.replace(Vec::new());
+    s.add("a");
+    let spec = pod("a", "10.0.0.1");
+    let late = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        s.links.join(&spec, kept(true)).await.unwrap();
+    };
+    let (ip, stream, ()) = tokio::join!(s.links.address("a"), s.dial("a", "10.0.0.1:80"), late);
+    assert_eq!(ip, spec.ip);
+    assert!(stream.is_ok());
+    assert_eq!(s.links.address("b").await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_end_when_their_pod_leaves() {
+    let s = Story::new();
+    s.table.replace(Vec::new());
+    s.join("a", "10.0.0.1").await;
+    let mut stream = s.dial("a", "10.0.0.1:80").await.unwrap();
+    s.links.leave("a");
+    let error = stream.read_u8().await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    assert!(stream.write_u8(1).await.is_err());
 }

@@ -91,7 +91,7 @@ impl TestPod {
         *self.refuses.lock().unwrap() = false;
     }
 
-    pub(super) async fn until(&self, wanted: impl Fn(&Known) -> bool) -> Known {
+    pub(super) async fn until(&self, wanted: impl Fn(&Known) -> bool + Send + Sync) -> Known {
         let mut known = self.known.subscribe();
         known.wait_for(|known| wanted(known)).await.unwrap().clone()
     }
