@@ -396,3 +396,31 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_that_opens_and_resets_streams_in_turn_waits_for_those_that_serve_them() {
+        let link = Link::new();
+        let mut sandbox = Mux::new(Side::Sandbox, 0);
+        let from = "10.0.0.1:1".parse().unwrap();
+        for _ in 0..3 * MOST_FLOWS {
+            let target = Target::Accepted { listener: 1, from };
+            let id = sandbox.open(target).unwrap();
+            sandbox.reset(id, Reason::Reset);
+        }
+        let happened = link.feed(sandbox.output()).unwrap();
+        let accepted = happened.iter().filter_map(|one| match one {
+            Happened::Accepted { id, .. } => Some(*id),
+            _ => None,
+        });
+        let accepted: Vec<StreamId> = accepted.collect();
+        assert_eq!(accepted.len(), MOST_FLOWS);
+        for id in accepted {
+            link.abandon(id);
+        }
+        assert!(link.state().flows.is_empty());
+    }
+}
