@@ -5,7 +5,9 @@
 //!   privilege: what is not in the type cannot reach an engine.
 //! * Files are bytes and persistent volumes are names: where they lie is the engine's own business.
 
+mod checks;
 pub mod engine;
+pub mod network;
 mod notice;
 mod pod_runtime;
 mod simulated;
@@ -13,6 +15,7 @@ mod spec;
 mod status;
 mod worker;
 
+pub use checks::PodChecks;
 pub use notice::Notice;
 pub use pod_runtime::{Error, Later, LogRange, PodRuntime, Session, Stream};
 pub use simulated::{Pace, Simulated};
@@ -22,4 +25,4 @@ pub use spec::{
     Resources, RestartPolicy, Role, Security, SubPath, TerminationMessage, Volume, VolumeSource,
 };
 pub use status::{ContainerState, ContainerStatus, PodStatus, Terminated};
-pub use worker::{Checks, Outcome, Worker};
+pub use worker::{Checks, Network, Outcome, Worker};

@@ -10,6 +10,7 @@
 mod addresses;
 mod events;
 mod links;
+pub mod network;
 mod nodes;
 mod queue;
 mod state;

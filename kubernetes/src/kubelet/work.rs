@@ -31,22 +31,22 @@ const NEEDED: [&str; 4] = [
 type Looked = (Key, Result<Option<Timestamp>, Status>);
 
 /// The changes of a resource.
-struct Feed {
-    shelf: Arc<Shelf>,
-    told: watch::Receiver<u64>,
+pub(super) struct Feed {
+    pub(super) shelf: Arc<Shelf>,
+    pub(super) told: watch::Receiver<u64>,
     after: u64,
 }
 
 impl Feed {
     /// Begins after everything that there is now.
-    fn new(shelf: Arc<Shelf>, after: u64) -> Self {
+    pub(super) fn new(shelf: Arc<Shelf>, after: u64) -> Self {
         let mut told = shelf.subscribe();
         told.mark_changed();
         Self { shelf, told, after }
     }
 
     /// What changed. None: so much that it is not known any more.
-    fn read(&mut self) -> Option<Vec<Change>> {
+    pub(super) fn read(&mut self) -> Option<Vec<Change>> {
         let mut all = Vec::new();
         loop {
             let Ok(more) = self.shelf.changes(self.after, CHANGES) else {
@@ -63,7 +63,7 @@ impl Feed {
 }
 
 /// Waits for a change of any of them.
-async fn any_changed(feeds: &mut [Feed]) {
+pub(super) async fn any_changed(feeds: &mut [Feed]) {
     let all = feeds.iter_mut().map(|feed| Box::pin(feed.told.changed()));
     // The shelf is kept by the feed, so its sender does not go away.
     let _first = futures::future::select_all(all).await;

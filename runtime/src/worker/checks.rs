@@ -8,6 +8,8 @@ use crate::{Action, Later};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Passed,
+    /// It passed, with something to be told of it.
+    Warned(String),
     /// With what it said.
     Failed(String),
 }
@@ -22,4 +24,15 @@ pub trait Checks: Send + Sync + fmt::Debug {
         action: &'a Action,
         timeout: Duration,
     ) -> Later<'a, Outcome>;
+
+    /// The same for a hook at the start or the end of the container, if that differs from a probe.
+    fn hook<'a>(
+        &'a self,
+        pod: &'a str,
+        container: &'a str,
+        action: &'a Action,
+        timeout: Duration,
+    ) -> Later<'a, Outcome> {
+        self.check(pod, container, action, timeout)
+    }
 }

@@ -28,7 +28,7 @@ pub(super) async fn end(inner: Arc<Inner>, ending: Ending) {
     let hook = ending.container.lifecycle.pre_stop.as_ref();
     if let Some(action) = hook.filter(|_| !ending.grace.is_zero()) {
         let checks = &inner.checks;
-        let check = checks.check(&ending.pod, &ending.id, action, ending.grace);
+        let check = checks.hook(&ending.pod, &ending.id, action, ending.grace);
         let outcome = tokio::time::timeout_at(deadline, check).await;
         if !matches!(outcome, Ok(Ok(super::Outcome::Passed))) {
             inner.notice(Notice::warning(

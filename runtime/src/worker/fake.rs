@@ -7,17 +7,30 @@ use tokio::io::AsyncRead;
 use tokio::sync::Notify;
 use wharf_types::Timestamp;
 
-use super::{Checks, Outcome, lock};
+use super::{Checks, Network, Outcome, lock};
 use crate::engine::{
     AttachSpec, ContainerSpec, Engine, ExecSpec, Exit, FoundContainer, FoundPod, Image,
     ImageConfig, ImageRequest, LogQuery, Phase, Process, Sandbox, SandboxSpec, Usage,
 };
 use crate::{Action, Error, Later, Stream, Volume};
 
-#[derive(Debug, Default)]
-pub(super) struct Fake {
+type Linker = Box<dyn Fn(&str) -> Option<Box<dyn Stream>> + Send + Sync>;
+type Runner = Box<dyn Fn(&[String]) -> Process + Send + Sync>;
+
+#[derive(Default)]
+pub(crate) struct Fake {
     state: Mutex<State>,
     told: Notify,
+    /// Connects to sandboxes; none: there are none.
+    linker: Mutex<Option<Linker>>,
+    /// Runs commands; none: there are no containers.
+    runner: Mutex<Option<Runner>>,
+}
+
+impl std::fmt::Debug for Fake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fake").finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -43,8 +56,16 @@ fn exit(code: i32) -> Exit {
 }
 
 impl Fake {
-    pub(super) fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self::default())
+    }
+
+    pub(crate) fn set_linker(&self, linker: Linker) {
+        *lock(&self.linker) = Some(linker);
+    }
+
+    pub(crate) fn set_runner(&self, runner: Runner) {
+        *lock(&self.runner) = Some(runner);
     }
 
     /// The steps since the last call, as words.
@@ -149,8 +170,10 @@ impl Engine for Fake {
         now(Ok(Sandbox { ip: spec.ip, kept }))
     }
 
-    fn link<'a>(&'a self, _pod: &'a str) -> Later<'a, Box<dyn Stream>> {
-        now(Err(Error::NoSuchPod))
+    fn link<'a>(&'a self, pod: &'a str) -> Later<'a, Box<dyn Stream>> {
+        let linker = lock(&self.linker);
+        let stream = linker.as_ref().and_then(|linker| linker(pod));
+        now(stream.ok_or(Error::NoSuchPod))
     }
 
     fn remove_pod<'a>(&'a self, pod: &'a str) -> Later<'a, ()> {
@@ -235,8 +258,10 @@ impl Engine for Fake {
         })
     }
 
-    fn exec<'a>(&'a self, _id: &'a str, _spec: ExecSpec) -> Later<'a, Process> {
-        now(Err(Error::NoSuchContainer))
+    fn exec<'a>(&'a self, _id: &'a str, spec: ExecSpec) -> Later<'a, Process> {
+        let runner = lock(&self.runner);
+        let process = runner.as_ref().map(|runner| runner(&spec.command));
+        now(process.ok_or(Error::NoSuchContainer))
     }
 
     fn attach<'a>(&'a self, _id: &'a str, _spec: AttachSpec) -> Later<'a, Process> {
@@ -281,5 +306,23 @@ impl Checks for Fake {
         state.steps.push(name.clone());
         let answer = state.answers.get(&name).cloned();
         now(Ok(answer.unwrap_or(Outcome::Passed)))
+    }
+}
+
+impl Network for Fake {
+    fn join<'a>(&'a self, pod: &'a crate::PodSpec, _sandbox: Sandbox) -> Later<'a, ()> {
+        self.note(format!("join {}", pod.name));
+        let alone = lock(&self.state).answers.get("join").cloned();
+        now(match alone {
+            Some(Outcome::Failed(message)) => Err(Error::Start {
+                reason: "FailedCreatePodSandBox",
+                message,
+            }),
+            _ => Ok(()),
+        })
+    }
+
+    fn leave(&self, _pod: &str) {
+        self.note("leave".to_owned());
     }
 }

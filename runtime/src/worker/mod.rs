@@ -12,7 +12,8 @@ mod checks;
 mod command;
 mod ending;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
+mod network;
 mod plan;
 mod pod;
 mod probes;
@@ -26,6 +27,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use checks::{Checks, Outcome};
+pub use network::Network;
+pub(crate) use step::text;
 use tokio::sync::{Notify, mpsc, oneshot};
 use wharf_types::Clock;
 
@@ -60,6 +63,7 @@ pub struct Worker(Arc<Inner>);
 struct Inner {
     engine: Arc<dyn Engine>,
     checks: Arc<dyn Checks>,
+    network: Arc<dyn Network>,
     clock: Clock,
     pods: Mutex<HashMap<String, Entry>>,
     /// What the engine had when the worker started and nobody asked for yet.
@@ -75,16 +79,27 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Worker {
-    /// Takes over whatever the engine has, and listens to it.
+    /// As [`Worker::start_in`], for pods that know nothing of each other.
     pub async fn start(
         engine: Arc<dyn Engine>,
         checks: Arc<dyn Checks>,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        Self::start_in(engine, checks, Arc::new(network::Alone), clock).await
+    }
+
+    /// Takes over whatever the engine has, and listens to it.
+    pub async fn start_in(
+        engine: Arc<dyn Engine>,
+        checks: Arc<dyn Checks>,
+        network: Arc<dyn Network>,
         clock: Clock,
     ) -> Result<Self, Error> {
         let found = engine.list().await?;
         let worker = Self(Arc::new(Inner {
             engine,
             checks,
+            network,
             clock,
             pods: Mutex::default(),
             found: Mutex::new(found.into_iter().map(|one| (one.id.clone(), one)).collect()),

@@ -249,6 +249,7 @@ impl Task {
             tasks.iter().for_each(AbortHandle::abort);
         }
         let id = &self.pod.spec.id;
+        self.inner.network.leave(id);
         self.inner.engine.remove_pod(id).await?;
         super::lock(&self.inner.pods).remove(id);
         Ok(())

@@ -1,5 +1,6 @@
 //! The probes of a running container.
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -23,6 +24,9 @@ impl Kind {
         }
     }
 }
+
+/// A check ends by its own timeout, which says more; this is for one that does not.
+const MARGIN: Duration = Duration::from_secs(1);
 
 /// The container that is probed.
 #[derive(Clone, Debug)]
@@ -50,21 +54,30 @@ pub(super) async fn run(
         let check = inner
             .checks
             .check(&target.pod, &target.id, &probe.action, probe.timeout);
-        let failure = match tokio::time::timeout(probe.timeout, check).await {
+        let outcome = tokio::time::timeout(probe.timeout + MARGIN, check).await;
+        let told = match outcome {
             Ok(Ok(Outcome::Passed)) => None,
-            Ok(Ok(Outcome::Failed(said))) => Some(said),
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(_) => Some(format!("command timed out after {:?}", probe.timeout)),
+            Ok(Ok(Outcome::Warned(said))) => Some((true, format!("warning: {said}"))),
+            Ok(Ok(Outcome::Failed(said))) => Some((false, format!("failed: {said}"))),
+            Ok(Err(error)) => {
+                let error = super::step::text(&error);
+                let said = format!("errored and resulted in unknown state: {error}");
+                Some((false, said))
+            }
+            Err(_) => Some((false, "failed: command timed out".to_owned())),
         };
-        let passed = failure.is_none();
-        if let Some(said) = failure {
-            let message = format!("{} probe failed: {said}", kind.title());
+        let passed = told.as_ref().is_none_or(|(passed, _)| *passed);
+        if let Some((passed, said)) = told {
+            let reason = if passed { "ProbeWarning" } else { "Unhealthy" };
+            let message = format!("{} probe {said}", kind.title());
             let name = &target.container;
-            inner.notice(Notice::warning(&target.pod, name, "Unhealthy", message));
-            (passes, failures) = (0, failures.saturating_add(1));
-        } else {
-            (passes, failures) = (passes.saturating_add(1), 0);
+            inner.notice(Notice::warning(&target.pod, name, reason, message));
         }
+        (passes, failures) = if passed {
+            (passes.saturating_add(1), 0)
+        } else {
+            (0, failures.saturating_add(1))
+        };
         let turned = (passed && passes == probe.success_threshold)
             || (!passed && failures == probe.failure_threshold);
         if !turned {

@@ -101,6 +101,7 @@ async fn prepare(inner: &Inner, spec: &PodSpec) -> Result<Sandbox, Error> {
     for volume in &spec.volumes {
         inner.engine.fill(&spec.id, volume, group).await?;
     }
+    inner.network.join(spec, sandbox).await?;
     Ok(sandbox)
 }
 
@@ -270,7 +271,7 @@ fn fail(record: &mut Record, pod: &str, failure: &Failure, now: Instant) -> Vec<
 }
 
 /// An error with its causes.
-fn text(error: &Error) -> String {
+pub(crate) fn text(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
@@ -344,7 +345,7 @@ pub(super) async fn post_start(
     action: Action,
     events: mpsc::UnboundedSender<Event>,
 ) {
-    let check = inner.checks.check(&target.pod, &target.id, &action, HOOK);
+    let check = inner.checks.hook(&target.pod, &target.id, &action, HOOK);
     let outcome = tokio::time::timeout(HOOK, check).await;
     let done = matches!(outcome, Ok(Ok(Outcome::Passed)));
     if !done {

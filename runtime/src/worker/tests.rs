@@ -390,3 +390,32 @@ async fn jobs_end_their_sidecars() {
     s.until(|status| code(one(status, "s")).is_some()).await;
     assert!(s.engine.running().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn containers_start_after_their_pod_has_joined_its_network_and_it_leaves_before_it_goes() {
+    let engine = Fake::new();
+    let worker = Worker::start_in(
+        Arc::<Fake>::clone(&engine),
+        Arc::<Fake>::clone(&engine),
+        Arc::<Fake>::clone(&engine),
+        Clock::manual(Timestamp::from_secs(1_000)),
+    );
+    let worker = worker.await.unwrap();
+    let s = Story { engine, worker };
+    s.engine
+        .answer("join", Outcome::Failed("no link".to_owned()));
+    s.worker
+        .run(pod(RestartPolicy::Always, vec![bare("m")]), None);
+    s.worker.changed().await;
+    let notices = s.worker.notices();
+    assert_eq!(notices[0].reason, "FailedCreatePodSandBox");
+    assert_eq!(notices[0].message, "Failed to create pod sandbox: no link");
+    assert_eq!(s.engine.running(), [""; 0]);
+    s.engine.answer("join", Outcome::Passed);
+    s.until(runs("m")).await;
+    let mut steps = s.engine.steps();
+    steps.dedup();
+    assert_eq!(steps, ["sandbox", "join a", "start m/0"]);
+    s.worker.remove("1").await.unwrap();
+    assert_eq!(s.engine.steps(), ["leave", "remove pod"]);
+}

@@ -257,6 +257,7 @@ impl Kubelet {
             allocatable: &host["status"]["allocatable"],
             services: &services,
             dns,
+            machine_domain: &super::network::private_domain(&cluster.settings().region),
             finishes: finishes(pod),
         };
         let translated = translate(pod, &context)?;
