@@ -6,6 +6,7 @@ mod body;
 mod delete;
 mod identify;
 mod list;
+mod log;
 mod mint;
 mod patch;
 mod path;
@@ -18,6 +19,7 @@ mod review;
 mod route;
 mod serve;
 mod show;
+mod stream;
 mod subresource;
 #[cfg(test)]
 mod tests;
@@ -29,8 +31,10 @@ use std::sync::Arc;
 
 use wharf_types::AccountId;
 
+use crate::Status;
 use crate::authz::rbac;
 use crate::cluster::Cluster;
+use crate::kubelet::Kubelet;
 
 /// The certificate that a client showed, as DER: an extension of its requests.
 #[derive(Clone, Debug)]
@@ -61,15 +65,36 @@ struct Inner {
     cluster: Cluster,
     access: Access,
     rbac: rbac::Cache,
+    /// What runs the pods.
+    kubelet: Option<Kubelet>,
+    /// For connections to pods.
+    room: stream::Room,
 }
 
 impl ApiServer {
+    /// An API whose pods are only objects: nobody can be connected to them.
     pub fn new(cluster: Cluster, access: Access) -> Self {
+        Self::over(cluster, access, None)
+    }
+
+    /// An API whose pods are run by a kubelet of the same cluster.
+    pub fn with_kubelet(cluster: Cluster, access: Access, kubelet: Kubelet) -> Self {
+        Self::over(cluster, access, Some(kubelet))
+    }
+
+    fn over(cluster: Cluster, access: Access, kubelet: Option<Kubelet>) -> Self {
         Self(Arc::new(Inner {
             cluster,
             access,
             rbac: rbac::Cache::default(),
+            kubelet,
+            room: stream::Room::default(),
         }))
+    }
+
+    fn kubelet(&self) -> Result<&Kubelet, Status> {
+        let kubelet = self.0.kubelet.as_ref();
+        kubelet.ok_or_else(|| Status::not_implemented("no kubelet runs the pods of this cluster"))
     }
 
     pub fn cluster(&self) -> &Cluster {
