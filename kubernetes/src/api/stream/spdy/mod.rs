@@ -6,7 +6,7 @@
 mod frame;
 mod headers;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use bytes::Bytes;
 pub(super) use frame::{Event, PIECE, Reader};

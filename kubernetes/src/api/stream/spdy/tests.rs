@@ -20,7 +20,7 @@ fn read(bytes: &[u8]) -> (Vec<Event>, ErrorKind) {
 }
 
 /// A frame that opens a stream, as a client sends it (section 2.6.1).
-fn syn_stream(stream: u32, block: &[u8], end: bool) -> Vec<u8> {
+pub(in super::super) fn syn_stream(stream: u32, block: &[u8], end: bool) -> Vec<u8> {
     let length = u32::try_from(block.len() + 10).unwrap();
     let mut frame = vec![0x80, 3, 0, 1];
     frame.extend((length | u32::from(end) << 24).to_be_bytes());
@@ -28,6 +28,21 @@ fn syn_stream(stream: u32, block: &[u8], end: bool) -> Vec<u8> {
     frame.extend([0; 6]);
     frame.extend(block);
     frame
+}
+
+/// Data as a client sends it.
+pub(in super::super) fn data(stream: u32, bytes: &[u8], end: bool) -> Vec<u8> {
+    frame::data(stream, bytes, end)
+}
+
+/// The headers of a client's streams.
+#[derive(Debug, Default)]
+pub(in super::super) struct Blocks(Deflater);
+
+impl Blocks {
+    pub(in super::super) fn block(&mut self, headers: &[(&str, &str)]) -> Vec<u8> {
+        self.0.block(headers)
+    }
 }
 
 fn opened(events: &[Event], name: &str) -> Vec<String> {
