@@ -228,13 +228,20 @@ impl tower::Service<Request<Body>> for Service {
     }
 }
 
-/// Whether a page sent it that is not one of the cluster's own: there are none.
+/// Whether a page sent it that is not one of the cluster's own: there are none. Programs that open a
+/// WebSocket may say that its origin is the server itself.
 fn is_foreign(request: &Request<Body>) -> bool {
     let headers = request.headers();
+    let host = headers.get(header::HOST);
+    let own = host.map(|host| [b"https://", host.as_bytes()].concat());
+    let origin = headers.get(header::ORIGIN);
+    let ours = origin.map(http::HeaderValue::as_bytes) == own.as_deref()
+        && headers.contains_key(header::SEC_WEBSOCKET_KEY)
+        && headers.contains_key(header::AUTHORIZATION);
     let site = headers
         .get("sec-fetch-site")
         .map(http::HeaderValue::as_bytes);
-    headers.contains_key(header::ORIGIN) || !matches!(site, None | Some(b"none"))
+    (origin.is_some() && !ours) || !matches!(site, None | Some(b"none"))
 }
 
 /// Answers a request whose path begins with `/k8s/<id>`.

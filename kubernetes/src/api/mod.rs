@@ -28,6 +28,7 @@ mod write;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use wharf_types::AccountId;
 
@@ -39,6 +40,21 @@ use crate::kubelet::Kubelet;
 /// The certificate that a client showed, as DER: an extension of its requests.
 #[derive(Clone, Debug)]
 pub struct PeerCertificate(pub Vec<u8>);
+
+/// Lets a peer be slow in reading: an extension of requests that holds for their whole connection.
+#[derive(Clone, Debug, Default)]
+pub struct Patience(Arc<AtomicBool>);
+
+impl Patience {
+    /// From now on the peer may take as long as it wants.
+    pub fn grant(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_granted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// How principals of AWS prove who they are.
 #[derive(Clone)]

@@ -31,9 +31,9 @@ use remote::{Report, Wanted};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wharf_runtime::engine::{AttachSpec, ExecSpec};
 
-use super::ApiServer;
 use super::route::Target;
 use super::serve::Asked;
+use super::{ApiServer, Patience};
 use crate::kubelet::{Door, Refusal, Started};
 use crate::{Status, Subresource};
 
@@ -61,6 +61,7 @@ struct Leaving {
     upgrade: OnUpgrade,
     door: Door,
     room: OwnedSemaphorePermit,
+    patience: Option<Patience>,
 }
 
 impl ApiServer {
@@ -101,6 +102,7 @@ impl ApiServer {
             upgrade,
             door,
             room,
+            patience: asked.parts.extensions.get().cloned(),
         })
     }
 
@@ -249,7 +251,12 @@ impl Leaving {
             upgrade,
             door,
             room,
+            patience,
         } = self;
+        // A terminal may be held up, and a pager may wait for its reader.
+        if let Some(patience) = patience {
+            patience.grant();
+        }
         tokio::spawn(async move {
             let _room = room;
             let io = match upgrade.await {

@@ -8,6 +8,8 @@ use super::*;
 use crate::cluster::testing::TestCluster;
 use crate::cluster::{Deletion, Part};
 
+mod engines;
+mod logs;
 mod many;
 mod refusals;
 

@@ -41,15 +41,24 @@ fn by() -> Actor {
 impl Stage {
     pub(super) async fn new() -> Self {
         let server = Server::new().await;
+        let by = by();
         let cluster = server.api.cluster().clone();
+        // kubectl wants to know what there is before it does anything.
+        let roles = "clusterroles.rbac.authorization.k8s.io";
+        let paths = |role: &mut Value| {
+            let all = role["rules"].as_array_mut().unwrap();
+            all.push(json!({ "nonResourceURLs": ["*"], "verbs": ["*"] }));
+            Ok(())
+        };
+        let allowed = cluster.modify(roles, "", "all", Part::Main, &by, paths);
+        allowed.await.unwrap();
         let node = json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": "n" } });
-        cluster.create("nodes", node, &by()).await.unwrap();
+        cluster.create("nodes", node, &by).await.unwrap();
         let address = |node: &mut Value| {
             node["status"] =
                 json!({ "addresses": [{ "type": "InternalIP", "address": "192.168.0.1" }] });
             Ok(())
         };
-        let by = by();
         let done = cluster.modify("nodes", "", "n", Part::Status, &by, address);
         done.await.unwrap();
         let engine = Arc::new(Engine::new(cluster.clock().clone()));
