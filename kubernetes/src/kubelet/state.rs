@@ -22,10 +22,18 @@ pub(super) struct Known {
     pub(super) told: BTreeSet<String>,
     /// The revision of the last status that we wrote.
     pub(super) written: u64,
-    /// The grace within which it is being stopped.
-    pub(super) stopping: Option<Duration>,
-    /// How it ended after that; none inside: the engine did not have it.
-    pub(super) ended: Option<Option<PodStatus>>,
+    pub(super) ending: Ending,
+}
+
+/// How far a pod that is deleted is.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Ending {
+    #[default]
+    NotAsked,
+    /// The engine was asked to stop it within this grace.
+    Asked(Duration),
+    /// As the engine said. None: it did not have it.
+    Ended(Option<PodStatus>),
 }
 
 #[derive(Debug, Default)]

@@ -9,7 +9,7 @@ use bytes::{Buf as _, Bytes};
 use futures::future::join;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, split};
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use wharf_runtime::engine::Size;
 
 use super::LAST_WORDS;
@@ -19,11 +19,14 @@ use super::websocket::{self, Event, Piece, Reader};
 use crate::kubelet::Started;
 
 const STDIN: u8 = 0;
+const STDOUT: u8 = 1;
+const STDERR: u8 = 2;
+const ERROR: u8 = 3;
 const RESIZE: u8 = 4;
 const CLOSE: u8 = 255;
 
 /// The longest message that has to be read whole.
-const WHOLE: usize = 256 * 1024;
+const WHOLE: usize = 2 * 1024 * 1024;
 
 /// How often the client hears that we are there. Its pings wait behind input that the process does
 /// not read yet, and kubectl goes after a minute without a pong.
@@ -59,6 +62,9 @@ pub(super) const PROTOCOLS: [Protocol; 6] = [
     protocol("v5.channel.k8s.io", false, true, true),
 ];
 
+/// Those that ports are forwarded by.
+pub(super) const PORTS: [Protocol; 3] = [PROTOCOLS[0], PROTOCOLS[3], PROTOCOLS[4]];
+
 /// Talks to a client until the process has ended or the client has gone.
 pub(super) async fn serve<I>(
     io: I,
@@ -70,7 +76,7 @@ pub(super) async fn serve<I>(
 ) where
     I: AsyncRead + AsyncWrite + Send + Unpin,
 {
-    let (read, write) = split(io);
+    let (read, mut write) = split(io);
     let (typed, stdin) = mpsc::channel(WAITING);
     let (sized, sizes) = mpsc::channel(WAITING);
     let (out, outputs) = mpsc::channel(WAITING);
@@ -91,17 +97,22 @@ pub(super) async fn serve<I>(
     .listen(Reader::new(read));
     let mut listen = std::pin::pin!(listen);
     let greeted = if wanted.stdout {
-        1
+        STDOUT
     } else if wanted.stderr {
-        2
+        STDERR
     } else {
-        3
+        ERROR
     };
-    let speak = speak(write, outputs, pings, protocol, greeted, idle);
+    let speak = async {
+        // An empty message tells that the connection stands.
+        write.write_all(&protocol.message(greeted, &[])).await?;
+        write.flush().await?;
+        speak(write, outputs, numbered, pings, protocol, idle).await
+    };
     let talk = join(remote::run(started, ends, report), speak);
     let spoken = tokio::select! {
         heard = listen.as_mut() => heard,
-        (_, spoken) = talk => match spoken {
+        ((), spoken) = talk => match spoken {
             // The client closes its end when it has read everything.
             Ok(()) => timeout(LAST_WORDS, listen).await.unwrap_or(Ok(())),
             failed => failed,
@@ -123,7 +134,7 @@ struct Listener {
 impl Listener {
     /// Reads until the client closes.
     async fn listen<R: AsyncRead + Unpin>(mut self, mut reader: Reader<R>) -> io::Result<()> {
-        let mut messages = Messages::new(self.protocol.base64);
+        let mut messages = Messages::new(self.protocol, |channel| channel == STDIN);
         loop {
             match reader.next().await? {
                 Event::Close => return Ok(()),
@@ -166,20 +177,23 @@ impl Listener {
 #[derive(Debug)]
 pub(super) struct Messages {
     base64: bool,
+    streamed: fn(u8) -> bool,
     channel: Option<u8>,
     held: Vec<u8>,
 }
 
 impl Messages {
-    pub(super) fn new(base64: bool) -> Self {
+    /// `streamed` are the channels whose messages need not be whole.
+    pub(super) fn new(protocol: Protocol, streamed: fn(u8) -> bool) -> Self {
         Self {
-            base64,
+            base64: protocol.base64,
+            streamed,
             channel: None,
             held: Vec::new(),
         }
     }
 
-    /// Input is handed on as it comes, other messages when they are whole.
+    /// What is streamed is handed on as it comes, other messages when they are whole.
     pub(super) fn take(&mut self, piece: Piece) -> io::Result<Option<(u8, Bytes)>> {
         let Piece {
             first,
@@ -204,7 +218,7 @@ impl Messages {
                 number
             }
         };
-        if channel == STDIN && !self.base64 {
+        if (self.streamed)(channel) && !self.base64 {
             return Ok(Some((channel, bytes)));
         }
         if self.held.len() + bytes.len() > WHOLE {
@@ -237,35 +251,28 @@ impl Protocol {
     }
 }
 
-/// Sends everything, then says goodbye.
-async fn speak<W: AsyncWrite + Unpin>(
+/// Sends everything, each thing on the channel that `number` says, then says goodbye.
+pub(super) async fn speak<W: AsyncWrite + Unpin, T>(
     mut io: W,
-    mut outputs: mpsc::Receiver<Output>,
+    mut outputs: mpsc::Receiver<T>,
+    number: impl Fn(T) -> (u8, Bytes),
     mut pings: mpsc::Receiver<Bytes>,
     protocol: Protocol,
-    greeted: u8,
     idle: &Idle,
 ) -> io::Result<()> {
-    // An empty message tells that the connection stands.
-    io.write_all(&protocol.message(greeted, &[])).await?;
-    io.flush().await?;
-    let mut beat = interval(BEAT);
+    let mut beat = interval_at(Instant::now() + BEAT, BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let frame = tokio::select! {
             output = outputs.recv() => {
                 let Some(output) = output else { break };
                 idle.touch();
-                let channel = match output.channel {
-                    Channel::Stdout => 1,
-                    Channel::Stderr => 2,
-                    Channel::Error => 3,
-                };
+                let (channel, bytes) = number(output);
                 // The end of a stream is not told, but for that of the last one.
-                if output.bytes.is_empty() {
+                if bytes.is_empty() {
                     continue;
                 }
-                protocol.message(channel, &output.bytes)
+                protocol.message(channel, &bytes)
             }
             Some(payload) = pings.recv() => websocket::pong(&payload),
             _ = beat.tick() => websocket::pong(&[]),
@@ -275,4 +282,13 @@ async fn speak<W: AsyncWrite + Unpin>(
     }
     io.write_all(&websocket::close()).await?;
     io.flush().await
+}
+
+fn numbered(output: Output) -> (u8, Bytes) {
+    let channel = match output.channel {
+        Channel::Stdout => STDOUT,
+        Channel::Stderr => STDERR,
+        Channel::Error => ERROR,
+    };
+    (channel, output.bytes)
 }

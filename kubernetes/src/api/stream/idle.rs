@@ -31,3 +31,20 @@ impl Idle {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_connection_ends_after_four_hours() {
+        let idle = Idle::new();
+        let begun = Instant::now();
+        let touched = idle.clone();
+        tokio::join!(idle.expired(), async {
+            tokio::time::sleep(Duration::from_hours(3)).await;
+            touched.touch();
+        });
+        assert_eq!(begun.elapsed().as_secs(), 7 * 3600);
+    }
+}

@@ -11,6 +11,7 @@ mod channels;
 mod forward;
 mod handshake;
 mod idle;
+mod ports;
 mod remote;
 mod spdy;
 mod streams;
@@ -173,29 +174,42 @@ impl ApiServer {
     ) -> Result<Response, Refusal> {
         let door = self.kubelet()?.ports(&target.namespace, &target.name)?;
         door.has_ports().await?;
-        let (protocols, ours) = match &how {
-            handshake::Wanted::WebSocket { protocols, .. } => (protocols, TUNNEL),
-            handshake::Wanted::Spdy { protocols } => (protocols, forward::PROTOCOL),
-        };
-        if let Err(response) = handshake::choose(protocols, &[ours], |name| name) {
-            return Ok(response);
-        }
-        let leaving = self.leave(asked, door.clone())?;
-        Ok(match how {
-            handshake::Wanted::WebSocket { accept, .. } => {
-                leaving.spawn(|io, idle| async move {
-                    tunnel::serve(io, |inner| async move {
-                        forward::serve(inner, door, &idle).await;
-                    })
-                    .await;
+        match how {
+            handshake::Wanted::WebSocket { accept, protocols }
+                if protocols.iter().any(|one| one == TUNNEL) =>
+            {
+                self.leave(asked, door.clone())?
+                    .spawn(|io, idle| async move {
+                        let inner = |inner| async move { forward::serve(inner, door, &idle).await };
+                        tunnel::serve(io, inner).await;
+                    });
+                Ok(handshake::websocket(&accept, TUNNEL))
+            }
+            handshake::Wanted::WebSocket { accept, protocols } => {
+                let wanted = asked.query.all("ports");
+                let protocol = match handshake::choose(&protocols, &channels::PORTS, |one| one.name)
+                {
+                    Ok(protocol) => *protocol,
+                    Err(response) => return Ok(response),
+                };
+                let ports = ports::read(&wanted)?;
+                let leaving = self.leave(asked, door.clone())?;
+                leaving.spawn(move |io, idle| async move {
+                    ports::serve(io, protocol, door, ports, &idle).await;
                 });
-                handshake::websocket(&accept, TUNNEL)
+                Ok(handshake::websocket(&accept, protocol.name))
             }
-            handshake::Wanted::Spdy { .. } => {
+            handshake::Wanted::Spdy { protocols } => {
+                if let Err(response) =
+                    handshake::choose(&protocols, &[forward::PROTOCOL], |name| name)
+                {
+                    return Ok(response);
+                }
+                let leaving = self.leave(asked, door.clone())?;
                 leaving.spawn(|io, idle| async move { forward::serve(io, door, &idle).await });
-                handshake::spdy(forward::PROTOCOL)
+                Ok(handshake::spdy(forward::PROTOCOL))
             }
-        })
+        }
     }
 }
 

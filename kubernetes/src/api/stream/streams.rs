@@ -98,7 +98,7 @@ pub(super) async fn serve<I>(
     let talk = join(run, speak(write, outputs, answers, begin, idle));
     let spoken = tokio::select! {
         heard = listen.as_mut() => heard,
-        (_, spoken) = talk => match spoken {
+        ((), spoken) = talk => match spoken {
             Ok(()) => timeout(LAST_WORDS, listen).await.unwrap_or(Ok(())),
             failed => failed,
         },

@@ -30,7 +30,7 @@ where
     let talk = futures::future::join(inner(theirs), speak(write, from, pings));
     let ended = tokio::select! {
         ended = listen.as_mut() => ended,
-        (_, ended) = talk => match ended {
+        ((), ended) = talk => match ended {
             Ok(()) => timeout(LAST_WORDS, listen).await.unwrap_or(Ok(())),
             failed => failed,
         },

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncRead;
 use tokio::sync::Notify;
-use wharf_runtime::engine::{AttachSpec, LogQuery, Process, Usage};
+use wharf_runtime::engine::{AttachSpec, Process, Usage};
 use wharf_runtime::{Error, Later, Notice, PodSpec, PodStatus, Stream};
 
 use super::*;

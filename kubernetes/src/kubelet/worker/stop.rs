@@ -11,6 +11,7 @@ use crate::Status;
 use crate::kubelet::Kubelet;
 use crate::kubelet::events::about_container;
 use crate::kubelet::queue::Key;
+use crate::kubelet::state::Ending;
 use crate::kubelet::status::adopted;
 
 /// A pod that is to be stopped beside the loop.
@@ -42,15 +43,14 @@ impl Kubelet {
         now: Timestamp,
     ) -> Result<Stopping, Status> {
         let known = self.0.state.get(&placed.key).unwrap_or_default();
-        if let Some(ended) = known.ended {
-            return Ok(Stopping::Done(how(ended, adopted(&placed.pod), now)));
-        }
-        if known.stopping.is_some_and(|asked| asked <= grace) {
-            return Ok(Stopping::Waits);
-        }
         let before = self.before(placed);
-        if known.stopping.is_none() {
-            self.tell_killing(placed, before.as_ref());
+        match known.ending {
+            Ending::Ended(ended) => {
+                return Ok(Stopping::Done(how(ended, adopted(&placed.pod), now)));
+            }
+            Ending::Asked(asked) if asked <= grace => return Ok(Stopping::Waits),
+            Ending::Asked(_) => {}
+            Ending::NotAsked => self.tell_killing(placed, before.as_ref()),
         }
         let engine = self.engine(placed.is_virtual);
         // Nothing is lost if it takes longer: the same may be asked twice.
@@ -62,7 +62,7 @@ impl Kubelet {
             known.uid.clone_from(&placed.uid);
             known.node.clone_from(&placed.node);
             known.is_virtual = placed.is_virtual;
-            known.stopping = Some(grace);
+            known.ending = Ending::Asked(grace);
         });
         Ok(Stopping::Begins(Stop {
             key: placed.key.clone(),
@@ -76,20 +76,12 @@ impl Kubelet {
     pub(in super::super) async fn stop(self, stop: Stop) -> Ended {
         let engine = self.engine(stop.is_virtual);
         let ended = engine.stop(&stop.uid, stop.grace).await;
-        let failure = match ended {
-            Ok(ended) => {
-                let remember = |known: &mut crate::kubelet::state::Known| {
-                    known.ended = Some(ended);
-                };
-                self.0.state.change_known(&stop.key, &stop.uid, remember);
-                None
-            }
-            Err(error) => {
-                let again = |known: &mut crate::kubelet::state::Known| known.stopping = None;
-                self.0.state.change_known(&stop.key, &stop.uid, again);
-                Some(error)
-            }
+        let (ending, failure) = match ended {
+            Ok(ended) => (Ending::Ended(ended), None),
+            Err(error) => (Ending::NotAsked, Some(error)),
         };
+        let state = &self.0.state;
+        state.change_known(&stop.key, &stop.uid, |known| known.ending = ending);
         (stop.key, failure)
     }
 

@@ -169,7 +169,9 @@ fn control(kind: u32, flags: u8, parts: &[&[u8]]) -> Vec<u8> {
     let mut frame = Vec::new();
     frame.extend_from_slice(&(CONTROL_BIT | (VERSION << 16) | kind).to_be_bytes());
     frame.extend_from_slice(&((u32::from(flags) << 24) | length).to_be_bytes());
-    parts.iter().for_each(|part| frame.extend_from_slice(part));
+    for part in parts {
+        frame.extend_from_slice(part);
+    }
     frame
 }
 

@@ -23,8 +23,6 @@ pub(super) struct Engine {
     pods: Simulated,
     /// How much `yes` has written.
     pub(super) written: Arc<AtomicU64>,
-    /// How much `deaf` and `cat` have read.
-    pub(super) read: Arc<AtomicU64>,
 }
 
 /// One end of a connection in memory.
@@ -104,20 +102,18 @@ impl Engine {
         Self {
             pods: Simulated::new(clock, Pace::default()),
             written: Arc::default(),
-            read: Arc::default(),
         }
     }
 }
 
 impl Inside {
-    async fn run(mut self, command: Vec<String>, written: Arc<AtomicU64>, read: Arc<AtomicU64>) {
+    async fn run(mut self, command: Vec<String>, written: Arc<AtomicU64>) {
         let words: Vec<&str> = command.iter().map(String::as_str).collect();
         let code = match words.as_slice() {
             ["cat"] => {
                 let mut buffer = vec![0; PIPE];
                 loop {
                     let got = self.stdin.read(&mut buffer).await.unwrap_or(0);
-                    read.fetch_add(got as u64, Ordering::Relaxed);
                     if got == 0 || self.stdout.write_all(&buffer[..got]).await.is_err() {
                         break 0;
                     }
@@ -248,8 +244,7 @@ impl PodRuntime for Engine {
             if command[0].starts_with('/') || command[0] == "tar" {
                 tokio::spawn(inside.spawn(command));
             } else {
-                let (written, read) = (Arc::clone(&self.written), Arc::clone(&self.read));
-                tokio::spawn(inside.run(command, written, read));
+                tokio::spawn(inside.run(command, Arc::clone(&self.written)));
             }
             Ok(outside)
         })

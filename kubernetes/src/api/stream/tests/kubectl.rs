@@ -172,16 +172,3 @@ async fn kubectl_of_before_websocket_does_too() {
         kubectl.forwards().await;
     }
 }
-
-/// Waits for clients that somebody runs by hand: `address token` are in the file that `STAGE` names,
-/// and the stage ends when it is removed.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "for clients that are run by hand"]
-async fn stage_for_other_clients() {
-    let s = Stage::new().await;
-    let file = std::env::var("STAGE").unwrap();
-    std::fs::write(&file, format!("{} {}", s.address, s.server.token)).unwrap();
-    while Path::new(&file).exists() {
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    }
-}

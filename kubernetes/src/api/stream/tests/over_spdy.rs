@@ -18,7 +18,9 @@ impl Client {
     async fn open(s: &Stage, path: &str, protocols: &[&str], chosen: &str) -> Self {
         let mut headers = "Connection: Upgrade\r\nUpgrade: SPDY/3.1\r\n".to_owned();
         for protocol in protocols {
-            headers += &format!("X-Stream-Protocol-Version: {protocol}\r\n");
+            headers += "X-Stream-Protocol-Version: ";
+            headers += protocol;
+            headers += "\r\n";
         }
         let (head, io) = s.ask("POST", &format!("{POD}/{path}"), &headers).await;
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");

@@ -203,6 +203,30 @@ async fn attaching_tells_no_exit_code() {
 }
 
 #[tokio::test]
+async fn ports_have_two_channels_each() {
+    let s = Stage::new().await;
+    let path = "portforward?ports=80,81";
+    let mut client = Client::open(&s, path, "v4.channel.k8s.io").await;
+    client.send(BINARY, b"\0hello").await;
+    let mut channels: [Vec<u8>; 4] = Default::default();
+    while channels[0].len() < 7 || channels[3].len() < 10 {
+        let (code, bytes) = timeout(PATIENCE, client.next()).await.unwrap();
+        if code == BINARY {
+            channels[usize::from(bytes[0])].extend(&bytes[1..]);
+        }
+    }
+    assert_eq!(channels[0], b"\x50\0hello");
+    assert_eq!(channels[1], b"\x50\0");
+    assert_eq!(channels[2], b"\x51\0");
+    assert!(channels[3].starts_with(b"\x51\0error forwarding port 81 to pod "));
+    let protocol = format!("{UPGRADE}Sec-WebSocket-Protocol: v4.channel.k8s.io\r\n");
+    for ports in ["", "?ports=0", "?ports=x", "?ports=80,"] {
+        let path = format!("{POD}/portforward{ports}");
+        assert_eq!(s.refused("GET", &path, &protocol).await.0, 400);
+    }
+}
+
+#[tokio::test]
 async fn requests_that_cannot_be_are_refused_before_anything_starts() {
     let s = Stage::new().await;
     s.create("two", &["x", "y"]).await;

@@ -30,7 +30,6 @@ pub(super) struct Stage {
     pub(super) address: SocketAddr,
     pub(super) server: Server,
     pub(super) written: Arc<AtomicU64>,
-    pub(super) read: Arc<AtomicU64>,
     tasks: JoinSet<()>,
 }
 
@@ -62,7 +61,7 @@ impl Stage {
         let done = cluster.modify("nodes", "", "n", Part::Status, &by, address);
         done.await.unwrap();
         let engine = Arc::new(Engine::new(cluster.clock().clone()));
-        let (written, read) = (Arc::clone(&engine.written), Arc::clone(&engine.read));
+        let written = Arc::clone(&engine.written);
         let addresses = Arc::new(MemoryAddresses::new(Ipv4Addr::new(192, 168, 0, 10), 100));
         let (kubelet, mut tasks) = Kubelet::start(cluster.clone(), engine, addresses);
         let access = Access {
@@ -78,7 +77,6 @@ impl Stage {
             address,
             server,
             written,
-            read,
             tasks,
         };
         stage.create("a", &["c"]).await;
@@ -158,8 +156,7 @@ async fn listen(listener: TcpListener, api: ApiServer, token: String) {
     // kubectl sends none over plain HTTP.
     let token = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
     let mut connections = JoinSet::new();
-    loop {
-        let (io, _) = listener.accept().await.unwrap();
+    while let Ok((io, _)) = listener.accept().await {
         let (api, token) = (api.clone(), token.clone());
         let service = service_fn(move |mut request: Request<hyper::body::Incoming>| {
             let (api, token) = (api.clone(), token.clone());
