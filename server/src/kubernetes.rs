@@ -311,3 +311,34 @@ impl http_body::Body for Until {
         self.stopped.poll_unpin(cx).map(|()| None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn web_pages_are_foreign_and_programs_that_name_the_server_are_not() {
+        let ask = |headers: &[(&str, &str)]| {
+            let request = Request::get("/api").header("host", "127.0.0.1:6443");
+            let all = headers.iter();
+            let request = all.fold(request, |request, (name, value)| {
+                request.header(*name, *value)
+            });
+            is_foreign(&request.body(Body::empty()).unwrap())
+        };
+        let own = ("origin", "https://127.0.0.1:6443");
+        let socket = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        let token = ("authorization", "Bearer x");
+        assert!(!ask(&[]));
+        assert!(!ask(&[own, socket, token]));
+        assert!(ask(&[own, socket]), "a page cannot send the header");
+        assert!(ask(&[own, token]), "only WebSockets have an origin");
+        assert!(ask(&[("origin", "https://evil.test"), socket, token]));
+        assert!(ask(&[
+            own,
+            socket,
+            token,
+            ("sec-fetch-site", "same-origin")
+        ]));
+    }
+}

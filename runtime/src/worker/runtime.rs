@@ -99,3 +99,82 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::io::AsyncReadExt as _;
+    use wharf_types::{Clock, Timestamp};
+
+    use super::super::fake::Fake;
+    use super::super::tests::{bare, pod};
+    use super::super::{Checks, Dial};
+    use super::*;
+    use crate::RestartPolicy;
+    use crate::engine::Engine;
+
+    async fn worker(engine: &Arc<Fake>) -> Worker {
+        let steps: Arc<dyn Engine> = Arc::<Fake>::clone(engine);
+        let checks: Arc<dyn Checks> = Arc::<Fake>::clone(engine);
+        let clock = Clock::manual(Timestamp::from_secs(1_000));
+        Worker::start(steps, checks, clock).await.unwrap()
+    }
+
+    #[derive(Debug)]
+    struct Refusing;
+
+    impl Dial for Refusing {
+        fn dial<'a>(&'a self, pod: &'a str, port: u16) -> Later<'a, Box<dyn Stream>> {
+            let text = format!("{pod}:{port}: connection refused");
+            Box::pin(ready(Err(Error::Failed(text.into()))))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_ended_before_a_restart_still_has_logs_and_runs_no_commands() {
+        let engine = Fake::new();
+        let before = worker(&engine).await;
+        let runtime: &dyn PodRuntime = &before;
+        let spec = pod(RestartPolicy::Never, vec![bare("m")]);
+        runtime.run(spec, None).await.unwrap();
+        while !runtime.status("1").unwrap().containers[0].is_running() {
+            runtime.changed().await.unwrap();
+        }
+        assert!(!runtime.notices().unwrap().is_empty());
+        engine.end("m", 0);
+        let after = worker(&engine).await;
+        let runtime: &dyn PodRuntime = &after;
+        assert_eq!(runtime.strangers(), ["1"]);
+        let query = LogQuery::default();
+        let mut log = runtime.logs("1", "m", false, query).await.unwrap();
+        let mut text = String::new();
+        log.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "last words");
+        let none = runtime.logs("1", "m", true, query).await.map(drop);
+        assert!(matches!(none, Err(Error::NoSuchContainer)));
+        let spec = ExecSpec {
+            command: vec!["sh".to_owned()],
+            tty: false,
+            stdin: false,
+        };
+        let refused = runtime.exec("1", "m", spec).await;
+        assert!(matches!(refused, Err(Error::NoSuchPod)));
+        runtime.remove("1").await.unwrap();
+        assert!(runtime.strangers().is_empty());
+    }
+
+    #[tokio::test]
+    async fn ports_are_reached_by_who_can_dial() {
+        let engine = Fake::new();
+        let worker = worker(&engine).await;
+        let refused = worker.port("1", 80).await.unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "the engine fake does not reach ports of pods"
+        );
+        let worker = worker.dialing(Arc::new(Refusing));
+        let refused = worker.port("1", 80).await.unwrap_err();
+        assert!(matches!(refused, Error::Failed(_)));
+    }
+}
