@@ -1,4 +1,5 @@
 //! Logs of containers, and connections to them.
+use futures::FutureExt as _;
 use serde_json::Value;
 use tokio::io::AsyncRead;
 use wharf_runtime::engine::{AttachSpec, ExecSpec, LogQuery, Process};
@@ -209,9 +210,9 @@ impl Door {
     }
 
     /// Whether the pod runs and its engine reaches ports at all.
-    pub(crate) async fn has_ports(&self) -> Result<(), Refusal> {
-        // Nothing listens at port 0, but who reaches no ports says so.
-        if let Err(Error::Unsupported(message)) = self.port(0).await {
+    pub(crate) fn has_ports(&self) -> Result<(), Refusal> {
+        // Nothing listens at port 0, but who reaches no ports says so at once.
+        if let Some(Err(Error::Unsupported(message))) = self.port(0).now_or_never() {
             return Err(Status::not_implemented(message).into());
         }
         let status = self.engine().status(&self.uid);

@@ -173,7 +173,7 @@ impl ApiServer {
         how: handshake::Wanted,
     ) -> Result<Response, Refusal> {
         let door = self.kubelet()?.ports(&target.namespace, &target.name)?;
-        door.has_ports().await?;
+        door.has_ports()?;
         match how {
             handshake::Wanted::WebSocket { accept, protocols }
                 if protocols.iter().any(|one| one == TUNNEL) =>

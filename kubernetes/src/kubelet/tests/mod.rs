@@ -389,7 +389,7 @@ async fn what_needs_a_process_is_not_implemented() {
             .message
             .starts_with("the simulated engine runs no processes")
     );
-    let Err(Refusal::Status(refused)) = door.has_ports().await else {
+    let Err(Refusal::Status(refused)) = door.has_ports() else {
         panic!("there are no ports");
     };
     assert_eq!(refused.code.as_u16(), 501);

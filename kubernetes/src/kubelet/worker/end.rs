@@ -42,7 +42,7 @@ impl Kubelet {
     pub(super) async fn end(&self, placed: &Placed, now: Timestamp) -> Result<Next, Status> {
         let grace = fields::integer(&placed.pod["metadata"], "deletionGracePeriodSeconds");
         let grace = Duration::from_secs(u64::try_from(grace).unwrap_or(0));
-        let containers = match self.stopping(placed, grace, now)? {
+        let containers = match self.stopping(placed, grace, now).await? {
             Stopping::Done(containers) => containers,
             Stopping::Begins(stop) => return Ok(Next::Stop(stop)),
             Stopping::Waits => {

@@ -36,12 +36,18 @@ pub(super) enum Stopping {
 
 impl Kubelet {
     /// Begins to stop a pod, shortens its grace, or takes note that it has ended.
-    pub(super) fn stopping(
+    pub(super) async fn stopping(
         &self,
         placed: &Placed,
         grace: Duration,
         now: Timestamp,
     ) -> Result<Stopping, Status> {
+        let engine = self.engine(placed.is_virtual);
+        // After a restart of the server nobody has asked for it yet, and it has its grace all the same.
+        let is_stranger = engine.status(&placed.uid).is_none();
+        if is_stranger && engine.strangers().contains(&placed.uid) {
+            self.bring(placed, adopted(&placed.pod)).await?;
+        }
         let known = self.0.state.get(&placed.key).unwrap_or_default();
         let before = self.before(placed);
         match known.ending {
@@ -52,7 +58,6 @@ impl Kubelet {
             Ending::Asked(_) => {}
             Ending::NotAsked => self.tell_killing(placed, before.as_ref()),
         }
-        let engine = self.engine(placed.is_virtual);
         // Nothing is lost if it takes longer: the same may be asked twice.
         if let Some(ended) = engine.stop(&placed.uid, grace).now_or_never() {
             let ended = ended.map_err(Status::internal)?;
