@@ -79,7 +79,7 @@ impl ApiServer {
         }
         let wanted = handshake::read(method, &asked.parts.headers)?;
         let answered = match what {
-            Subresource::PortForward => self.forward(asked, target, wanted).await,
+            Subresource::PortForward => self.forward(asked, target, wanted),
             _ => self.remote(asked, target, what, wanted).await,
         };
         match answered {
@@ -166,7 +166,7 @@ impl ApiServer {
         Ok(response)
     }
 
-    async fn forward(
+    fn forward(
         &self,
         asked: &Asked,
         target: &Target,
