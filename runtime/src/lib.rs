@@ -17,7 +17,7 @@ mod worker;
 
 pub use checks::PodChecks;
 pub use notice::Notice;
-pub use pod_runtime::{Error, Later, LogRange, PodRuntime, Session, Stream};
+pub use pod_runtime::{Error, Later, PodRuntime, Stream};
 pub use simulated::{Pace, Simulated};
 pub use spec::{
     Action, Amount, BadPath, BadPort, Capability, Container, Content, Directory, Dns, File,
@@ -25,4 +25,4 @@ pub use spec::{
     Resources, RestartPolicy, Role, Security, SubPath, TerminationMessage, Volume, VolumeSource,
 };
 pub use status::{ContainerState, ContainerStatus, PodStatus, Terminated};
-pub use worker::{Checks, Network, Outcome, Worker};
+pub use worker::{Checks, Dial, Network, Outcome, Worker};

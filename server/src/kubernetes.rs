@@ -228,13 +228,20 @@ impl tower::Service<Request<Body>> for Service {
     }
 }
 
-/// Whether a page sent it that is not one of the cluster's own: there are none.
+/// Whether a page sent it that is not one of the cluster's own: there are none. Programs that open a
+/// WebSocket may say that its origin is the server itself.
 fn is_foreign(request: &Request<Body>) -> bool {
     let headers = request.headers();
+    let host = headers.get(header::HOST);
+    let own = host.map(|host| [b"https://", host.as_bytes()].concat());
+    let origin = headers.get(header::ORIGIN);
+    let ours = origin.map(http::HeaderValue::as_bytes) == own.as_deref()
+        && headers.contains_key(header::SEC_WEBSOCKET_KEY)
+        && headers.contains_key(header::AUTHORIZATION);
     let site = headers
         .get("sec-fetch-site")
         .map(http::HeaderValue::as_bytes);
-    headers.contains_key(header::ORIGIN) || !matches!(site, None | Some(b"none"))
+    (origin.is_some() && !ours) || !matches!(site, None | Some(b"none"))
 }
 
 /// Answers a request whose path begins with `/k8s/<id>`.
@@ -302,5 +309,36 @@ impl http_body::Body for Until {
             return Poll::Ready(frame);
         }
         self.stopped.poll_unpin(cx).map(|()| None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn web_pages_are_foreign_and_programs_that_name_the_server_are_not() {
+        let ask = |headers: &[(&str, &str)]| {
+            let request = Request::get("/api").header("host", "127.0.0.1:6443");
+            let all = headers.iter();
+            let request = all.fold(request, |request, (name, value)| {
+                request.header(*name, *value)
+            });
+            is_foreign(&request.body(Body::empty()).unwrap())
+        };
+        let own = ("origin", "https://127.0.0.1:6443");
+        let socket = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        let token = ("authorization", "Bearer x");
+        assert!(!ask(&[]));
+        assert!(!ask(&[own, socket, token]));
+        assert!(ask(&[own, socket]), "a page cannot send the header");
+        assert!(ask(&[own, token]), "only WebSockets have an origin");
+        assert!(ask(&[("origin", "https://evil.test"), socket, token]));
+        assert!(ask(&[
+            own,
+            socket,
+            token,
+            ("sec-fetch-site", "same-origin")
+        ]));
     }
 }

@@ -83,10 +83,11 @@ async fn run(cx: &Cx, at: &Place, settings: Settings, authority: &Authority) -> 
     let kubernetes = kubernetes.await.map_err(Error::running)?;
     let kubernetes = kubernetes.map_err(Error::running)?;
     let World { kubelet, tasks } = world::start(cx, at, &kubernetes).await?;
+    let access = cx.clusters.0.access.clone();
     let running = Running(Arc::new(Live {
         id: id.clone(),
         at: Place::of_cluster(&at.registry, &at.name),
-        api: ApiServer::new(kubernetes, cx.clusters.0.access.clone()),
+        api: ApiServer::with_kubelet(kubernetes, access, kubelet.clone()),
         kubelet,
         draining: Mutex::default(),
         tasks: Mutex::new(tasks),

@@ -12,6 +12,7 @@ mod events;
 mod links;
 pub mod network;
 mod nodes;
+mod notices;
 mod queue;
 mod state;
 mod status;
@@ -29,6 +30,9 @@ pub use addresses::{MemoryAddresses, PodAddresses};
 use events::Events;
 use links::Links;
 use state::State;
+pub(crate) use streams::Started;
+pub use streams::{Door, Refusal};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use wharf_runtime::{Pace, PodRuntime, Simulated};
 
@@ -42,12 +46,16 @@ pub struct Kubelet(Arc<Inner>);
 struct Inner {
     cluster: Cluster,
     engine: Arc<dyn PodRuntime>,
+    /// Whether the engine says itself what happens to its pods.
+    tells: bool,
     /// Has the pods of the system of which nothing is run.
     virtuals: Simulated,
     addresses: Arc<dyn PodAddresses>,
     events: Events,
     links: Links,
     state: State,
+    /// Ends with the tasks.
+    life: watch::Receiver<()>,
 }
 
 impl Kubelet {
@@ -58,19 +66,25 @@ impl Kubelet {
         addresses: Arc<dyn PodAddresses>,
     ) -> (Self, JoinSet<()>) {
         let (events, written) = Events::new(cluster.clone());
+        let (alive, life) = watch::channel(());
         let kubelet = Self(Arc::new(Inner {
             virtuals: Simulated::new(cluster.clock().clone(), Pace::default()),
             cluster,
+            // Of pods of before: nobody knows them yet.
+            tells: engine.notices().is_some(),
             engine,
             addresses,
             events,
             links: Links::default(),
             state: State::default(),
+            life,
         }));
         let mut tasks = JoinSet::new();
         tasks.spawn(written);
+        tasks.spawn(async move { alive.closed().await });
         tasks.spawn(kubelet.clone().run_pods());
         tasks.spawn(kubelet.clone().run_nodes());
+        tasks.spawn(kubelet.clone().remove_strangers());
         (kubelet, tasks)
     }
 

@@ -1,6 +1,9 @@
 //! What the kubelet remembers of pods between two looks at them.
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use wharf_runtime::PodStatus;
 
 use super::queue::Key;
 
@@ -19,6 +22,18 @@ pub(super) struct Known {
     pub(super) told: BTreeSet<String>,
     /// The revision of the last status that we wrote.
     pub(super) written: u64,
+    pub(super) ending: Ending,
+}
+
+/// How far a pod that is deleted is.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Ending {
+    #[default]
+    NotAsked,
+    /// The engine was asked to stop it within this grace.
+    Asked(Duration),
+    /// As the engine said. None: it did not have it.
+    Ended(Option<PodStatus>),
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +64,15 @@ impl State {
         change(known);
         let uid = known.uid.clone();
         pods.by_uid.insert(uid, key.clone());
+    }
+
+    /// The same, unless nothing is known of it or another pod has its name now.
+    pub(super) fn change_known(&self, key: &Key, uid: &str, change: impl FnOnce(&mut Known)) {
+        if let Some(known) = self.pods().known.get_mut(key)
+            && known.uid == uid
+        {
+            change(known);
+        }
     }
 
     pub(super) fn forget(&self, key: &Key) -> Option<Known> {

@@ -10,6 +10,7 @@
 mod backoff;
 mod checks;
 mod command;
+mod dial;
 mod ending;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -18,17 +19,19 @@ mod plan;
 mod pod;
 mod probes;
 mod record;
+mod runtime;
 mod step;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 pub use checks::{Checks, Outcome};
 pub use network::Network;
 pub(crate) use step::text;
+pub use dial::Dial;
 use tokio::sync::{Notify, mpsc, oneshot};
 use wharf_types::Clock;
 
@@ -64,6 +67,7 @@ struct Inner {
     engine: Arc<dyn Engine>,
     checks: Arc<dyn Checks>,
     network: Arc<dyn Network>,
+    dial: OnceLock<Arc<dyn Dial>>,
     clock: Clock,
     pods: Mutex<HashMap<String, Entry>>,
     /// What the engine had when the worker started and nobody asked for yet.
@@ -100,6 +104,7 @@ impl Worker {
             engine,
             checks,
             network,
+            dial: OnceLock::new(),
             clock,
             pods: Mutex::default(),
             found: Mutex::new(found.into_iter().map(|one| (one.id.clone(), one)).collect()),
@@ -109,6 +114,13 @@ impl Worker {
         }));
         tokio::spawn(listen(Arc::downgrade(&worker.0)));
         Ok(worker)
+    }
+
+    /// Says how ports of pods are reached. Only the first call counts.
+    #[must_use]
+    pub fn dialing(self, dial: Arc<dyn Dial>) -> Self {
+        let _first = self.0.dial.set(dial);
+        self
     }
 
     /// The pods that the engine has and nobody asked for since the start.
@@ -194,10 +206,23 @@ impl Worker {
     /// The id of a container as the engine knows it: as it is now, or as it was before its restart.
     pub fn container(&self, pod: &str, name: &str, previous: bool) -> Result<String, Error> {
         let pods = lock(&self.0.pods);
-        let entry = pods.get(pod).ok_or(Error::NoSuchPod)?;
+        let Some(entry) = pods.get(pod) else {
+            return self.left(pod, name, previous);
+        };
         let ids = entry.ids.get(name).ok_or(Error::NoSuchContainer)?;
         let id = if previous { &ids.1 } else { &ids.0 };
         id.clone().ok_or(Error::NoSuchContainer)
+    }
+
+    /// The same of a pod that ended before the start: nobody asks for it again, but it has logs.
+    fn left(&self, pod: &str, name: &str, previous: bool) -> Result<String, Error> {
+        let found = lock(&self.0.found);
+        let found = found.get(pod).ok_or(Error::NoSuchPod)?;
+        let own = found.containers.iter().filter(|one| one.name == name);
+        let mut own: Vec<_> = own.collect();
+        own.sort_by_key(|one| std::cmp::Reverse(one.attempt));
+        let one = own.get(usize::from(previous));
+        one.map(|one| one.id.clone()).ok_or(Error::NoSuchContainer)
     }
 
     pub fn engine(&self) -> &Arc<dyn Engine> {

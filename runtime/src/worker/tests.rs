@@ -40,7 +40,7 @@ fn with(name: &str, role: Role) -> Container {
     Container { role, ..bare(name) }
 }
 
-fn pod(restart: RestartPolicy, containers: Vec<Container>) -> PodSpec {
+pub(super) fn pod(restart: RestartPolicy, containers: Vec<Container>) -> PodSpec {
     PodSpec {
         id: "1".to_owned(),
         namespace: "default".to_owned(),

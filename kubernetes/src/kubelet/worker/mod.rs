@@ -1,11 +1,13 @@
 //! One pod: what it is, what it should be, and the step between.
 mod end;
+mod stop;
 mod tell;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::Value;
+pub(super) use stop::{Ended, Stop};
 use wharf_runtime::{ContainerStatus, PodSpec, PodStatus};
 use wharf_types::Timestamp;
 
@@ -34,6 +36,14 @@ struct Placed {
     is_virtual: bool,
 }
 
+/// What comes after a look at a pod.
+pub(super) enum Next {
+    /// Another look, if it changes by itself.
+    At(Option<Timestamp>),
+    /// It is to be stopped, which may take long.
+    Stop(Stop),
+}
+
 /// What came of bringing a pod to its engine.
 enum Outcome {
     Runs(PodStatus),
@@ -43,10 +53,10 @@ enum Outcome {
 
 impl Kubelet {
     /// Looks at a pod and does what is to be done. Answers when it changes by itself.
-    pub(super) async fn sync(&self, key: &Key) -> Result<Option<Timestamp>, Status> {
+    pub(super) async fn sync(&self, key: &Key) -> Result<Next, Status> {
         let Some(object) = self.0.cluster.get("pods", &key.0, &key.1) else {
             self.forget(key).await;
-            return Ok(None);
+            return Ok(Next::At(None));
         };
         let pod = object.value();
         let node = fields::text(&pod["spec"], "nodeName").to_owned();
@@ -56,11 +66,11 @@ impl Kubelet {
             .get("nodes", "", &node)
             .filter(|_| !node.is_empty())
         else {
-            return Ok(None);
+            return Ok(Next::At(None));
         };
         let now = self.0.cluster.now();
         if !self.0.addresses.is_up(&node) {
-            return Ok(Some(now + ADDRESS_RETRY));
+            return Ok(Next::At(Some(now + ADDRESS_RETRY)));
         }
         if self
             .0
@@ -85,9 +95,9 @@ impl Kubelet {
             self.end(&placed, now).await
         } else if ["Succeeded", "Failed"].contains(&phase) {
             self.rest(&placed).await;
-            Ok(None)
+            Ok(Next::At(None))
         } else {
-            self.advance(&placed, now).await
+            self.advance(&placed, now).await.map(Next::At)
         }
     }
 
