@@ -1,4 +1,6 @@
 //! Who may make repositories and take images and layers from elsewhere.
+use std::os::unix::fs::PermissionsExt as _;
+
 use serde_json::json;
 use wharf_testkit::{Image, TestServer};
 use wharf_types::Digest;
@@ -6,7 +8,7 @@ use wharf_types::Digest;
 use super::{
     super::{
         policies::{OWNER, PUSH, User, statement, world},
-        signatures::{self, refused},
+        signatures::refused,
     },
     put_registry_policy, registry_statement,
 };

@@ -1,6 +1,4 @@
 //! What policies decide beyond one repository and one operation, and what cannot get around them.
-use std::os::unix::fs::PermissionsExt as _;
-
 use serde_json::{Value, json};
 use wharf::StartError;
 use wharf_testkit::{Image, TestServer};
@@ -8,7 +6,7 @@ use wharf_types::Digest;
 
 use super::{
     policies::{OWNER, PARTNER, World, statement, world},
-    signatures::{self, refused},
+    signatures::refused,
 };
 
 mod made;

@@ -1,7 +1,7 @@
 //! What a call is about, and what its answer tells.
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     super::{

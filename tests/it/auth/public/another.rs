@@ -4,7 +4,7 @@ use wharf_testkit::TestServer;
 
 use super::{
     super::policies::{OWNER, PARTNER, statement},
-    PREFIX, PUSH, assert_begins, begin, denied, ok, own, password, public, put, world,
+    PREFIX, PUSH, assert_begins, begin, denied, ok, password, put, world,
 };
 
 /// Why the owner's policy does not let another account.

@@ -3,7 +3,7 @@ use serde_json::json;
 use wharf_storage::Error;
 use wharf_testkit::TestServer;
 
-use super::{DAY, any, fill, images, lifecycle, more_than, put, rule, since, tagged, untagged};
+use super::{DAY, any, fill, images, lifecycle, more_than, put, rule, since, untagged};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_images_expire_while_others_write() {
