@@ -54,7 +54,7 @@ pub(super) fn components(
 }
 
 /// A duration of one unit, such as `30m`.
-fn duration(member: &str, text: &str) -> Result<(), Error> {
+pub(super) fn duration(member: &str, text: &str) -> Result<(), Error> {
     let digits = text.trim_end_matches(['s', 'm', 'h']);
     let number: Option<u32> = digits.parse().ok().filter(|n| *n > 0);
     if number.is_some() && text.len() == digits.len() + 1 {
