@@ -69,6 +69,45 @@ pub struct NewUpdate {
     pub token: Option<Token>,
 }
 
+/// What a request means: one of the model's `UpdateType`, its parameters, and what changes.
+#[derive(Clone, Debug)]
+pub struct Wanted<C> {
+    pub kind: &'static str,
+    pub params: Vec<(&'static str, String)>,
+    pub change: C,
+}
+
+/// A change that is being made, and its update.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pending<C> {
+    pub update: String,
+    pub change: C,
+}
+
+impl<C> Wanted<C> {
+    /// Notes that an update has begun, and what is pending.
+    pub(crate) fn begin(
+        self,
+        tx: &Write<'_>,
+        at: &Place,
+        (subject, token): (Subject, Option<Token>),
+        now: Timestamp,
+    ) -> Result<(Update, Pending<C>), Error> {
+        let new = NewUpdate {
+            kind: self.kind,
+            params: self.params,
+            subject,
+            token,
+        };
+        let update = begin(tx, at, new, now)?;
+        let pending = Pending {
+            update: update.id.clone(),
+            change: self.change,
+        };
+        Ok((update, pending))
+    }
+}
+
 /// The updates of a cluster.
 fn of_cluster(tx: &Read<'_>, at: &Place) -> Result<Vec<Stored<Update>>, Error> {
     let prefix = format!("{}/", at.cluster());

@@ -11,7 +11,7 @@ use wharf_auth::{Keys, SigningKey};
 use wharf_aws::{Auth, Gate, Names, UriStyle};
 use wharf_eks::running::Clusters;
 use wharf_registry::{
-    Cx, References,
+    Bodies, Cx, References,
     pull_through::{self, Secrets, Upstreams},
 };
 use wharf_storage::{DataDir, Options, S3Settings, Store};
@@ -264,6 +264,7 @@ fn domain(config: &Config, store: Store, key: SigningKey, auth: &Auth, upstreams
     Cx {
         store,
         key: Arc::new(key),
+        bodies: Bodies::default(),
         references: match config.references {
             config::References::Strict => References::Strict,
             config::References::Sparse => References::Sparse,

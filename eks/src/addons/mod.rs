@@ -273,12 +273,7 @@ pub async fn get(
     cluster: String,
     name: String,
 ) -> Result<Shown<Addon>, Error> {
-    let registry = registry.clone();
-    let found = cx.store.meta().read(move |tx| {
-        crate::clusters::find(tx, &registry, &cluster)?;
-        parts::show(tx, &registry, &cluster, &name)
-    });
-    found.await
+    parts::get(cx, registry, cluster, name).await
 }
 
 /// The names of a cluster's add-ons after one.
@@ -288,16 +283,8 @@ pub async fn list(
     cluster: String,
     after: String,
 ) -> Result<Vec<String>, Error> {
-    let registry = registry.clone();
-    let found = cx.store.meta().read(move |tx| {
-        crate::clusters::find(tx, &registry, &cluster)?;
-        parts::list::<Addon>(tx, &registry, &cluster, &after, parts::MANY)
-    });
-    Ok(found
-        .await?
-        .into_iter()
-        .map(|stored| stored.body.name)
-        .collect())
+    let all = parts::all::<Addon>(cx, registry, cluster, after).await?;
+    Ok(all.into_iter().map(|found| found.name).collect())
 }
 
 /// Asks for the end of an add-on. Preserved, what it runs stays, and EKS no longer knows of it.

@@ -290,10 +290,5 @@ pub async fn list(
     cluster: String,
     after: String,
 ) -> Result<Vec<Authority>, Error> {
-    let registry = registry.clone();
-    let found = cx.store.meta().read(move |tx| {
-        clusters::find(tx, &registry, &cluster)?;
-        parts::list::<Authority>(tx, &registry, &cluster, &after, MAX)
-    });
-    Ok(found.await?.into_iter().map(|stored| stored.body).collect())
+    parts::all(cx, registry, cluster, after).await
 }

@@ -14,16 +14,12 @@ use crate::{
     Cx, Error, Event, Place, Token, act, checks,
     clusters::{self, json},
     settled,
-    updates::{self, NewUpdate, Subject, Update},
+    updates::{self, Subject, Update},
     versions,
 };
 
 /// A change that is being made, and its update.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Pending {
-    pub update: String,
-    pub change: Change,
-}
+pub type Pending = updates::Pending<Change>;
 
 /// What changes of a node group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -136,11 +132,7 @@ fn merged_pool(now: Option<&WarmPool>, change: &WarmPool) -> Option<WarmPool> {
 type Params = Vec<(&'static str, String)>;
 
 /// What a request means.
-struct Wanted {
-    kind: &'static str,
-    params: Params,
-    change: Change,
-}
+type Wanted = updates::Wanted<Change>;
 
 /// Begins what a request wants, which `plan` finds out from the node group as it is.
 async fn request<F>(
@@ -167,18 +159,10 @@ where
         let busy = "Nodegroup cannot be updated as it is currently not in Active State";
         let life = life.map_err(|_rejected| named(Error::in_use(busy)))?;
         let wanted = plan(tx, &group).map_err(named)?;
-        let new = NewUpdate {
-            kind: wanted.kind,
-            params: wanted.params,
-            subject: Subject::Nodegroup(name.clone()),
-            token: token.clone(),
-        };
-        let update = updates::begin(tx, &place, new, now)?;
+        let subject = (Subject::Nodegroup(name.clone()), token.clone());
+        let (update, pending) = wanted.begin(tx, &place, subject, now)?;
         group.life = life;
-        group.pending = Some(Pending {
-            update: update.id.clone(),
-            change: wanted.change,
-        });
+        group.pending = Some(pending);
         tx.put_document(&place.owner(), &place.name, &group, now)?;
         Ok::<_, Error>(update)
     });

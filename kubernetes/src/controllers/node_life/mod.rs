@@ -57,12 +57,7 @@ pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
         Frame::new(name, cluster.store(), move || clock.now())
     };
     let (mut nodes, mut pods) = (frame("node-life"), frame("taint-eviction"));
-    nodes.on(cluster.shelf("nodes")?, |seen| {
-        seen.latest()
-            .map(|node| Key::of(node))
-            .into_iter()
-            .collect()
-    });
+    nodes.on(cluster.shelf("nodes")?, |seen| seen.keys());
     let known = Arc::clone(&life);
     pods.on(cluster.shelf("nodes")?, move |seen| known.pods_of(seen));
     let known = Arc::clone(&life);
