@@ -16,7 +16,7 @@ use plan::{Plan, View, plan, status};
 use serde_json::Value;
 
 use super::history::History;
-use super::owners::{Claim, Owner, claim, labels, orphans, selects, settle};
+use super::owners::{Owner, claimed_pods, labels};
 use super::{Frame, Index, Key, Outcome, Seen, WORKERS, pod_control as pods, save_status};
 use crate::Status;
 use crate::cluster::{Actor, Cluster, EventType};
@@ -147,7 +147,7 @@ impl Work {
             .map_or("", String::as_str);
         let nodes = self.cluster.list("nodes", None);
         let nodes: Vec<Arc<NodeView>> = nodes.iter().map(|node| node.view()).collect();
-        let pods = self.claimed(&owner, selector).await?;
+        let pods = claimed_pods(&self.cluster, &self.by, &owner, &self.pods, selector).await?;
         let now = self.cluster.now();
         let mut plan = plan(&View::new(&set, hash, &nodes, &pods, now));
         self.replace_finished(&owner, &set, &mut plan).await;
@@ -177,27 +177,6 @@ impl Work {
             .trim(&owner, &revisions, is_live, limit)
             .await?;
         Ok(plan.again)
-    }
-
-    async fn claimed(
-        &self,
-        owner: &Owner,
-        selector: Selector<'_>,
-    ) -> Result<Vec<Arc<PodView>>, Status> {
-        let mut candidates = self.pods.of(&owner.uid);
-        candidates.extend(self.pods.of(&orphans(&owner.namespace)));
-        let mut pods = Vec::new();
-        for pod in candidates {
-            let view = pod.view::<PodView>();
-            let claim = claim(owner, &view.metadata, selects(selector, &pod));
-            if claim == Claim::Keep {
-                pods.push(view);
-                continue;
-            }
-            let settled = settle(&self.cluster, &self.by, owner, "pods", pod, claim);
-            pods.extend(settled.await?.map(|pod| pod.view::<PodView>()));
-        }
-        Ok(pods)
     }
 
     /// Pods that ended make room for others; after a failure not at once.
