@@ -191,9 +191,9 @@ fn a_suspended_one_only_looks_after_its_jobs() {
 #[test]
 fn jobs_that_went_missing_or_came_from_elsewhere_are_told() {
     let cron = cron("0 0 1 1 *", json!({}), active("gone"));
-    let plan = planned(&cron, &[job("strange", "")], "22:05:00");
-    assert_eq!(reasons(&plan), ["UnexpectedJob", "MissingJob"]);
-    assert_eq!(plan.status.active, []);
+    let seen = planned(&cron, &[job("strange", "")], "22:05:00");
+    assert_eq!(reasons(&seen), ["UnexpectedJob", "MissingJob"]);
+    assert_eq!(seen.status.active, []);
     let kept = plan(&cron, &[], |_| true, at("22:05:00"));
     assert_eq!((kept.status.active.len(), reasons(&kept)), (1, vec![]));
 }
