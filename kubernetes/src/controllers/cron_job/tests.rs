@@ -30,10 +30,10 @@ fn cron(schedule: &str, spec: Value, status: Value) -> CronJobView {
             "schedule": schedule, "concurrencyPolicy": "Allow",
             "successfulJobsHistoryLimit": 3, "failedJobsHistoryLimit": 1,
         },
-        "status": status,
     });
-    for (key, field) in spec.as_object().unwrap() {
-        value["spec"][key] = field.clone();
+    value["status"] = status;
+    if let Value::Object(members) = spec {
+        value["spec"].as_object_mut().unwrap().extend(members);
     }
     serde_json::from_value(value).unwrap()
 }

@@ -118,8 +118,9 @@ mod tests {
     use super::*;
 
     fn pod(status: Value) -> PodView {
-        let metadata = json!({ "namespace": "n", "name": "p" });
-        serde_json::from_value(json!({ "metadata": metadata, "status": status })).unwrap()
+        let mut pod = json!({ "metadata": { "namespace": "n", "name": "p" } });
+        pod["status"] = status;
+        serde_json::from_value(pod).unwrap()
     }
 
     fn exited(code: i64) -> PodView {
@@ -133,7 +134,9 @@ mod tests {
     }
 
     fn judge(rules: Value, pod: &PodView) -> Verdict {
-        let policy = serde_json::from_value(json!({ "rules": rules })).unwrap();
+        let mut policy = json!({});
+        policy["rules"] = rules;
+        let policy = serde_json::from_value(policy).unwrap();
         verdict(Some(&policy), pod)
     }
 

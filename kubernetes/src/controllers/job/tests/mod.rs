@@ -22,11 +22,9 @@ fn job(spec: Value, status: Value) -> JobView {
             "suspend": false, "podReplacementPolicy": "TerminatingOrFailed",
             "template": { "spec": { "restartPolicy": "Never", "containers": [{ "name": "main" }] } },
         },
-        "status": status,
     });
-    for (key, field) in spec.as_object().unwrap() {
-        value["spec"][key] = field.clone();
-    }
+    value["status"] = status;
+    put(&mut value["spec"], spec);
     serde_json::from_value(value).unwrap()
 }
 
@@ -34,10 +32,15 @@ fn indexed(completions: i64, more: Value) -> Value {
     let mut spec = json!({
         "completionMode": "Indexed", "completions": completions, "parallelism": completions,
     });
-    for (key, field) in more.as_object().unwrap() {
-        spec[key] = field.clone();
-    }
+    put(&mut spec, more);
     spec
+}
+
+/// Adds members to an object.
+fn put(to: &mut Value, members: Value) {
+    if let Value::Object(members) = members {
+        to.as_object_mut().unwrap().extend(members);
+    }
 }
 
 /// A pod with a name, of an index if that is not negative, in a phase.
