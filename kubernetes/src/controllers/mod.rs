@@ -11,6 +11,7 @@
 
 mod account;
 mod amount;
+mod cron_job;
 mod daemon_set;
 mod deployment;
 mod disruption;
@@ -21,6 +22,7 @@ mod garbage;
 mod hash;
 mod history;
 mod index;
+mod job;
 mod namespace;
 pub(crate) mod node_life;
 mod owners;
@@ -32,6 +34,7 @@ mod stateful_set;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod ttl_after_finished;
 mod watch;
 
 use std::panic::AssertUnwindSafe;
@@ -60,6 +63,7 @@ type Run = fn(Cluster) -> BoxFuture<'static, Result<(), Status>>;
 
 /// All controllers, by the names under which they are logged.
 const CONTROLLERS: &[(&str, Run)] = &[
+    ("cronjob", |c| cron_job::run(c).boxed()),
     ("customresourcedefinition", |c| {
         crate::crd::run(c).map(Ok).boxed()
     }),
@@ -70,6 +74,8 @@ const CONTROLLERS: &[(&str, Run)] = &[
     ("default-scheduler", |c| crate::scheduler::run(c).boxed()),
     ("endpoints", |c| endpoints::run(c).boxed()),
     ("garbage-collector", |c| garbage::run(c).boxed()),
+    ("job", |c| job::run(c).boxed()),
+    ("job-orphans", |c| job::run_orphans(c).boxed()),
     ("namespace", |c| namespace::run(c).boxed()),
     ("node-life", |c| node_life::run(c).boxed()),
     ("serviceaccount", |c| account::run(c).boxed()),
@@ -78,6 +84,7 @@ const CONTROLLERS: &[(&str, Run)] = &[
     ("replicationcontroller", |c| {
         replica_set::run_replication_controllers(c).boxed()
     }),
+    ("ttl-after-finished", |c| ttl_after_finished::run(c).boxed()),
 ];
 
 /// Starts all controllers. They end when their handles are aborted.

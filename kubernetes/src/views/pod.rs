@@ -29,6 +29,7 @@ pub(crate) struct PodSpec {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Container {
+    pub name: String,
     pub restart_policy: Option<String>,
     pub ports: Vec<Port>,
 }
@@ -65,6 +66,20 @@ pub(crate) struct PodIp {
 pub(crate) struct ContainerStatus {
     pub name: String,
     pub restart_count: i64,
+    pub state: ContainerState,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct ContainerState {
+    pub terminated: Option<Terminated>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Terminated {
+    pub exit_code: i64,
+    pub finished_at: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

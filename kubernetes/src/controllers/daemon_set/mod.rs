@@ -136,7 +136,10 @@ impl Work {
             .map_or("", String::as_str);
         let nodes = self.cluster.list("nodes", None);
         let nodes: Vec<Arc<NodeView>> = nodes.iter().map(|node| node.view()).collect();
-        let pods = self.claimed(&owner, selector).await?;
+        let candidates = pods::candidates(&self.pods, &owner);
+        let matches = |pod: &Object| selects(selector, pod);
+        let pods =
+            pods::claimed(&self.cluster, &self.by, &owner, candidates, matches).await?;
         let now = self.cluster.now();
         let mut plan = plan(&View::new(&set, hash, &nodes, &pods, now));
         self.replace_finished(&owner, &set, &mut plan).await;
@@ -166,16 +169,6 @@ impl Work {
             .trim(&owner, &revisions, is_live, limit)
             .await?;
         Ok(plan.again)
-    }
-
-    async fn claimed(
-        &self,
-        owner: &Owner,
-        selector: Selector<'_>,
-    ) -> Result<Vec<Arc<PodView>>, Status> {
-        let candidates = pods::candidates(&self.pods, owner);
-        let matches = |pod: &Object| selects(selector, pod);
-        pods::claimed(&self.cluster, &self.by, owner, candidates, matches).await
     }
 
     /// Pods that ended make room for others; after a failure not at once.
