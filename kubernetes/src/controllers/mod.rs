@@ -76,7 +76,9 @@ const CONTROLLERS: &[(&str, Run)] = &[
     ("serviceaccount", |c| account::run(c).boxed()),
     ("statefulset", |c| stateful_set::run(c).boxed()),
     ("ephemeral-volume", |c| volumes::run_ephemeral(c).boxed()),
-    ("persistentvolume-binder", |c| volumes::run_binder(c).boxed()),
+    ("persistentvolume-binder", |c| {
+        volumes::run_binder(c).boxed()
+    }),
     ("persistentvolumeclaim-protection", |c| {
         volumes::run_claim_protection(c).boxed()
     }),

@@ -9,10 +9,10 @@ use super::model::{Claim, Pod, SELECTED_NODE};
 use super::run::Scheduler;
 use super::state::Key;
 use crate::Status;
-use crate::controllers::volumes::{keep_volume, note};
-use crate::store::Shelf;
 use crate::cluster::time::rfc3339;
 use crate::cluster::{Deletion, EventType, Part, Reference};
+use crate::controllers::volumes::{keep_volume, note};
+use crate::store::Shelf;
 
 /// How long claims may take to be bound.
 const BINDING: Duration = Duration::from_mins(10);

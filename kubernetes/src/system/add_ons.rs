@@ -20,8 +20,8 @@ pub struct AddOn<'a> {
     pub version: &'a str,
     /// The role of its service account; empty if it has none.
     pub role_arn: &'a str,
-    /// `configurationValues`, as JSON.
-    pub configuration: &'a Value,
+    /// `configurationValues`: JSON or YAML; empty if there are none.
+    pub configuration: &'a str,
 }
 
 /// Makes what an add-on consists of, or brings it to another version.
@@ -90,7 +90,9 @@ fn objects(cluster: &Cluster, add_on: &AddOn<'_>) -> Result<Vec<Value>, Status> 
         account["metadata"]["annotations"] =
             json!({ "eks.amazonaws.com/role-arn": add_on.role_arn });
     }
-    if add_on.configuration["defaultStorageClass"]["enabled"] == true {
+    // EKS checked it; what cannot be read anyway asks for nothing.
+    let configuration: Value = serde_saphyr::from_str(add_on.configuration).unwrap_or_default();
+    if configuration["defaultStorageClass"]["enabled"] == true {
         all.push(json!({
             "apiVersion": "storage.k8s.io/v1",
             "kind": "StorageClass",
@@ -145,12 +147,11 @@ mod tests {
             let resource = "priorityclasses.scheduling.k8s.io";
             cluster.create(resource, class, by).await.unwrap();
         }
-        let configuration = json!({ "defaultStorageClass": { "enabled": true } });
         let mut add_on = AddOn {
             name: "aws-ebs-csi-driver",
             version: "v1.51.1-eksbuild.1",
             role_arn: "arn:aws:iam::000000000000:role/ebs",
-            configuration: &configuration,
+            configuration: r#"{"defaultStorageClass":{"enabled":true}}"#,
         };
         install(cluster, &add_on).await.unwrap();
         let account = cluster.get("serviceaccounts", "kube-system", "ebs-csi-controller-sa");

@@ -75,7 +75,10 @@ async fn add_ons(cluster: &Cluster) -> Result<(), Status> {
             .replace("{proxy}", images.proxy)
             .replace("{cni}", images.cni)
             .replace("{policy}", images.policy)
-            .replace("{default-class}", versions::default_class(&settings.version))
+            .replace(
+                "{default-class}",
+                versions::default_class(&settings.version),
+            )
             .replace("{cluster}", &settings.name);
         for object in read(&text)? {
             let resource = resource(fields::text(&object, "kind"));

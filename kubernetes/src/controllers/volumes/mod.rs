@@ -14,7 +14,9 @@ pub(super) use binder::run as run_binder;
 pub(super) use ebs::run as run_ebs;
 pub(super) use ephemeral::run as run_ephemeral;
 pub(super) use nodes::run as run_nodes;
-pub(super) use protection::{run_claims as run_claim_protection, run_volumes as run_volume_protection};
+pub(super) use protection::{
+    run_claims as run_claim_protection, run_volumes as run_volume_protection,
+};
 use serde_json::Value;
 
 use super::Index;
@@ -143,7 +145,11 @@ async fn tell_volume(cluster: &Cluster, by: &Actor, volume: &Object, told: &Told
 
 /// Pods by the claims that they name, as `namespace/claim`.
 fn pods_by_claim(cluster: &Cluster) -> Result<Index, crate::Status> {
-    Ok(Index::new(cluster.store(), cluster.shelf("pods")?, claims_of))
+    Ok(Index::new(
+        cluster.store(),
+        cluster.shelf("pods")?,
+        claims_of,
+    ))
 }
 
 /// The claims of a pod, as `namespace/claim`.

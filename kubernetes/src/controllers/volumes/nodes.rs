@@ -25,13 +25,20 @@ pub(in crate::controllers) async fn run(cluster: Cluster) -> Result<(), Status> 
     let mut frame = Frame::of("csi-nodes", &cluster);
     for resource in ["nodes", CSI_NODES] {
         frame.on(cluster.shelf(resource)?, |seen| {
-            seen.latest().map(|node| Key::of(node)).into_iter().collect()
+            seen.latest()
+                .map(|node| Key::of(node))
+                .into_iter()
+                .collect()
         });
     }
     let all = cluster.clone();
     frame.on(cluster.shelf(DRIVERS)?, move |seen| {
         let ours = seen.latest().is_some_and(|driver| driver.name == EBS);
-        let nodes = if ours { all.list("nodes", None) } else { Vec::new() };
+        let nodes = if ours {
+            all.list("nodes", None)
+        } else {
+            Vec::new()
+        };
         nodes.iter().map(|node| Key::of(node)).collect()
     });
     frame
@@ -126,12 +133,7 @@ fn merge(object: &mut Value, drivers: &[Value]) {
 }
 
 /// What a kubelet writes into its node when a driver registers.
-async fn register(
-    cluster: &Cluster,
-    by: &Actor,
-    name: &str,
-    driver: &Value,
-) -> Result<(), Status> {
+async fn register(cluster: &Cluster, by: &Actor, name: &str, driver: &Value) -> Result<(), Status> {
     let ids = json!({ EBS: driver["nodeID"] }).to_string();
     let change = |node: &mut Value| {
         note(node, "csi.volume.kubernetes.io/nodeid", &ids);

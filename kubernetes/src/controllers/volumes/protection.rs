@@ -17,9 +17,10 @@ pub(in crate::controllers) async fn run_claims(cluster: Cluster) -> Result<(), S
     frame.on(cluster.shelf(CLAIMS)?, own_key);
     frame.on(cluster.shelf("pods")?, |seen| {
         // Only a pod that goes, or is another one now, lets a claim go.
-        let gone = seen
-            .old
-            .filter(|old| seen.new.is_none_or(|new| new.uid != old.uid || new.deleting));
+        let gone = seen.old.filter(|old| {
+            seen.new
+                .is_none_or(|new| new.uid != old.uid || new.deleting)
+        });
         let terms = gone.map(|pod| claims_of(pod)).unwrap_or_default();
         let keys = terms.iter().filter_map(|term| term.split_once('/'));
         keys.map(|(namespace, name)| Key::new(namespace, name))
@@ -63,10 +64,7 @@ pub(in crate::controllers) async fn run_volumes(cluster: Cluster) -> Result<(), 
 }
 
 fn own_key(seen: &Seen<'_>) -> Vec<Key> {
-    seen.new
-        .map(|object| Key::of(object))
-        .into_iter()
-        .collect()
+    seen.new.map(|object| Key::of(object)).into_iter().collect()
 }
 
 /// A pod uses its claims once it has a node, and until it is gone: also when it has finished.

@@ -50,8 +50,10 @@ impl Binder {
 
     /// A claim that waits has no volume, and says so.
     pub(super) async fn wait(&self, claim: &Object) -> Result<(), Status> {
-        self.change(claim, Part::Status, |claim| set_status(claim, "Pending", None))
-            .await
+        self.change(claim, Part::Status, |claim| {
+            set_status(claim, "Pending", None)
+        })
+        .await
     }
 
     pub(super) async fn lose(&self, claim: &Object, told: &Told) -> Outcome {
@@ -243,7 +245,11 @@ fn set_status(claim: &mut Value, phase: &str, volume: Option<&Value>) {
     let becomes = status["phase"] != phase;
     fields::set(status, "phase", phase);
     let Some(volume) = volume else {
-        for key in ["accessModes", "capacity", "currentVolumeAttributesClassName"] {
+        for key in [
+            "accessModes",
+            "capacity",
+            "currentVolumeAttributesClassName",
+        ] {
             fields::remove(status, key);
         }
         return;

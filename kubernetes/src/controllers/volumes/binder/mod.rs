@@ -62,7 +62,12 @@ pub(in crate::controllers) async fn run(cluster: Cluster) -> Result<(), Status> 
     let all = Arc::clone(&binder);
     frame.on(cluster.shelf(CLASSES)?, move |seen| {
         let name = seen.latest().map_or("", |class| class.name.as_str());
-        let of = |term: String| all.claims.of(&term).into_iter().map(|claim| Key::of(&claim));
+        let of = |term: String| {
+            all.claims
+                .of(&term)
+                .into_iter()
+                .map(|claim| Key::of(&claim))
+        };
         // Those without a class wait for a default one.
         of(waits_for(name)).chain(of(waits_for(""))).collect()
     });

@@ -193,8 +193,18 @@ pub(super) fn for_volume(volume: &Volume, claim: Option<&Claim>) -> ForVolume {
         }
         let (own, its) = (&volume.name, &claim.name);
         return ForVolume::Mismatch(
-            Told::warning("VolumeMismatch", format!("Cannot bind PersistentVolume to requested PersistentVolumeClaim {its:?} due to incompatible volumeMode.")),
-            Told::warning("VolumeMismatch", format!("Cannot bind PersistentVolume {own:?} to requested PersistentVolumeClaim due to incompatible volumeMode.")),
+            Told::warning(
+                "VolumeMismatch",
+                format!(
+                    "Cannot bind PersistentVolume to requested PersistentVolumeClaim {its:?} due to incompatible volumeMode."
+                ),
+            ),
+            Told::warning(
+                "VolumeMismatch",
+                format!(
+                    "Cannot bind PersistentVolume {own:?} to requested PersistentVolumeClaim due to incompatible volumeMode."
+                ),
+            ),
         );
     }
     if !volume.provisioned_by.is_empty() && volume.policy == "Delete" {

@@ -68,7 +68,10 @@ pub(in crate::controllers) async fn run(cluster: Cluster) -> Result<(), Status> 
         }
         let keys = [CLAIMS, VOLUMES].into_iter().flat_map(|resource| {
             let objects = all.list(resource, None);
-            objects.iter().map(|object| Key::of(object)).collect::<Vec<_>>()
+            objects
+                .iter()
+                .map(|object| Key::of(object))
+                .collect::<Vec<_>>()
         });
         keys.collect()
     });
@@ -193,15 +196,14 @@ impl Driver {
         let zone = |node: &Object| node.label(super::nodes::ZONE).map(str::to_owned);
         if selected.is_empty() {
             let all = self.cluster.list("nodes", None);
-            let machines = all.iter().filter(|node| {
-                node.label("eks.amazonaws.com/compute-type") != Some("fargate")
-            });
+            let machines = all
+                .iter()
+                .filter(|node| node.label("eks.amazonaws.com/compute-type") != Some("fargate"));
             return Ok(machines.filter_map(|node| zone(node)).collect());
         }
         let node = self.cluster.get("nodes", "", selected);
-        let node = node.ok_or_else(|| {
-            format!("error getting selected node: node {selected:?} not found")
-        })?;
+        let node = node
+            .ok_or_else(|| format!("error getting selected node: node {selected:?} not found"))?;
         Ok(zone(&node).into_iter().collect())
     }
 

@@ -40,7 +40,9 @@ pub(super) fn zone(
     let (hash, index) = hash_and_index(&claim.name);
     let at = u64::from(hash).wrapping_add(u64::from(index));
     let count = u64::try_from(zones.len()).unwrap_or(u64::MAX);
-    let at = at.checked_rem(count).and_then(|at| usize::try_from(at).ok());
+    let at = at
+        .checked_rem(count)
+        .and_then(|at| usize::try_from(at).ok());
     let found = at.and_then(|at| zones.get(at));
     found
         .map(|zone| (*zone).clone())
@@ -77,12 +79,16 @@ mod tests {
     #[test]
     fn a_volume_is_where_its_pod_will_be() {
         let any = json!({});
-        let allowed = |zones: &[&str]| json!({ "allowedTopologies": [{ "matchLabelExpressions": [
+        let allowed = |zones: &[&str]| {
+            json!({ "allowedTopologies": [{ "matchLabelExpressions": [
             { "key": "topology.ebs.csi.aws.com/zone", "values": zones },
-        ] }] });
+        ] }] })
+        };
         assert_eq!(chosen("a", "n", &any, &["z1"]), "z1");
         assert_eq!(chosen("a", "n", &allowed(&["z1", "z2"]), &["z1"]), "z1");
-        assert!(chosen("a", "n", &allowed(&["z2"]), &["z1"]).contains("is not in allowed topologies"));
+        assert!(
+            chosen("a", "n", &allowed(&["z2"]), &["z1"]).contains("is not in allowed topologies")
+        );
         assert_eq!(chosen("a", "", &allowed(&["z2"]), &[]), "z2");
         assert!(chosen("a", "", &any, &[]).ends_with("no available topology found"));
     }

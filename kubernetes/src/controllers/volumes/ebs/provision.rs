@@ -96,8 +96,7 @@ pub(super) fn volume(claim: &Value, class: &Value, zone: &str) -> Result<Value, 
         volume["metadata"]["labels"] =
             json!({ ZONE: zone, "topology.kubernetes.io/region": region });
         volume["metadata"]["annotations"][MIGRATED_TO] = EBS.into();
-        volume["spec"]["awsElasticBlockStore"] =
-            json!({ "fsType": fs_type, "volumeID": handle });
+        volume["spec"]["awsElasticBlockStore"] = json!({ "fsType": fs_type, "volumeID": handle });
     } else {
         volume["spec"]["csi"] = json!({
             "driver": EBS,
@@ -179,16 +178,21 @@ fn check(claim: &Value, class: &Value) -> Result<Asked, String> {
         return Err(internal(format!("invalid AWS VolumeType {kind:?}")));
     };
     if kind.starts_with("io") && !iops {
-        let why = format!("MissingParameter: The parameter iops must be specified for {kind} volumes");
+        let why =
+            format!("MissingParameter: The parameter iops must be specified for {kind} volumes");
         return Err(of_ec2(why));
     }
     let gib = gib(claim);
     if gib < least {
-        let why = format!("InvalidParameterValue: Volume of {gib}GiB is too small; minimum is {least}GiB.");
+        let why = format!(
+            "InvalidParameterValue: Volume of {gib}GiB is too small; minimum is {least}GiB."
+        );
         return Err(of_ec2(why));
     }
     if gib > most {
-        let why = format!("InvalidParameterValue: Volume of {gib}GiB is too large for volume type {kind}; maximum is {most}GiB.");
+        let why = format!(
+            "InvalidParameterValue: Volume of {gib}GiB is too large for volume type {kind}; maximum is {most}GiB."
+        );
         return Err(of_ec2(why));
     }
     Ok(Asked { gib, fs_type })

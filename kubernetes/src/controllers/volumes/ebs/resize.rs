@@ -96,13 +96,8 @@ impl Driver {
         });
         let done = blocks || used;
         let now = rfc3339(cluster.now());
-        let mut changed = false;
-        let conditions = &object.value()["status"]["conditions"];
-        let waits = conditions.as_array().is_some_and(|all| is_pending(all));
-        if done || !waits {
-            changed = true;
-        }
-        if !changed {
+        let value = object.value();
+        if !done && is_pending(fields::list(&value["status"], "conditions")) {
             return Ok(());
         }
         let change = |value: &mut Value| {
