@@ -128,7 +128,7 @@ impl Claims {
 }
 
 fn usable(claim: &Claim, name: &str) -> Result<(), String> {
-    if claim.lost {
+    if claim.phase == "Lost" {
         let volume = &claim.volume;
         return Err(format!(
             "persistentvolumeclaim \"{name}\" bound to non-existent persistentvolume \"{volume}\""

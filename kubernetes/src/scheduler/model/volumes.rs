@@ -25,7 +25,7 @@ pub(crate) struct Claim {
     pub(crate) name: String,
     pub(crate) uid: String,
     pub(crate) deleting: bool,
-    pub(crate) lost: bool,
+    pub(crate) phase: String,
     /// Empty while it is not bound.
     pub(crate) volume: String,
     pub(crate) class: String,
@@ -92,7 +92,7 @@ impl Claim {
             name: fields::text(metadata, "name").to_owned(),
             uid: fields::text(metadata, "uid").to_owned(),
             deleting: fields::is_set(&metadata["deletionTimestamp"]),
-            lost: fields::text(&value["status"], "phase") == "Lost",
+            phase: fields::text(&value["status"], "phase").to_owned(),
             volume: fields::text(spec, "volumeName").to_owned(),
             class: class.to_owned(),
             has_class: fields::has(spec, "storageClassName") || !class.is_empty(),

@@ -1,4 +1,6 @@
 //! What was decided of claims and volumes is written.
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::super::super::Outcome;
@@ -131,7 +133,11 @@ impl Binder {
                 tell_volume(&self.cluster, &self.by, &object, &told).await;
             }
             ForVolume::Unbind => {
-                self.change_volume(name, Part::Main, unbind).await?;
+                let change = |volume: &mut Value| {
+                    unbind(volume);
+                    Ok(())
+                };
+                self.change_volume(name, Part::Main, change).await?;
                 self.phase(&object, "Available").await?;
             }
             ForVolume::Mismatch(own, its) => {
@@ -145,10 +151,7 @@ impl Binder {
     }
 
     /// Says of a volume that was made by what was built in that the driver has it now.
-    async fn migrate(
-        &self,
-        volume: std::sync::Arc<Object>,
-    ) -> Result<std::sync::Arc<Object>, Status> {
+    async fn migrate(&self, volume: Arc<Object>) -> Result<Arc<Object>, Status> {
         let read = Volume::read(&volume.value());
         if read.provisioned_by != EBS_IN_TREE || !read.migrated_to.is_empty() {
             return Ok(volume);
@@ -210,7 +213,7 @@ pub(crate) fn reserve(volume: &mut Value, claim: &Object) -> Result<(), Status> 
     Ok(())
 }
 
-fn unbind(volume: &mut Value) -> Result<(), Status> {
+fn unbind(volume: &mut Value) {
     if Volume::read(volume).bound_by_controller {
         forget(volume, BOUND_BY_CONTROLLER);
         if let Some(spec) = fields::child(volume, "spec") {
@@ -223,7 +226,6 @@ fn unbind(volume: &mut Value) -> Result<(), Status> {
         fields::remove(claim, "uid");
         fields::remove(claim, "resourceVersion");
     }
-    Ok(())
 }
 
 fn set_phase(volume: &mut Value, phase: &str) {
