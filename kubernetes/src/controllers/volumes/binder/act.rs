@@ -53,7 +53,7 @@ impl Binder {
     /// A claim that waits has no volume, and says so.
     pub(super) async fn wait(&self, claim: &Object) -> Result<(), Status> {
         self.change(claim, Part::Status, |claim| {
-            set_status(claim, "Pending", None)
+            set_status(claim, "Pending", None);
         })
         .await
     }
