@@ -16,6 +16,7 @@ use crate::{
 
 pub mod catalogue;
 mod configuration;
+mod objects;
 mod owned;
 pub mod schema;
 mod update;
@@ -133,12 +134,13 @@ impl Living for Addon {
         self.life = life;
     }
 
-    async fn act(mut self, _cx: Cx, _at: Place, step: Step) -> Result<(Self, Event), Error> {
+    async fn act(mut self, cx: Cx, at: Place, step: Step) -> Result<(Self, Event), Error> {
         if step == Step::Update
             && let Some(pending) = &self.pending
         {
             self.settings = pending.settings.clone();
         }
+        objects::follow(&cx, &at, &self, step).await?;
         Ok((self, Event::Ready))
     }
 

@@ -3,8 +3,11 @@ use serde_json::Value;
 
 use super::write::{Part, Write};
 use super::{Cluster, token_volume};
-use crate::Status;
-use crate::admission::{default_storage_class, limit_ranger, priority, resource_quota};
+use crate::admission::{
+    claim_resize, default_storage_class, limit_ranger, priority, resource_quota,
+};
+use crate::controllers::volumes::{CLAIM_PROTECTION, VOLUME_PROTECTION, keep_by};
+use crate::{Status, kinds};
 
 /// Changes a new object as the cluster's rules say. Returns warnings.
 pub(super) fn create(
@@ -22,7 +25,9 @@ pub(super) fn create(
         ("", "persistentvolumeclaims") => {
             let classes = values(cluster, "storageclasses.storage.k8s.io", None);
             default_storage_class::admit_claim(object, &classes);
+            keep_by(object, CLAIM_PROTECTION);
         }
+        ("", "persistentvolumes") => keep_by(object, VOLUME_PROTECTION),
         ("scheduling.k8s.io", "priorityclasses") => {
             let classes = values(cluster, "priorityclasses.scheduling.k8s.io", None);
             priority::check_class(object, &classes).map_err(|why| refused(write, object, &why))?;
@@ -64,10 +69,18 @@ pub(super) fn checked(
             _ => Ok(()),
         };
         checked.map_err(|why| refused(write, object, &why))?;
-    } else if kind == ("", "pods")
-        && let Some(old) = old
-    {
-        priority::keep_pod(object, old);
+    } else if let Some(old) = old {
+        match kind {
+            ("", "pods") => priority::keep_pod(object, old),
+            ("", "persistentvolumeclaims") => {
+                let class = kinds::claim_class(object);
+                let class = cluster.get("storageclasses.storage.k8s.io", "", class);
+                let class = class.map(|class| class.value());
+                claim_resize::check(object, old, class.as_ref())
+                    .map_err(|why| refused(write, object, why))?;
+            }
+            _ => {}
+        }
     }
     quota(cluster, write, old, object)
 }

@@ -35,6 +35,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod ttl_after_finished;
+pub(crate) mod volumes;
 mod watch;
 
 use std::panic::AssertUnwindSafe;
@@ -80,6 +81,18 @@ const CONTROLLERS: &[(&str, Run)] = &[
     ("node-life", |c| node_life::run(c).boxed()),
     ("serviceaccount", |c| account::run(c).boxed()),
     ("statefulset", |c| stateful_set::run(c).boxed()),
+    ("ephemeral-volume", |c| volumes::run_ephemeral(c).boxed()),
+    ("persistentvolume-binder", |c| {
+        volumes::run_binder(c).boxed()
+    }),
+    ("persistentvolumeclaim-protection", |c| {
+        volumes::run_claim_protection(c).boxed()
+    }),
+    ("persistentvolume-protection", |c| {
+        volumes::run_volume_protection(c).boxed()
+    }),
+    ("csi-nodes", |c| volumes::run_nodes(c).boxed()),
+    ("ebs-csi-driver", |c| volumes::run_ebs(c).boxed()),
     ("replicaset", |c| replica_set::run(c).boxed()),
     ("replicationcontroller", |c| {
         replica_set::run_replication_controllers(c).boxed()

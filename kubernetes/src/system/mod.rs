@@ -6,8 +6,10 @@
 //!   their annotation `autoupdate` says otherwise.
 //! * The add-ons are made once. The last object that is made then remembers it, so a user who
 //!   deletes one of them does not get it back.
+mod add_ons;
 mod versions;
 
+pub use add_ons::{AddOn, install, uninstall};
 use serde_json::{Value, json};
 
 use crate::admission::priority::system_classes;
@@ -73,6 +75,10 @@ async fn add_ons(cluster: &Cluster) -> Result<(), Status> {
             .replace("{proxy}", images.proxy)
             .replace("{cni}", images.cni)
             .replace("{policy}", images.policy)
+            .replace(
+                "{default-class}",
+                versions::default_class(&settings.version),
+            )
             .replace("{cluster}", &settings.name);
         for object in read(&text)? {
             let resource = resource(fields::text(&object, "kind"));
@@ -104,6 +110,7 @@ fn resource(kind: &str) -> &'static str {
         "ClusterRole" => "clusterroles.rbac.authorization.k8s.io",
         "ClusterRoleBinding" => "clusterrolebindings.rbac.authorization.k8s.io",
         "ConfigMap" => "configmaps",
+        "CSIDriver" => "csidrivers.storage.k8s.io",
         "DaemonSet" => "daemonsets.apps",
         "Deployment" => "deployments.apps",
         "PodDisruptionBudget" => "poddisruptionbudgets.policy",

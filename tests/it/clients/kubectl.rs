@@ -53,4 +53,6 @@ async fn commands_as_people_type_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_and_cron_jobs() {
     drive_tests("test_jobs.py").await;
+async fn persistent_volumes_are_bound_made_and_deleted() {
+    drive_tests("test_volumes.py").await;
 }
