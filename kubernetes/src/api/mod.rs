@@ -6,6 +6,7 @@ mod body;
 mod delete;
 mod identify;
 mod list;
+mod list_options;
 mod mint;
 mod patch;
 mod path;
@@ -22,6 +23,8 @@ mod subresource;
 #[cfg(test)]
 mod tests;
 mod watch;
+#[cfg(test)]
+mod watch_tests;
 mod write;
 
 use std::fmt;
