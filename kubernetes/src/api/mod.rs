@@ -4,6 +4,8 @@
 //! `Status` objects.
 mod body;
 mod delete;
+#[cfg(test)]
+mod delete_tests;
 mod identify;
 mod list;
 mod list_options;

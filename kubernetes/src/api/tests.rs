@@ -368,44 +368,6 @@ async fn too_old_and_too_new_versions_are_told() {
 }
 
 #[tokio::test]
-async fn a_deletion_is_only_of_what_its_preconditions_name() {
-    let s = Server::new().await;
-    s.post(MAPS, map("a")).await;
-    let path = format!("{MAPS}/a");
-    let delete = async |conditions: Value| {
-        let body = json!({ "preconditions": conditions });
-        let answer = s.send(Method::DELETE, &path, "application/json", &body);
-        answer.await.0
-    };
-    for other in [
-        json!({ "uid": "other" }),
-        json!({ "resourceVersion": "1" }),
-        json!({ "resourceVersion": "no number" }),
-    ] {
-        assert_eq!(delete(other).await, StatusCode::CONFLICT);
-    }
-    let (_, now) = s.get(&path).await;
-    let meta = &now["metadata"];
-    let this = json!({ "uid": meta["uid"], "resourceVersion": meta["resourceVersion"] });
-    assert_eq!(delete(this).await, StatusCode::OK);
-}
-
-#[tokio::test]
-async fn the_last_state_of_a_deleted_storage_class_is_sent() {
-    let s = Server::new().await;
-    let path = "/apis/storage.k8s.io/v1/storageclasses";
-    let class = json!({ "metadata": { "name": "a" }, "provisioner": "example.com/disk" });
-    s.post(path, class).await;
-    let gone = s.send(
-        Method::DELETE,
-        &format!("{path}/a"),
-        "application/json",
-        &Value::Null,
-    );
-    assert_eq!(gone.await.1["kind"], "StorageClass");
-}
-
-#[tokio::test]
 async fn a_token_can_be_asked_for_and_reviewed() {
     let s = Server::new().await;
     let path = "/api/v1/namespaces/default/serviceaccounts/default/token";

@@ -64,8 +64,12 @@ impl Cluster {
     /// The same, but the server is another process, on the same data.
     pub(super) async fn restart(self) -> Self {
         let Self { server, scratch } = self;
+        let url = server.url();
+        let address = url.trim_start_matches("http://");
         server.stop().await;
-        let server = Process::serve(&scratch.path().join("data"), &[]).await;
+        // Tokens name the address that they were made for.
+        let args = ["--listen", address];
+        let server = Process::serve(&scratch.path().join("data"), &args).await;
         Self { server, scratch }
     }
 
