@@ -26,7 +26,7 @@ type model struct {
 	resyncs  int
 }
 
-func (m *model) add(object any, initial bool) {
+func (m *model) add(object any, _ bool) {
 	one := object.(*core.ConfigMap)
 	m.Lock()
 	defer m.Unlock()
@@ -41,7 +41,8 @@ func (m *model) update(old, object any) {
 	m.Lock()
 	defer m.Unlock()
 	if m.there[one.Name] != was.ResourceVersion {
-		m.problems = append(m.problems, fmt.Sprintf("%s: from %s, not %s", one.Name, m.there[one.Name], was.ResourceVersion))
+		problem := fmt.Sprintf("%s: from %s, not %s", one.Name, m.there[one.Name], was.ResourceVersion)
+		m.problems = append(m.problems, problem)
 	}
 	if was.ResourceVersion == one.ResourceVersion {
 		m.resyncs++
@@ -68,7 +69,7 @@ func (m *model) snapshot() map[string]string {
 	return copied
 }
 
-// write makes random changes, and returns the names of what is left.
+// write makes random changes.
 func write(t *testing.T, client kubernetes.Interface, steps int) {
 	ctx := context.Background()
 	maps := client.CoreV1().ConfigMaps("default")
@@ -96,7 +97,8 @@ func write(t *testing.T, client kubernetes.Interface, steps int) {
 }
 
 func listed(t *testing.T, client kubernetes.Interface) map[string]string {
-	list, err := client.CoreV1().ConfigMaps("default").List(context.Background(), meta.ListOptions{LabelSelector: "mine=yes"})
+	chosen := meta.ListOptions{LabelSelector: "mine=yes"}
+	list, err := client.CoreV1().ConfigMaps("default").List(context.Background(), chosen)
 	check(t, err)
 	found := map[string]string{}
 	for _, one := range list.Items {

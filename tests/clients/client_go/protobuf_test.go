@@ -172,7 +172,9 @@ func conflicts(t *testing.T, client kubernetes.Interface) {
 	backoff := retry.DefaultBackoff
 	backoff.Steps = 50
 	for range 5 {
-		writers.Go(func() {
+		writers.Add(1)
+		go func() {
+			defer writers.Done()
 			for range 5 {
 				err := retry.RetryOnConflict(backoff, func() error {
 					now, err := maps.Get(ctx, "counted", meta.GetOptions{})
@@ -187,7 +189,7 @@ func conflicts(t *testing.T, client kubernetes.Interface) {
 					t.Error(err)
 				}
 			}
-		})
+		}()
 	}
 	writers.Wait()
 	now, err := maps.Get(ctx, "counted", meta.GetOptions{})

@@ -119,10 +119,13 @@ def test_containers_of_two_appliers_are_merged_by_name(dynamic, namespace):
 
 def test_the_dynamic_client_finds_every_kind(dynamic, namespace):
     for version, kind, plural in (
-        ("v1", "Pod", "pods"), ("apps/v1", "Deployment", "deployments"), ("batch/v1", "CronJob", "cronjobs"),
-        ("networking.k8s.io/v1", "Ingress", "ingresses"), ("apiextensions.k8s.io/v1", "CustomResourceDefinition",
-                                                          "customresourcedefinitions"),
-        ("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles"), ("storage.k8s.io/v1", "CSIDriver", "csidrivers"),
+        ("v1", "Pod", "pods"),
+        ("apps/v1", "Deployment", "deployments"),
+        ("batch/v1", "CronJob", "cronjobs"),
+        ("networking.k8s.io/v1", "Ingress", "ingresses"),
+        ("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions"),
+        ("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles"),
+        ("storage.k8s.io/v1", "CSIDriver", "csidrivers"),
     ):
         found = dynamic.resources.get(api_version=version, kind=kind)
         assert found.name == plural
@@ -148,7 +151,7 @@ def test_the_dynamic_client_changes_and_watches(maps, namespace):
 def patched(api, kind, name, namespace, body, content_type):
     """A patch of a type: what the client has no method for, it does by its low level."""
     return api.call_api(
-        f"/{kind}".replace("NS", f"namespaces/{namespace}") + f"/{name}", "PATCH",
+        f"/apis/apps/v1/namespaces/{namespace}/{kind}/{name}", "PATCH",
         header_params={"Content-Type": content_type, "Accept": "application/json"}, body=body,
         auth_settings=["BearerToken"], response_types_map={200: "object"}, _return_http_data_only=True,
     )
@@ -156,10 +159,8 @@ def patched(api, kind, name, namespace, body, content_type):
 
 def test_each_type_of_patch(api, namespace):
     client.AppsV1Api(api).create_namespaced_deployment(namespace, deployment("web", namespace))
-    where = "apis/apps/v1/NS/deployments"
-
     def containers(body, content_type):
-        one = patched(api, where, "web", namespace, body, content_type)
+        one = patched(api, "deployments", "web", namespace, body, content_type)
         return [(c["name"], c["image"]) for c in one["spec"]["template"]["spec"]["containers"]]
 
     def of(*some):

@@ -125,7 +125,7 @@ async fn containers_are_merged_by_name(client: &Client) {
     let first = PatchParams::apply("first");
     deployments.patch("web", &first, &apply).await.unwrap();
     let images = |deployment: &Deployment| -> Vec<(String, String)> {
-        let pod = deployment.spec.as_ref().unwrap().template.spec.as_ref();
+        let pod = deployment.spec.template.spec.as_ref();
         let containers = pod.unwrap().containers.iter();
         let pairs = containers.map(|c| (c.name.clone(), c.image.clone().unwrap_or_default()));
         pairs.collect()
@@ -160,7 +160,7 @@ async fn containers_are_merged_by_name(client: &Client) {
     let scaled = deployments.patch_scale("web", &plain, &two).await.unwrap();
     assert_eq!(scaled.spec.unwrap().replicas, Some(2));
     let restarted = deployments.restart("web").await.unwrap();
-    let template = restarted.spec.unwrap().template.metadata.unwrap();
+    let template = restarted.spec.template.metadata.unwrap();
     let when = template.annotations.unwrap();
     assert!(when.contains_key("kube.kubernetes.io/restartedAt"));
 }

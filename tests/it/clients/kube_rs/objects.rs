@@ -10,7 +10,7 @@ use kube::api::{
 };
 use kube::discovery::{Discovery, Scope, verbs};
 use kube::runtime::wait::{await_condition, conditions};
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
 use super::{Kube, data, map, refused};
@@ -233,7 +233,8 @@ async fn others(client: &Client) {
         .create_token_request("default", &PostParams::default(), &request)
         .await
         .unwrap();
-    assert!(!token.status.unwrap().token.is_empty());
+    let minted = token.status.unwrap().token;
+    assert!(minted.is_some_and(|token| token.starts_with("ey")));
     let leases: Api<Lease> = Api::default_namespaced(client.clone());
     let lease: Lease = serde_json::from_value(json!({
         "metadata": { "name": "l" },
