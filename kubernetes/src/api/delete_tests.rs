@@ -34,11 +34,7 @@ async fn the_last_state_of_a_deleted_storage_class_is_sent() {
     let path = "/apis/storage.k8s.io/v1/storageclasses";
     let class = json!({ "metadata": { "name": "a" }, "provisioner": "example.com/disk" });
     s.post(path, class).await;
-    let gone = s.send(
-        Method::DELETE,
-        &format!("{path}/a"),
-        "application/json",
-        &Value::Null,
-    );
+    let one = format!("{path}/a");
+    let gone = s.send(Method::DELETE, &one, "application/json", &Value::Null);
     assert_eq!(gone.await.1["kind"], "StorageClass");
 }

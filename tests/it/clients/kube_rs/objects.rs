@@ -248,8 +248,8 @@ async fn others(client: &Client) {
     let made = namespaces.create(&PostParams::default(), &new).await;
     let uid = made.unwrap().uid().unwrap();
     let inside: Api<ConfigMap> = Api::namespaced(client.clone(), "team");
-    let kept = inside.create(&PostParams::default(), &map("in", &json!({})));
-    kept.await.unwrap();
+    let kept = map("in", &json!({}));
+    inside.create(&PostParams::default(), &kept).await.unwrap();
     let how = DeleteParams::foreground();
     namespaces.delete("team", &how).await.unwrap();
     await_condition(namespaces, "team", conditions::is_deleted(&uid))
