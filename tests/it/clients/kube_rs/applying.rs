@@ -43,13 +43,13 @@ async fn appliers_share_an_object(maps: &Api<ConfigMap>) {
     );
     assert_eq!(
         status.message,
-        "Apply failed with 1 conflict: conflict with \"first\" using v1: .data.a"
+        "Apply failed with 1 conflict: conflict with \"first\": .data.a"
     );
     let causes = status.details.unwrap().causes;
     assert_eq!(causes.len(), 1);
     assert_eq!(causes[0].reason, "FieldManagerConflict");
     assert_eq!(causes[0].field, ".data.a");
-    assert_eq!(causes[0].message, "conflict with \"first\" using v1");
+    assert_eq!(causes[0].message, "conflict with \"first\"");
 
     let dry = second.clone().force().dry_run();
     let would = apply(&dry, json!({ "a": "2", "c": "2" })).await.unwrap();

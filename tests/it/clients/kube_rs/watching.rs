@@ -174,7 +174,7 @@ impl Writer {
         }
         let at = self.pick(self.there.len());
         if roll < 8 {
-            let patch = Patch::Merge(json!({ "data": { "n": number.to_string() } }));
+            let patch = Patch::Merge(json!({ "data": { "n": format!("step {number}") } }));
             let (name, how) = (&self.there[at], PatchParams::default());
             let changed = self.maps.patch(name, &how, &patch).await.unwrap();
             self.applied(&changed);
