@@ -158,7 +158,8 @@ async fn containers_are_merged_by_name(client: &Client) {
         ".spec.template.spec.containers[name=\"web\"].image"
     );
     let scaled = deployments.get_scale("web").await.unwrap();
-    assert_eq!(scaled.spec.unwrap().replicas, Some(0));
+    // Of nothing, nothing is said.
+    assert_eq!(scaled.spec.unwrap().replicas, None);
     let two = Patch::Merge(json!({ "spec": { "replicas": 2 } }));
     let scaled = deployments.patch_scale("web", &plain, &two).await.unwrap();
     assert_eq!(scaled.spec.unwrap().replicas, Some(2));
