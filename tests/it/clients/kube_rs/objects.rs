@@ -266,7 +266,7 @@ async fn objects_of_many_kinds() {
     let (maps, client) = (kube.maps(), kube.client());
     from_creation_to_end(&maps).await;
     pages_and_revisions(&maps).await;
-    pods(&client).await;
+    Box::pin(pods(&client)).await;
     discovery_by_both_ways(&client).await;
     custom_objects(&client).await;
     others(&client).await;

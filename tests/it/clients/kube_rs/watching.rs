@@ -252,7 +252,10 @@ async fn forgotten(kube: Kube, mut writer: Writer, mut watched: Watched) {
     assert!(gone, "{:?}", watched.errors);
     writer.create("final").await;
     let last = writer.log.last().unwrap().clone();
-    assert_eq!(watched.until(|told| *told == last).await, [last.clone()]);
+    assert_eq!(
+        watched.until(|told| *told == last).await,
+        std::slice::from_ref(&last)
+    );
     watched.assert_equals(&writer.maps).await;
     cluster.stop().await;
 }
