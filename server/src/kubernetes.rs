@@ -228,13 +228,27 @@ impl tower::Service<Request<Body>> for Service {
     }
 }
 
-/// Whether a page sent it that is not one of the cluster's own: there are none.
-fn is_foreign(request: &Request<Body>) -> bool {
+/// Whether a page sent it that is not one of the cluster's own: there are none. But clients that open a
+/// websocket, such as Python's, call the server itself its origin.
+fn is_foreign<B>(request: &Request<B>) -> bool {
     let headers = request.headers();
     let site = headers
         .get("sec-fetch-site")
         .map(http::HeaderValue::as_bytes);
-    headers.contains_key(header::ORIGIN) || !matches!(site, None | Some(b"none"))
+    if !matches!(site, None | Some(b"none")) {
+        return true;
+    }
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let Some(origin) = origins.next() else {
+        return false;
+    };
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| request.uri().authority().map(http::uri::Authority::as_str));
+    let own = host.map(|host| format!("https://{host}"));
+    let same = own.is_some_and(|own| origin.as_bytes().eq_ignore_ascii_case(own.as_bytes()));
+    !same || origins.next().is_some()
 }
 
 /// Answers a request whose path begins with `/k8s/<id>`.
@@ -302,5 +316,39 @@ impl http_body::Body for Until {
             return Poll::Ready(frame);
         }
         self.stopped.poll_unpin(cx).map(|()| None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_foreign_and_the_server_itself_is_not() {
+        for (headers, foreign) in [
+            (&[][..], false),
+            (&[("origin", "https://localhost:6443")], false),
+            (&[("origin", "https://LOCALHOST:6443")], false),
+            (&[("origin", "http://localhost:6443")], true),
+            (&[("origin", "https://localhost")], true),
+            (&[("origin", "https://evil.example:6443")], true),
+            (&[("origin", "null")], true),
+            (&[("sec-fetch-site", "cross-site")], true),
+            (&[("sec-fetch-site", "none")], false),
+            (
+                &[
+                    ("origin", "https://localhost:6443"),
+                    ("origin", "https://evil.example"),
+                ],
+                true,
+            ),
+        ] {
+            let mut request = Request::builder().header("host", "localhost:6443");
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let request = request.body(()).unwrap();
+            assert_eq!(is_foreign(&request), foreign, "{headers:?}");
+        }
     }
 }

@@ -4,8 +4,11 @@
 //! `Status` objects.
 mod body;
 mod delete;
+#[cfg(test)]
+mod delete_tests;
 mod identify;
 mod list;
+mod list_options;
 mod mint;
 mod patch;
 mod path;
@@ -22,6 +25,8 @@ mod subresource;
 #[cfg(test)]
 mod tests;
 mod watch;
+#[cfg(test)]
+mod watch_tests;
 mod write;
 
 use std::fmt;

@@ -26,8 +26,8 @@ pub struct Deletion {
     pub propagation: Option<Propagation>,
     /// Only the object of this uid.
     pub uid: Option<String>,
-    /// Only in this state.
-    pub revision: Option<u64>,
+    /// Only in this state, as a client names it.
+    pub revision: Option<String>,
 }
 
 /// What becomes of the objects that it owns.
@@ -168,8 +168,8 @@ fn preconditions(write: &Write<'_>, current: &Object, how: &Deletion) -> Result<
             current.uid
         ));
     }
-    if let Some(revision) = how.revision
-        && revision != current.revision
+    if let Some(revision) = &how.revision
+        && *revision != current.revision.to_string()
     {
         return conflict(format!(
             "the ResourceVersion in the precondition ({revision}) does not match the ResourceVersion in record ({}). The object might have been modified",

@@ -273,7 +273,7 @@ impl Collector {
                 Way::Orphan => Propagation::Orphan,
             }),
             uid: Some(object.uid.clone()),
-            revision: Some(object.revision),
+            revision: Some(object.revision.to_string()),
             ..Deletion::default()
         };
         let Object {
