@@ -21,6 +21,7 @@ mod show;
 mod subresource;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod watch;
 mod write;
 

@@ -221,12 +221,12 @@ async fn open(socket: Socket, limits: &Limits, owed: &body::Owed) -> io::Result<
                 timeout(limits.handshake, plain.write_all(NOT_TLS)).await??;
                 return Err(io::Error::other("plain HTTP to a cluster"));
             }
-            let acceptor = TlsAcceptor::from(tls.config());
+            let side = tls.side();
+            let acceptor = TlsAcceptor::from(Arc::clone(&side.config));
             let encrypted = timeout(limits.handshake, acceptor.accept(plain)).await??;
             let session = encrypted.get_ref().1;
-            let shown = session.peer_certificates().and_then(<[_]>::first);
             Ok(Opened {
-                certificate: shown.map(|der| PeerCertificate(der.to_vec())),
+                certificate: side.verified(session),
                 http2: session.alpn_protocol() == Some(b"h2"),
                 connection: Some(Connection {
                     tls: true,

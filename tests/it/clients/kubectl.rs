@@ -49,3 +49,18 @@ async fn a_course_is_followed_from_the_first_node_to_the_clean_up() {
 async fn commands_as_people_type_them() {
     drive_tests("test_commands.py").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_this_computer_is_given_to_pods() {
+    drive_tests("test_refusals.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_and_nobodies_get_nothing() {
+    drive_tests("test_strangers.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forged_tokens_are_refused() {
+    drive_tests("test_tokens.py").await;
+}
