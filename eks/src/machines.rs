@@ -7,7 +7,6 @@ use wharf_compute::{
     instance_types::{self, Architecture},
     templates,
 };
-use wharf_types::Registry;
 
 use crate::{
     Cx, Error, Place,

@@ -225,7 +225,7 @@ class Bodies:
             elif kind == 2 and text:
                 text[at : at + 1] = bytes([self.chance.randrange(256)])
             else:
-                text += text
+                text = text + text
         return bytes(text)
 
     def deep(self) -> bytes:
