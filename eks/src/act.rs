@@ -13,6 +13,8 @@ pub struct ControlPlane {
     pub endpoint: Option<String>,
     /// The certificate of its CA: base64 of PEM.
     pub certificate_authority: Option<String>,
+    /// The certificate, as PEM, of who else signs what is shown at the endpoint.
+    pub base_authority: Option<String>,
     /// The URL of who issues the tokens of service accounts.
     pub oidc_issuer: Option<String>,
     /// The port of its own, which it has again after a restart if nobody else took it.

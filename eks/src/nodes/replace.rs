@@ -159,14 +159,13 @@ async fn drain_one(
     if cluster.get("nodes", "", node).is_none() {
         return Ok(Drained::Gracefully);
     }
-    let drained = nodes::drain(cluster, node, deadline, Budgets::Respected, &by).await;
-    let drained = drained.map_err(Error::running)?;
-    if drained != Drained::Held || !force {
-        return Ok(drained);
-    }
-    // Its time is up already: what is left is deleted.
-    let rest = nodes::drain(cluster, node, deadline, Budgets::Ignored, &by).await;
-    rest.map_err(Error::running)
+    let budgets = if force {
+        Budgets::Ignored
+    } else {
+        Budgets::Respected
+    };
+    let drained = nodes::drain(cluster, node, deadline, budgets, &by).await;
+    drained.map_err(Error::running)
 }
 
 /// Lets nodes that stay have pods again, and ends the machines that came for those that did not go.
