@@ -57,12 +57,7 @@ pub(crate) async fn scale(cx: &Cx, at: &Place, of: &Nodegroup) -> Result<(), Err
 }
 
 /// Makes it of another size for a while; above its maximum while an update needs more room.
-pub(crate) async fn resize(
-    cx: &Cx,
-    at: &Place,
-    of: &Nodegroup,
-    desired: u32,
-) -> Result<(), Error> {
+pub(crate) async fn resize(cx: &Cx, at: &Place, of: &Nodegroup, desired: u32) -> Result<(), Error> {
     let usual = limits(of);
     let changes = groups::Changes {
         limits: groups::Limits {

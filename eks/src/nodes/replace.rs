@@ -79,9 +79,10 @@ pub(crate) async fn replace(
 /// The members of other versions of the template.
 fn old(group: &Group) -> impl Iterator<Item = &Member> {
     let newest = newest(group);
-    group.members.iter().filter(move |member| {
-        member.template.as_ref().map(|template| template.version) != newest
-    })
+    group
+        .members
+        .iter()
+        .filter(move |member| member.template.as_ref().map(|template| template.version) != newest)
 }
 
 /// The version of the template that new members come with.
@@ -128,12 +129,7 @@ async fn names(cx: &Cx, at: &Place, members: &[&Member]) -> Result<Vec<String>, 
 }
 
 /// Empties nodes at the same time. The answer is those that pods would not leave.
-async fn drain(
-    cx: &Cx,
-    at: &Place,
-    nodes: &[String],
-    force: bool,
-) -> Result<Vec<String>, Error> {
+async fn drain(cx: &Cx, at: &Place, nodes: &[String], force: bool) -> Result<Vec<String>, Error> {
     let Some(running) = cx.clusters.at(at) else {
         return Ok(Vec::new());
     };

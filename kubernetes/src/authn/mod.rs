@@ -158,7 +158,14 @@ mod tests {
             assert!(is_open(path), "{path}");
         }
         let closed = [
-            "/", "/version", "/api", "/healthzz", "/apis/healthz", "", "/readyz/ping", "/livez/",
+            "/",
+            "/version",
+            "/api",
+            "/healthzz",
+            "/apis/healthz",
+            "",
+            "/readyz/ping",
+            "/livez/",
         ];
         for path in closed {
             assert!(!is_open(path), "{path}");

@@ -166,7 +166,10 @@ async fn a_kubeconfig_outlives_the_server_unless_somebody_takes_the_port() {
     let s = Process::serve(&data, &[]).await;
     user.url = s.url();
     assert_ne!(user.endpoint(), endpoint);
-    let refused = user.run("kubectl", &["get", "configmap", "kept", "--request-timeout=1s"]);
+    let refused = user.run(
+        "kubectl",
+        &["get", "configmap", "kept", "--request-timeout=1s"],
+    );
     assert!(!refused.status.success());
     user.text("aws", &["eks", "update-kubeconfig", "--name", "c"]);
     user.text("kubectl", &["get", "configmap", "kept"]);
