@@ -102,8 +102,8 @@ mod tests {
     #[tokio::test]
     async fn a_short_rest_is_read_and_a_long_one_is_left() {
         assert!(is_read(Body::from("x")).await);
-        assert!(is_read(Body::from(vec![0; MAX])).await);
-        assert!(!is_read(Body::from(vec![0; MAX + 1])).await);
+        assert!(is_read(Body::from(vec![0_u8; MAX])).await);
+        assert!(!is_read(Body::from(vec![0_u8; MAX + 1])).await);
         let unknown = futures::stream::iter([Ok::<_, std::io::Error>("x")]);
         assert!(!is_read(Body::from_stream(unknown)).await);
     }

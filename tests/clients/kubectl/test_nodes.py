@@ -1,5 +1,6 @@
 """Machines as nodes: those of a group are replaced, others join by their tags and leave when they end."""
 
+import base64
 import os
 
 import boto3
@@ -84,7 +85,7 @@ def test_machines_of_another_version_take_the_places_of_old_ones(shell):
 
 
 def test_a_budget_that_allows_nothing_is_broken_only_by_force(shell):
-    """Without force the update waits a quarter of an hour for the pods, and fails: see the tests of `eks`."""
+    """Without force the update would wait a quarter of an hour for the pods, and fail."""
     shell.apply(deployment("kept", "default", replicas=2), budget("kept", 2))
     shell.kubectl("rollout", "status", "deployment/kept")
     before = set(versions(shell))
@@ -134,8 +135,6 @@ def test_a_group_of_ones_own_brings_nodes_and_takes_them_away(shell):
     before = set(versions(shell))
     autoscaling, ec2 = client("autoscaling"), client("ec2")
     user_data = f"#!/bin/bash\n/etc/eks/bootstrap.sh {CLUSTER} --kubelet-extra-args --node-labels=own=yes\n"
-    import base64
-
     ec2.create_launch_template(LaunchTemplateName="own", LaunchTemplateData={
         "ImageId": "ami-0123456789abcdef0", "InstanceType": "t3.large", "UserData": base64.b64encode(user_data.encode()).decode()})
     autoscaling.create_auto_scaling_group(
