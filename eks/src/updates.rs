@@ -146,6 +146,25 @@ pub fn begin(tx: &Write<'_>, at: &Place, new: NewUpdate, now: Timestamp) -> Resu
 
 /// Notes how an update ended, together with what it changed.
 pub fn end(tx: &Write<'_>, done: &Done<'_>, id: &str) -> Result<(), Error> {
+    let status = match done.event {
+        Event::Ready => Status::Successful,
+        _ => Status::Failed,
+    };
+    close(tx, done, id, status, None)
+}
+
+/// Notes that an update failed, and why.
+pub fn fail(tx: &Write<'_>, done: &Done<'_>, id: &str, problem: &Problem) -> Result<(), Error> {
+    close(tx, done, id, Status::Failed, Some(problem))
+}
+
+fn close(
+    tx: &Write<'_>,
+    done: &Done<'_>,
+    id: &str,
+    status: Status,
+    problem: Option<&Problem>,
+) -> Result<(), Error> {
     let place = Place::within(&done.at.registry, done.at.cluster(), id);
     let Some(found) = tx.document::<Update>(&place.owner(), &place.name)? else {
         return Ok(());
@@ -154,10 +173,8 @@ pub fn end(tx: &Write<'_>, done: &Done<'_>, id: &str) -> Result<(), Error> {
     if update.status != Status::InProgress {
         return Ok(());
     }
-    update.status = match done.event {
-        Event::Ready => Status::Successful,
-        _ => Status::Failed,
-    };
+    update.status = status;
+    update.errors.extend(problem.cloned());
     Ok(tx.put_document(&place.owner(), &place.name, &update, done.now)?)
 }
 

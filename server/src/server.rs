@@ -89,7 +89,13 @@ impl Server {
         let domain = domain(&config, store.clone(), key, &auth, upstreams);
         let limits = limits(&config);
         let names = names(&config, &addresses);
-        let ports = Ports::new(&config, &addresses, limits.clone(), stopping.clone());
+        let ports = Ports::new(
+            &config,
+            &addresses,
+            Some(tls.ca_pem()),
+            limits.clone(),
+            stopping.clone(),
+        );
         let access = kubernetes::access(&auth, &guard, &names);
         let clusters = Clusters::new(Arc::new(ports.clone()), access);
         let (compute, eks) = machines_and_clusters(&config, &store, clusters);

@@ -14,7 +14,7 @@ use crate::{
     Cx, Error, Event, Place, Token, act, checks,
     clusters::{self, json},
     settled,
-    updates::{self, Subject, Update},
+    updates::{self, Problem, Subject, Update},
     versions,
 };
 
@@ -29,6 +29,9 @@ pub enum Change {
         version: String,
         release: String,
         template: Option<LaunchTemplate>,
+        /// Whether pods go that a disruption budget keeps.
+        #[serde(default)]
+        force: bool,
     },
     Config(Box<UpdateNodegroup>),
 }
@@ -41,6 +44,7 @@ impl Change {
                 version,
                 release,
                 template,
+                ..
             } => {
                 group.version.clone_from(version);
                 group.release.clone_from(release);
@@ -52,15 +56,29 @@ impl Change {
         }
     }
 
-    /// Makes the change in the world; the document has it already.
-    pub(super) async fn act(&self, cx: &Cx, at: &Place, group: &Nodegroup) -> Result<(), Error> {
+    /// Makes the change in the world; the document has it already. The answer is why it could not be
+    /// made: then the world is as it was.
+    pub(super) async fn act(
+        &self,
+        cx: &Cx,
+        at: &Place,
+        before: &Nodegroup,
+        group: &Nodegroup,
+    ) -> Result<Option<Problem>, Error> {
         match self {
-            Self::Version { .. } => act::set_nodegroup_version(cx, at, group).await,
+            Self::Version { force, .. } => {
+                let failed = act::set_nodegroup_version(cx, at, group, *force).await?;
+                if failed.is_some() {
+                    act::reset_nodegroup_version(cx, at, before).await?;
+                }
+                Ok(failed)
+            }
             Self::Config(config) => {
                 if config.scaling_config.is_some() {
                     act::scale_nodegroup(cx, at, group).await?;
                 }
-                act::configure_nodegroup(cx, at, group).await
+                act::configure_nodegroup(cx, at, group).await?;
+                Ok(None)
             }
         }
     }
@@ -321,6 +339,7 @@ pub async fn update_version(
                 version: version.name.to_owned(),
                 release,
                 template,
+                force: new.force == Some(true),
             },
         })
     };

@@ -8,14 +8,16 @@
 mod drain;
 mod membership;
 mod object;
+mod replace;
 
 use std::{
     collections::{HashMap, HashSet},
     time::Duration,
 };
 
-pub(crate) use membership::{configure, drained, joined, replace};
+pub(crate) use membership::{configure, drained, joined};
 use object::NODEGROUP;
+pub(crate) use replace::replace;
 use wharf_compute::{
     groups::{self, Hook, Waiting},
     instances::{self, Instance, State},

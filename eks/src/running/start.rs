@@ -67,9 +67,14 @@ fn reached_by(cx: &Cx, cluster: &Cluster, port: u16, bundle: String) -> ControlP
         Some(base) => format!("{base}/k8s/{}", cluster.uid),
         None => own.clone(),
     };
+    let base_authority = listeners.base_authority();
     ControlPlane {
         endpoint: Some(endpoint),
-        certificate_authority: Some(bundle),
+        certificate_authority: Some(certificate_authorities::with(
+            bundle,
+            base_authority.as_deref(),
+        )),
+        base_authority,
         oidc_issuer: Some(format!("{own}/id/{}", issuer_id.to_ascii_uppercase())),
         port: Some(port),
     }

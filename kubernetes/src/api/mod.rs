@@ -24,6 +24,7 @@ mod show;
 mod subresource;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod watch;
 #[cfg(test)]
 mod watch_tests;

@@ -6,7 +6,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub(crate) use drain::take_room;
-pub use drain::{Budgets, Drained, drain};
+pub use drain::{Budgets, Drained, drain, uncordon};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 

@@ -301,3 +301,35 @@ proptest! {
         drop(read_yaml(text.as_bytes()));
     }
 }
+
+#[test]
+fn what_is_nested_too_deeply_is_refused_however_deep_it_is() {
+    let small = std::thread::Builder::new().stack_size(1 << 20);
+    let read = small.spawn(|| {
+        for many in [200, 2_000, 20_000, 300_000] {
+            let stairs: String = (0..many.min(1500))
+                .map(|depth| format!("{}a:\n", " ".repeat(depth)))
+                .collect();
+            for deep in [
+                "[".repeat(many),
+                "{".repeat(many),
+                "{\"a\":".repeat(many),
+                "[a,".repeat(many),
+                format!("{}{}", "[".repeat(many), "]".repeat(many)),
+                "- ".repeat(many),
+                "-\n".repeat(many),
+                "? ".repeat(many),
+                "[? ".repeat(many),
+                "!a ".repeat(many),
+                "&a ".repeat(many),
+                "&a [".repeat(many),
+                stairs,
+            ] {
+                println!("{many} {:.10}", deep);
+                assert!(read_yaml(deep.as_bytes()).is_err(), "{many} {deep:.20}");
+                assert!(read_json(deep.as_bytes()).is_err());
+            }
+        }
+    });
+    read.unwrap().join().unwrap();
+}
