@@ -22,6 +22,7 @@ pub mod fargate;
 mod fields;
 mod kinds;
 pub mod kubelet;
+pub mod metrics;
 pub mod nodes;
 pub mod scheduler;
 pub mod selector;

@@ -10,7 +10,9 @@
 //! * Nothing is lost if the program stops halfway: everything is looked at again at the start.
 
 mod account;
+mod aggregate_roles;
 mod amount;
+mod api_service;
 mod daemon_set;
 mod deployment;
 mod disruption;
@@ -20,6 +22,7 @@ mod everything;
 mod garbage;
 mod hash;
 mod history;
+mod horizontal_pod_autoscaler;
 mod index;
 mod namespace;
 pub(crate) mod node_life;
@@ -27,6 +30,7 @@ mod owners;
 mod pod_control;
 mod queue;
 mod replica_set;
+mod resource_quota;
 mod stateful_set;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -60,6 +64,9 @@ type Run = fn(Cluster) -> BoxFuture<'static, Result<(), Status>>;
 
 /// All controllers, by the names under which they are logged.
 const CONTROLLERS: &[(&str, Run)] = &[
+    ("clusterrole-aggregation", |c| {
+        aggregate_roles::run(c).boxed()
+    }),
     ("customresourcedefinition", |c| {
         crate::crd::run(c).map(Ok).boxed()
     }),
@@ -70,9 +77,14 @@ const CONTROLLERS: &[(&str, Run)] = &[
     ("default-scheduler", |c| crate::scheduler::run(c).boxed()),
     ("endpoints", |c| endpoints::run(c).boxed()),
     ("garbage-collector", |c| garbage::run(c).boxed()),
+    ("horizontalpodautoscaler", |c| {
+        horizontal_pod_autoscaler::run(c).boxed()
+    }),
+    ("kubernetes-service", |c| api_service::run(c).boxed()),
     ("namespace", |c| namespace::run(c).boxed()),
     ("node-life", |c| node_life::run(c).boxed()),
     ("serviceaccount", |c| account::run(c).boxed()),
+    ("resourcequota", |c| resource_quota::run(c).boxed()),
     ("statefulset", |c| stateful_set::run(c).boxed()),
     ("replicaset", |c| replica_set::run(c).boxed()),
     ("replicationcontroller", |c| {

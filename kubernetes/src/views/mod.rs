@@ -1,4 +1,5 @@
 //! What controllers read of objects: one type a kind, with the fields that somebody needs.
+mod autoscaler;
 mod claim;
 mod daemon_set;
 mod deployment;
@@ -9,6 +10,7 @@ mod replica_set;
 mod revision;
 mod stateful_set;
 
+pub(crate) use autoscaler::{AutoscalerSpec, AutoscalerView, Behavior, ScaleTarget, ScalingRules};
 pub(crate) use claim::ClaimView;
 pub(crate) use daemon_set::{DaemonSetStatus, DaemonSetView};
 pub(crate) use deployment::{
