@@ -21,6 +21,7 @@ mod error;
 pub mod fargate;
 pub mod identity_providers;
 pub mod insights;
+mod interfaces;
 mod life;
 mod machines;
 pub mod nodegroups;

@@ -8,16 +8,17 @@
 //! * A write that fails, or whose caller goes away, leaves a charge behind; that is told too, and the
 //!   controller counts anew.
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::write::{Part, Write};
-use super::{Actor, Cluster, admit};
+use super::{Cluster, admit};
 use crate::Status;
 use crate::admission::resource_quota;
-use crate::store::Pledge;
+use crate::store::{Op, Pledge, Refused};
 
 pub(crate) const QUOTAS: &str = "resourcequotas";
 
@@ -55,11 +56,11 @@ impl Flights {
     /// Begins a write. To be done before the quotas are read.
     pub(super) fn begin(&self, namespace: &str) -> Flight {
         *self.state().flying.entry(namespace.to_owned()).or_default() += 1;
-        Flight {
+        Flight(Arc::new(Flying {
             flights: self.clone(),
             namespace: namespace.to_owned(),
-            charged: false,
-        }
+            is_lost: AtomicBool::new(false),
+        }))
     }
 
     /// Whether a namespace can be counted. To be asked after its quota was read, and before its
@@ -106,25 +107,37 @@ impl Flights {
     }
 }
 
-/// A write between its charge and its end.
+/// A write between its charge and its end. It ends when its charges and itself are settled.
+#[derive(Clone, Debug)]
+pub(crate) struct Flight(Arc<Flying>);
+
 #[derive(Debug)]
-pub(crate) struct Flight {
+struct Flying {
     flights: Flights,
     namespace: String,
-    /// Whether something was charged that is lost if the write is.
-    charged: bool,
+    /// Whether something is charged for nothing if it ends now.
+    is_lost: AtomicBool,
 }
 
 impl Pledge for Flight {
-    fn keep(mut self: Box<Self>) {
-        self.charged = false;
+    fn keep(self: Box<Self>) {
+        self.0.is_lost.store(false, Ordering::Release);
     }
 }
 
-impl Drop for Flight {
+impl Drop for Flying {
     fn drop(&mut self) {
-        self.flights.end(&self.namespace, self.charged);
+        let is_lost = self.is_lost.load(Ordering::Acquire);
+        self.flights.end(&self.namespace, is_lost);
     }
+}
+
+/// A charge that is on its way: the flight lasts at least as long.
+#[derive(Debug)]
+struct Charge(#[expect(dead_code, reason = "it is held")] Flight);
+
+impl Pledge for Charge {
+    fn keep(self: Box<Self>) {}
 }
 
 /// Whether quotas are about a write at all. Events are never counted.
@@ -141,14 +154,14 @@ pub(super) async fn charge(
     write: &Write<'_>,
     old: Option<&Value>,
     object: &Value,
-    mut flight: Flight,
+    flight: Flight,
 ) -> Result<Flight, Status> {
     let quotas = admit::values(cluster, QUOTAS, Some(write.namespace));
     for quota in quotas {
         if charged(cluster, write, old, object, &quota)?.is_some() {
-            flight.charged = true;
+            flight.0.is_lost.store(true, Ordering::Release);
             let name = quota["metadata"]["name"].as_str().unwrap_or_default();
-            charge_one(cluster, write, old, object, name).await?;
+            charge_one(cluster, write, old, object, (name, &flight)).await?;
         }
     }
     Ok(flight)
@@ -177,23 +190,23 @@ async fn charge_one(
     write: &Write<'_>,
     old: Option<&Value>,
     object: &Value,
-    name: &str,
+    (name, flight): (&str, &Flight),
 ) -> Result<(), Status> {
-    let by = Actor::system("system:apiserver", "kube-apiserver", "kube-apiserver");
-    let change = |quota: &mut Value| {
-        if let Some(more) = charged(cluster, write, old, object, quota)? {
-            *quota = more;
-        }
-        Ok(())
-    };
-    let (namespace, part) = (write.namespace, Part::Status);
+    let (shelf, namespace) = (cluster.shelf(QUOTAS)?, write.namespace);
     for _try in 0..TRIES {
-        // The write of a quota is charged to no quota in turn, but the compiler cannot know that.
-        let done = Box::pin(cluster.modify(QUOTAS, namespace, name, part, &by, change));
-        match done.await {
-            Err(status) if status.is_conflict() => tokio::task::yield_now().await,
-            Err(status) if status.is_not_found() => return Ok(()),
-            done => return done.map(drop),
+        let Some(quota) = shelf.get(namespace, name) else {
+            return Ok(());
+        };
+        let Some(more) = charged(cluster, write, old, object, &quota.value())? else {
+            return Ok(());
+        };
+        let op = Op::Update(quota.revision, more);
+        let pledge: Box<dyn Pledge> = Box::new(Charge(flight.clone()));
+        let store = cluster.store();
+        match store.commit_with(&shelf, namespace, name, op, vec![pledge]).await {
+            Ok(_charged) => return Ok(()),
+            Err(Refused::Changed(_)) => {}
+            Err(refused) => return Err(Status::internal(refused)),
         }
     }
     Err(Status::modified(QUOTAS, "", name))

@@ -10,6 +10,7 @@
 //! * Nothing is lost if the program stops halfway: everything is looked at again at the start.
 
 mod account;
+mod account_tokens;
 mod aggregate_roles;
 mod amount;
 mod api_service;
@@ -17,6 +18,7 @@ mod daemon_set;
 mod deployment;
 mod disruption;
 mod endpoints;
+mod endpoints_mirror;
 mod event_expiry;
 mod everything;
 mod garbage;
@@ -76,6 +78,9 @@ const CONTROLLERS: &[(&str, Run)] = &[
     ("event-expiry", |c| event_expiry::run(c).boxed()),
     ("default-scheduler", |c| crate::scheduler::run(c).boxed()),
     ("endpoints", |c| endpoints::run(c).boxed()),
+    ("endpointslicemirroring", |c| {
+        endpoints_mirror::run(c).boxed()
+    }),
     ("garbage-collector", |c| garbage::run(c).boxed()),
     ("horizontalpodautoscaler", |c| {
         horizontal_pod_autoscaler::run(c).boxed()
@@ -85,6 +90,7 @@ const CONTROLLERS: &[(&str, Run)] = &[
     ("node-life", |c| node_life::run(c).boxed()),
     ("serviceaccount", |c| account::run(c).boxed()),
     ("resourcequota", |c| resource_quota::run(c).boxed()),
+    ("serviceaccount-token", |c| account_tokens::run(c).boxed()),
     ("statefulset", |c| stateful_set::run(c).boxed()),
     ("replicaset", |c| replica_set::run(c).boxed()),
     ("replicationcontroller", |c| {

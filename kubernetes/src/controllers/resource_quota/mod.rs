@@ -136,6 +136,3 @@ fn split(name: &str) -> (&str, &str) {
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod tests;
