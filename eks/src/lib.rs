@@ -15,6 +15,7 @@ pub mod addons;
 pub mod capabilities;
 mod capacity;
 pub mod certificate_authorities;
+mod certificates;
 pub mod checks;
 pub mod clusters;
 mod error;

@@ -12,6 +12,7 @@ pub mod api;
 pub mod authn;
 pub mod authz;
 pub mod capacity;
+pub mod certificates;
 pub mod cluster;
 pub mod controllers;
 mod crd;

@@ -297,3 +297,9 @@ pub async fn list(
     });
     Ok(found.await?.into_iter().map(|stored| stored.body).collect())
 }
+
+/// An authority that no cluster has.
+#[cfg(test)]
+pub(crate) fn generate_for_tests(now: Timestamp) -> Authority {
+    authority::generate("test", now).unwrap()
+}

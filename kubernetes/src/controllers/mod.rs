@@ -30,6 +30,7 @@ mod namespace;
 pub(crate) mod node_life;
 mod owners;
 mod pod_control;
+mod pod_garbage;
 mod queue;
 mod replica_set;
 mod resource_quota;
@@ -89,6 +90,7 @@ const CONTROLLERS: &[(&str, Run)] = &[
     ("namespace", |c| namespace::run(c).boxed()),
     ("node-life", |c| node_life::run(c).boxed()),
     ("serviceaccount", |c| account::run(c).boxed()),
+    ("pod-garbage-collector", |c| pod_garbage::run(c).boxed()),
     ("resourcequota", |c| resource_quota::run(c).boxed()),
     ("serviceaccount-token", |c| account_tokens::run(c).boxed()),
     ("statefulset", |c| stateful_set::run(c).boxed()),

@@ -49,3 +49,8 @@ async fn a_course_is_followed_from_the_first_node_to_the_clean_up() {
 async fn commands_as_people_type_them() {
     drive_tests("test_commands.py").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_cluster_does_by_itself() {
+    drive_tests("test_controllers.py").await;
+}
