@@ -47,7 +47,8 @@ impl Signer for ClusterSigner {
 fn signed(authority: &Authority, wanted: &Wanted) -> Result<String, Refusal> {
     let invalid = |e: rcgen::Error| Refusal::Invalid(format!("unable to parse csr: {e}"));
     let broken = |e: rcgen::Error| Refusal::Unavailable(e.to_string());
-    let mut request = CertificateSigningRequestParams::from_pem(&wanted.request).map_err(invalid)?;
+    let mut request =
+        CertificateSigningRequestParams::from_pem(&wanted.request).map_err(invalid)?;
     check(&request, wanted).map_err(Refusal::Invalid)?;
     let params = &mut request.params;
     params.is_ca = IsCa::ExplicitNoCa;
@@ -78,7 +79,11 @@ fn signed(authority: &Authority, wanted: &Wanted) -> Result<String, Refusal> {
 
 /// Whether the signer takes a request.
 fn check(request: &CertificateSigningRequestParams, wanted: &Wanted) -> Result<(), String> {
-    if let Some(usage) = wanted.usages.iter().find(|own| !USAGES.contains(&own.as_str())) {
+    if let Some(usage) = wanted
+        .usages
+        .iter()
+        .find(|own| !USAGES.contains(&own.as_str()))
+    {
         return Err(format!("usage {usage:?} is not permitted for this signer"));
     }
     let params = &request.params;
@@ -109,7 +114,9 @@ fn check(request: &CertificateSigningRequestParams, wanted: &Wanted) -> Result<(
         return Err("only DNS and IP subjectAltNames are allowed".to_owned());
     }
     if !wanted.usages.iter().any(|usage| usage == "server auth") {
-        return Err("usages did not match [digital signature key encipherment server auth]".to_owned());
+        return Err(
+            "usages did not match [digital signature key encipherment server auth]".to_owned(),
+        );
     }
     Ok(())
 }
@@ -176,9 +183,21 @@ mod tests {
         let usages = ["digital signature", "server auth"];
         for (name, group, why) in [
             ("system:node:a", "system:nodes", ""),
-            ("system:node:b", "system:nodes", "requested by system:node:a, not by system:node:b"),
-            ("system:node:a", "x", "organization in subject is not system:nodes"),
-            ("a", "system:nodes", "subject common name does not begin with system:node:"),
+            (
+                "system:node:b",
+                "system:nodes",
+                "requested by system:node:a, not by system:node:b",
+            ),
+            (
+                "system:node:a",
+                "x",
+                "organization in subject is not system:nodes",
+            ),
+            (
+                "a",
+                "system:nodes",
+                "subject common name does not begin with system:node:",
+            ),
         ] {
             let owned = node(name, group);
             let subject: Vec<_> = owned.iter().map(|(k, v)| (k.clone(), v.as_str())).collect();

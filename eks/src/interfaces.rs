@@ -46,6 +46,9 @@ fn subnets(cx: &Cx, at: &Place, cluster: &Cluster) -> Vec<String> {
         return own;
     }
     let network = Network::new(at.registry.clone(), cx.compute.settings.vpc);
-    let private = network.subnets().into_iter().filter(|subnet| !subnet.public);
+    let private = network
+        .subnets()
+        .into_iter()
+        .filter(|subnet| !subnet.public);
     private.map(|subnet| subnet.id).take(INTERFACES).collect()
 }

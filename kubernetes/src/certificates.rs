@@ -122,7 +122,9 @@ fn is_to_be_signed(request: &Value) -> bool {
 fn end(request: &Value) -> Option<Timestamp> {
     let since = |one: &Value| {
         let times = ["lastUpdateTime", "lastTransitionTime"].into_iter();
-        times.filter_map(|key| parse_rfc3339(fields::text(one, key))).next()
+        times
+            .filter_map(|key| parse_rfc3339(fields::text(one, key)))
+            .next()
     };
     let created = parse_rfc3339(fields::text(&request["metadata"], "creationTimestamp"));
     for kind in ["Denied", "Failed", "Approved"] {
@@ -177,13 +179,19 @@ fn wanted(request: &Value, now: Timestamp) -> Wanted {
     let asked = fields::number(&spec["expirationSeconds"]);
     let asked = asked.and_then(|secs| u64::try_from(secs).ok());
     let life = asked.map_or(YEAR, |secs| Duration::from_secs(secs).clamp(SHORTEST, YEAR));
-    let shorter = if life < SHORT { Duration::ZERO } else { BACKDATED };
+    let shorter = if life < SHORT {
+        Duration::ZERO
+    } else {
+        BACKDATED
+    };
     let usages = fields::list(spec, "usages").iter();
     Wanted {
         request: String::from_utf8(bytes.unwrap_or_default()).unwrap_or_default(),
         signer: fields::text(spec, "signerName").to_owned(),
         user: fields::text(spec, "username").to_owned(),
-        usages: usages.filter_map(|u| u.as_str().map(str::to_owned)).collect(),
+        usages: usages
+            .filter_map(|u| u.as_str().map(str::to_owned))
+            .collect(),
         not_before: now - BACKDATED,
         not_after: now + (life - shorter),
     }
@@ -268,7 +276,13 @@ mod tests {
     #[tokio::test]
     async fn client_certificates_are_not_signed() {
         let test = TestCluster::new().await;
-        ask(&test, "jane", "kubernetes.io/kube-apiserver-client", "client auth").await;
+        ask(
+            &test,
+            "jane",
+            "kubernetes.io/kube-apiserver-client",
+            "client auth",
+        )
+        .await;
         assert!(!has_certificate(&read(&test, "jane")));
         assert!(condition(&read(&test, "jane"), "Failed").is_none());
         ask(&test, "bad", APP_SERVING, "client auth").await;

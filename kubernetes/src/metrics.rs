@@ -64,11 +64,18 @@ pub(crate) fn objects(cluster: &Cluster, plural: &str, namespace: Option<&str>) 
         _ => ("pods", of_pod),
     };
     let all = cluster.list(source, namespace);
-    all.iter().filter_map(|object| one(cluster, object)).collect()
+    all.iter()
+        .filter_map(|object| one(cluster, object))
+        .collect()
 }
 
 /// The one with a name; none without figures.
-pub(crate) fn object(cluster: &Cluster, plural: &str, namespace: &str, name: &str) -> Option<Value> {
+pub(crate) fn object(
+    cluster: &Cluster,
+    plural: &str,
+    namespace: &str,
+    name: &str,
+) -> Option<Value> {
     let found = cluster.get(plural, namespace, name)?;
     match plural {
         "nodes" => of_node(cluster, &found),
@@ -177,7 +184,10 @@ pub(crate) mod tests {
         assert_eq!(all.len(), 1);
         assert_eq!(all[0]["metadata"]["labels"], json!({ "app": "a" }));
         let usage = json!({ "cpu": "250000000n", "memory": "2048Ki" });
-        assert_eq!(all[0]["containers"], json!([{ "name": "web", "usage": usage }]));
+        assert_eq!(
+            all[0]["containers"],
+            json!([{ "name": "web", "usage": usage }])
+        );
         assert_eq!(all[0]["window"], "15s");
         assert_eq!(objects(cluster, "nodes", None)[0]["usage"], usage);
         assert!(object(cluster, "pods", "default", "b").is_none());

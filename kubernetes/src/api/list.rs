@@ -14,9 +14,9 @@ use super::query::Query;
 use super::reply::Reply;
 use super::route::Target;
 use crate::cluster::{Resource, in_form};
-use crate::{Status, metrics};
 use crate::selector::{FieldSelector, LabelSelector};
 use crate::store::{Listed, Object};
+use crate::{Status, metrics};
 
 /// Which objects of a list or watch are meant.
 #[derive(Clone, Debug)]
@@ -175,7 +175,11 @@ impl ApiServer {
         if group != metrics::GROUP {
             return Self::object(target);
         }
-        let kind = if plural == "nodes" { "nodemetrics" } else { "podmetrics" };
+        let kind = if plural == "nodes" {
+            "nodemetrics"
+        } else {
+            "podmetrics"
+        };
         let name = if target.namespace.is_empty() {
             target.name.clone()
         } else {

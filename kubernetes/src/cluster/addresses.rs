@@ -41,10 +41,6 @@ pub(super) fn reserve(
 }
 
 /// What a service gives back that is about to go.
-pub(super) fn release(
-    cluster: &Cluster,
-    write: &Write<'_>,
-    object: &Value,
-) -> Option<Reservation> {
+pub(super) fn release(cluster: &Cluster, write: &Write<'_>, object: &Value) -> Option<Reservation> {
     Some(allocator(cluster, write)?.release(object))
 }

@@ -1,8 +1,8 @@
 //! Admission: what the cluster's own rules make of a request, before and after validation.
 use serde_json::Value;
 
-use super::write::{Part, Write};
 use super::quotas::{self, QUOTAS};
+use super::write::{Part, Write};
 use super::{Cluster, token_volume};
 use crate::Status;
 use crate::admission::{default_storage_class, limit_ranger, priority, resource_quota};

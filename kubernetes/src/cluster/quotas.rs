@@ -203,7 +203,10 @@ async fn charge_one(
         let op = Op::Update(quota.revision, more);
         let pledge: Box<dyn Pledge> = Box::new(Charge(flight.clone()));
         let store = cluster.store();
-        match store.commit_with(&shelf, namespace, name, op, vec![pledge]).await {
+        match store
+            .commit_with(&shelf, namespace, name, op, vec![pledge])
+            .await
+        {
             Ok(_charged) => return Ok(()),
             Err(Refused::Changed(_)) => {}
             Err(refused) => return Err(Status::internal(refused)),

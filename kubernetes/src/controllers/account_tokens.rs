@@ -18,17 +18,23 @@ pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
     let mut frame = Frame::of("serviceaccount-token", &cluster);
     let secrets = cluster.shelf("secrets")?;
     frame.on(secrets.clone(), |seen| {
-        let ours = seen.new.filter(|secret| account_of(&secret.value()).is_some());
+        let ours = seen
+            .new
+            .filter(|secret| account_of(&secret.value()).is_some());
         ours.map(|secret| Key::of(secret)).into_iter().collect()
     });
     frame.on(cluster.shelf("serviceaccounts")?, move |seen| {
         // Only that one goes, or is another one of its name, makes a difference.
-        let same = seen.old.zip(seen.new).is_some_and(|(old, new)| old.uid == new.uid);
+        let same = seen
+            .old
+            .zip(seen.new)
+            .is_some_and(|(old, new)| old.uid == new.uid);
         let Some(account) = seen.latest().filter(|_| !same && seen.old.is_some()) else {
             return Vec::new();
         };
         let all = secrets.objects(Some(&account.namespace)).into_iter();
-        let own = all.filter(|secret| account_of(&secret.value()).as_deref() == Some(&*account.name));
+        let own =
+            all.filter(|secret| account_of(&secret.value()).as_deref() == Some(&*account.name));
         own.map(|secret| Key::of(&secret)).collect()
     });
     frame
@@ -130,9 +136,13 @@ mod tests {
         let (cluster, by) = (running.cluster(), &running.test.by);
         let account = json!({ "metadata": { "name": "robot", "namespace": "default" } });
         let account = running.create("serviceaccounts", account).await;
-        running.create("secrets", secret("robot-token", "robot")).await;
+        running
+            .create("secrets", secret("robot-token", "robot"))
+            .await;
         let full = |secret: &Value| fields::has(&secret["data"], "token");
-        let full = running.until_one("secrets", "robot-token", "a token", full).await;
+        let full = running
+            .until_one("secrets", "robot-token", "a token", full)
+            .await;
         let text = |key: &str| {
             let bytes = STANDARD.decode(fields::text(&full["data"], key)).unwrap();
             String::from_utf8(bytes).unwrap()

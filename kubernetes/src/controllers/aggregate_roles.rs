@@ -97,8 +97,12 @@ mod tests {
             });
             running.create(ROLES, sum).await;
             until(name, &[]).await;
-            running.create(ROLES, role(&format!("{name}-b"), label, "orders")).await;
-            running.create(ROLES, role(&format!("{name}-a"), label, "carts")).await;
+            running
+                .create(ROLES, role(&format!("{name}-b"), label, "orders"))
+                .await;
+            running
+                .create(ROLES, role(&format!("{name}-a"), label, "carts"))
+                .await;
             until(name, &["carts", "orders"]).await;
             let how = Deletion::default();
             let source = format!("{name}-a");

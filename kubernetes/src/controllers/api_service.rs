@@ -37,7 +37,10 @@ pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
 async fn keep(cluster: &Cluster) -> Outcome {
     system::ensure_api_service(cluster).await?;
     let addresses = &cluster.settings().api_addresses;
-    for (resource, wanted) in [("endpoints", endpoints(addresses)), (SLICES, slice(addresses))] {
+    for (resource, wanted) in [
+        ("endpoints", endpoints(addresses)),
+        (SLICES, slice(addresses)),
+    ] {
         put(cluster, resource, &wanted).await?;
     }
     Ok(None)

@@ -38,7 +38,9 @@ pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
     }
     let slices = cluster.shelf(SLICES)?;
     frame.on(Arc::clone(&slices), |seen| {
-        let ours = seen.old.filter(|slice| slice.label(MANAGED_BY) == Some(MANAGER));
+        let ours = seen
+            .old
+            .filter(|slice| slice.label(MANAGED_BY) == Some(MANAGER));
         let own = ours.and_then(|slice| Some(Key::new(&slice.namespace, slice.label(SERVICE)?)));
         own.into_iter().collect()
     });
@@ -133,7 +135,14 @@ impl Mirror {
                 Ok(())
             };
             self.cluster
-                .modify(SLICES, &key.namespace, &old.name, Part::Main, &self.by, change)
+                .modify(
+                    SLICES,
+                    &key.namespace,
+                    &old.name,
+                    Part::Main,
+                    &self.by,
+                    change,
+                )
                 .await?;
         }
         for old in there {
@@ -178,7 +187,9 @@ fn wanted(endpoints: &Value) -> (Vec<Value>, usize) {
                 Err(_) => continue,
             };
             let key = (kind.to_owned(), ports.to_string());
-            let group = groups.entry(key).or_insert_with(|| (ports.clone(), Vec::new()));
+            let group = groups
+                .entry(key)
+                .or_insert_with(|| (ports.clone(), Vec::new()));
             // Several subsets of the same ports are one slice, which has its own limit.
             if group.1.len() >= MOST {
                 skipped += 1;
@@ -298,7 +309,10 @@ mod tests {
             (all.len() == 2).then_some(all)
         };
         let slices = running.until(SLICES, "two slices", two).await;
-        let v4 = slices.iter().find(|slice| slice["addressType"] == "IPv4").unwrap();
+        let v4 = slices
+            .iter()
+            .find(|slice| slice["addressType"] == "IPv4")
+            .unwrap();
         let told = json!([
             { "addresses": ["192.0.2.1"], "conditions": { "ready": true }, "hostname": "one" },
             { "addresses": ["192.0.2.9"], "conditions": { "ready": false } },

@@ -59,7 +59,9 @@ fn is_stuck(cluster: &Cluster, pod: &Object) -> bool {
     let value = node.value();
     let taints = fields::list(&value["spec"], "taints");
     let conditions = fields::list(&value["status"], "conditions");
-    let ready = conditions.iter().any(|one| one["type"] == "Ready" && one["status"] == "True");
+    let ready = conditions
+        .iter()
+        .any(|one| one["type"] == "Ready" && one["status"] == "True");
     !ready && taints.iter().any(|taint| taint["key"] == OUT_OF_SERVICE)
 }
 

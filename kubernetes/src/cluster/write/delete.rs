@@ -85,7 +85,9 @@ impl Cluster {
                     gone,
                 });
             }
-            let released = gone.then(|| addresses::release(self, write, &old)).flatten();
+            let released = gone
+                .then(|| addresses::release(self, write, &old))
+                .flatten();
             let pledges = released.map(|released| Box::new(released) as Box<dyn Pledge>);
             let (store, shelf) = (self.store(), &resource.shelf);
             let pledges = pledges.into_iter().collect();

@@ -65,7 +65,8 @@ pub(super) fn ask(about: &About<'_>, metric: &Value) -> Result<Answer, Silent> {
             let object = &metric["object"]["describedObject"];
             let (kind, of) = (fields::text(object, "kind"), fields::text(object, "name"));
             let (name, namespace) = (name("object"), about.namespace);
-            let error = format!("unable to get metric {name}: {kind} on {namespace} {of}/{NO_CUSTOM}");
+            let error =
+                format!("unable to get metric {name}: {kind} on {namespace} {of}/{NO_CUSTOM}");
             let what = "failed to get object metric value".to_owned();
             silent("FailedGetObjectMetric", error, what)
         }
@@ -121,7 +122,10 @@ fn resource(about: &About<'_>, source: &Value) -> Result<Answer, Silent> {
 }
 
 fn container(about: &About<'_>, source: &Value) -> Result<Answer, Silent> {
-    let (name, container) = (fields::text(source, "name"), fields::text(source, "container"));
+    let (name, container) = (
+        fields::text(source, "name"),
+        fields::text(source, "container"),
+    );
     let done = measured(about, source, container, "container resource");
     let (proposal, called) = done.map_err(|error| Silent {
         reason: "FailedGetContainerResourceMetric",
@@ -165,7 +169,8 @@ fn measured(
         let text = "invalid resource metric source: neither an average utilization target nor an average value (usage) target was set";
         return Err(text.to_owned());
     };
-    let done = samples().and_then(|s| calculator::by_utilization(&question, about.pods, s, percent));
+    let done =
+        samples().and_then(|s| calculator::by_utilization(&question, about.pods, s, percent));
     let proposal = done.map_err(|why| format!("failed to get {name} utilization: {why}"))?;
     let called = format!("{name} {kind} utilization (percentage of request)");
     Ok((proposal, called))
@@ -214,7 +219,9 @@ fn current(resource: &str, proposal: &Proposal) -> Value {
     let milli = proposal.average_milli;
     let average = match resource {
         "memory" => Quantity::from_units(milli / 1000).to_string(),
-        _ => Quantity::parse(&format!("{milli}m")).map_or_else(|_| "0".to_owned(), |q| q.to_string()),
+        _ => {
+            Quantity::parse(&format!("{milli}m")).map_or_else(|_| "0".to_owned(), |q| q.to_string())
+        }
     };
     let mut current = json!({ "averageValue": average });
     if let Some(percent) = proposal.utilization {

@@ -113,7 +113,10 @@ impl History {
     }
 
     fn stabilize(&mut self, wanted: i64, now: Timestamp) -> (i64, Told) {
-        let recent = self.recommended.iter().filter(|(at, _)| *at + DOWN_WINDOW >= now);
+        let recent = self
+            .recommended
+            .iter()
+            .filter(|(at, _)| *at + DOWN_WINDOW >= now);
         let most = recent.map(|(_, of)| *of).fold(wanted, i64::max);
         self.recommend(wanted, DOWN_WINDOW, now);
         (most, DOWN_STABILIZED)
@@ -134,7 +137,8 @@ impl History {
         let down = window(&behavior.scale_down, DOWN_WINDOW);
         let within = |window: Duration| {
             let all = self.recommended.iter();
-            all.filter(move |(at, _)| *at + window > now).map(|(_, of)| *of)
+            all.filter(move |(at, _)| *at + window > now)
+                .map(|(_, of)| *of)
         };
         let lowest = within(up).fold(wanted, i64::min);
         let highest = within(down).fold(wanted, i64::max);

@@ -14,8 +14,7 @@ const CPU_INITIALIZATION: Duration = Duration::from_mins(5);
 /// A pod that was never ready became unready within this time of its start.
 const INITIAL_READINESS: Duration = Duration::from_secs(30);
 
-const NO_METRICS: &str =
-    "did not receive metrics for targeted pods (pods might be unready)";
+const NO_METRICS: &str = "did not receive metrics for targeted pods (pods might be unready)";
 
 /// What one pod uses of a resource.
 #[derive(Clone, Copy, Debug)]
@@ -129,9 +128,14 @@ pub(super) fn by_average(
         Ratio { used, target }
     };
     let first = ratio(&samples);
-    let replicas = propose(question, &groups, samples, first, |_| target, |samples| {
-        Ok(ratio(samples))
-    })?;
+    let replicas = propose(
+        question,
+        &groups,
+        samples,
+        first,
+        |_| target,
+        |samples| Ok(ratio(samples)),
+    )?;
     Ok(Proposal {
         replicas,
         utilization: None,

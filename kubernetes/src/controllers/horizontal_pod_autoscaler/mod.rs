@@ -5,6 +5,7 @@
 mod ask;
 mod behavior;
 mod calculator;
+mod look;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use ask::{About, Answer};
 use behavior::{History, Normal};
+use look::Look;
 use serde_json::{Value, json};
 
 use super::{Frame, Key, Outcome, WORKERS, save_status};
@@ -48,7 +50,10 @@ pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
     frame.on(cluster.shelf(AUTOSCALERS)?, |seen| {
         let spec = |object: &Arc<Object>| object.value()["spec"].clone();
         // What was written into the status is no reason to look again.
-        let same = seen.old.zip(seen.new).is_some_and(|(old, new)| spec(old) == spec(new));
+        let same = seen
+            .old
+            .zip(seen.new)
+            .is_some_and(|(old, new)| spec(old) == spec(new));
         let latest = seen.latest().filter(|_| !same);
         latest.map(|object| Key::of(object)).into_iter().collect()
     });
@@ -61,15 +66,6 @@ pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
     Ok(())
 }
 
-/// An autoscaler that is being looked at.
-#[derive(Debug)]
-struct Look {
-    object: Arc<Object>,
-    view: Arc<AutoscalerView>,
-    about: Reference,
-    status: Value,
-}
-
 /// What came of the metrics.
 struct Wish {
     replicas: i64,
@@ -80,7 +76,10 @@ struct Wish {
 impl Controller {
     async fn sync(&self, key: &Key) -> Outcome {
         let Some(object) = self.cluster.get(AUTOSCALERS, &key.namespace, &key.name) else {
-            let mut histories = self.histories.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut histories = self
+                .histories
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             histories.remove(key);
             return Ok(None);
         };
@@ -88,12 +87,20 @@ impl Controller {
         let mut look = Look {
             about: Reference::to("autoscaling/v2", "HorizontalPodAutoscaler", &object),
             status: view.status.clone(),
+            now: self.cluster.now(),
             view,
             object,
         };
         self.scale(&mut look, key).await;
         if look.status != look.view.status {
-            save_status(&self.cluster, &self.by, AUTOSCALERS, &look.object, &look.status).await?;
+            save_status(
+                &self.cluster,
+                &self.by,
+                AUTOSCALERS,
+                &look.object,
+                &look.status,
+            )
+            .await?;
         }
         Ok(Some(PERIOD))
     }
@@ -108,18 +115,18 @@ impl Controller {
                 let text = format!(
                     "the HPA controller was unable to get the target's current scale: {why}"
                 );
-                return self.condition(look, "AbleToScale", false, "FailedGetScale", &text);
+                return look.condition("AbleToScale", false, "FailedGetScale", &text);
             }
         };
         let text = "the HPA controller was able to get the target's current scale";
-        self.condition(look, "AbleToScale", true, "SucceededGetScale", text);
+        look.condition("AbleToScale", true, "SucceededGetScale", text);
         let current = fields::integer(&scale["spec"], "replicas");
         self.history(key, |history| history.begin(current, self.cluster.now()));
         let (least, most) = limits(&look.view);
         let wish = if current == 0 && least != 0 {
             let text = "scaling is disabled since the replica count of the target is zero";
-            self.condition(look, "ScalingActive", false, "ScalingDisabled", text);
-            return self.tell(look, current, current, Vec::new());
+            look.condition("ScalingActive", false, "ScalingDisabled", text);
+            return look.tell(current, current, Vec::new());
         } else if current > most {
             Wish::bound(most, "Current number of replicas above Spec.MaxReplicas")
         } else if current < least {
@@ -129,13 +136,13 @@ impl Controller {
                 Ok(wish) => wish,
                 Err((statuses, why)) => {
                     let desired = fields::integer(&look.status, "desiredReplicas");
-                    self.tell(look, current, desired, statuses);
+                    look.tell(current, desired, statuses);
                     return self.warn(look, "FailedComputeMetricsReplicas", &why).await;
                 }
             }
         };
         if wish.replicas == current {
-            return self.tell(look, current, current, wish.statuses);
+            return look.tell(current, current, wish.statuses);
         }
         self.rescale(look, key, &resource, current, wish).await;
     }
@@ -146,16 +153,16 @@ impl Controller {
         namespace: &str,
         target: &ScaleTarget,
     ) -> Result<(Arc<Resource>, Value), String> {
-        let group = target.api_version.rsplit_once('/').map_or("", |(group, _)| group);
+        let group = target
+            .api_version
+            .rsplit_once('/')
+            .map_or("", |(group, _)| group);
         let resources = self.cluster.resources();
         let mut all = resources.all.iter();
         let found = all.find(|own| own.group == group && own.kind == target.kind);
         let Some(resource) = found else {
-            let ScaleTarget {
-                kind, api_version, ..
-            } = target;
-            return Err(format!("no matches for kind {kind:?} in group {group:?}"))
-                .map_err(|text| if api_version.is_empty() { text.replace(" in group \"\"", "") } else { text });
+            let kind = &target.kind;
+            return Err(format!("no matches for kind {kind:?} in group {group:?}"));
         };
         let not_found = || Status::not_found(&resource.plural, group, &target.name).to_string();
         if !resource.has(Subresource::Scale) {
@@ -163,7 +170,9 @@ impl Controller {
         }
         let object = resource.shelf.get(namespace, &target.name);
         let object = object.ok_or_else(not_found)?;
-        let scale = resource.scale_of(&object.value()).map_err(|e| e.to_string())?;
+        let scale = resource
+            .scale_of(&object.value())
+            .map_err(|e| e.to_string())?;
         Ok((Arc::clone(resource), scale))
     }
 
@@ -205,8 +214,8 @@ impl Controller {
             able: (able, text),
             limited: (is_limited, (limited, why)),
         } = normal;
-        self.condition(look, "AbleToScale", true, able, text);
-        self.condition(look, "ScalingLimited", is_limited, limited, why);
+        look.condition("AbleToScale", true, able, text);
+        look.condition("ScalingLimited", is_limited, limited, why);
         Ok(Wish {
             replicas,
             reason,
@@ -228,7 +237,10 @@ impl Controller {
             match ask::ask(about, metric) {
                 Ok(answer) => {
                     statuses.push(answer.status.clone());
-                    if most.as_ref().is_none_or(|most| answer.replicas > most.replicas) {
+                    if most
+                        .as_ref()
+                        .is_none_or(|most| answer.replicas > most.replicas)
+                    {
                         most = Some(answer);
                     }
                 }
@@ -245,7 +257,7 @@ impl Controller {
                 "the HPA was able to successfully calculate a replica count from {}",
                 answer.name
             );
-            self.condition(look, "ScalingActive", true, "ValidMetricFound", &text);
+            look.condition("ScalingActive", true, "ValidMetricFound", &text);
             return Ok((answer, statuses));
         }
         let Some(first) = silent.first() else {
@@ -255,7 +267,7 @@ impl Controller {
             "the HPA was unable to compute the replica count: {}",
             first.error
         );
-        self.condition(look, "ScalingActive", false, first.reason, &text);
+        look.condition("ScalingActive", false, first.reason, &text);
         let error = if first.what.is_empty() {
             first.error.clone()
         } else {
@@ -279,7 +291,7 @@ impl Controller {
         let selector = fields::text(&scale["status"], "selector");
         if selector.is_empty() {
             let text = "the HPA target's scale is missing a selector";
-            self.condition(look, "ScalingActive", false, "InvalidSelector", text);
+            look.condition("ScalingActive", false, "InvalidSelector", text);
             return Err(("SelectorRequired", "selector is required".to_owned()));
         }
         let read = LabelSelector::parse(selector).map_err(|e| {
@@ -289,7 +301,7 @@ impl Controller {
             ("InvalidSelector", text)
         });
         if let Err((reason, text)) = &read {
-            self.condition(look, "ScalingActive", false, reason, text);
+            look.condition("ScalingActive", false, reason, text);
         }
         let read = read?;
         let pods = self.cluster.list("pods", Some(&key.namespace));
@@ -316,19 +328,24 @@ impl Controller {
             Ok(())
         };
         let (qualified, name) = (resource.qualified(), &look.view.spec.scale_target_ref.name);
-        let done = self
-            .cluster
-            .modify(&qualified, &key.namespace, name, Part::Main, &self.by, change);
+        let done = self.cluster.modify(
+            &qualified,
+            &key.namespace,
+            name,
+            Part::Main,
+            &self.by,
+            change,
+        );
         if let Err(error) = done.await {
             let text = format!("New size: {replicas}; reason: {reason}; error: {error}");
             self.warn(look, "FailedRescale", &text).await;
             let text = format!("the HPA controller was unable to update the target scale: {error}");
-            self.condition(look, "AbleToScale", false, "FailedUpdateScale", &text);
+            look.condition("AbleToScale", false, "FailedUpdateScale", &text);
             let desired = fields::integer(&look.status, "desiredReplicas");
-            return self.tell(look, current, desired, statuses);
+            return look.tell(current, desired, statuses);
         }
         let text = format!("the HPA controller was able to update the target scale to {replicas}");
-        self.condition(look, "AbleToScale", true, "SucceededRescale", &text);
+        look.condition("AbleToScale", true, "SucceededRescale", &text);
         let text = format!("New size: {replicas}; reason: {reason}");
         let (about, kind) = (&look.about, EventType::Normal);
         self.cluster
@@ -338,12 +355,15 @@ impl Controller {
         if look.view.spec.behavior.is_some() {
             self.history(key, |history| history.scaled(current, replicas, now));
         }
-        self.tell(look, current, replicas, statuses);
+        look.tell(current, replicas, statuses);
         fields::set(&mut look.status, "lastScaleTime", rfc3339(now));
     }
 
     fn history<T>(&self, key: &Key, change: impl FnOnce(&mut History) -> T) -> T {
-        let mut histories = self.histories.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut histories = self
+            .histories
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         change(histories.entry(key.clone()).or_default())
     }
 
@@ -352,20 +372,6 @@ impl Controller {
         self.cluster
             .event(&self.by, &look.about, kind, reason, text)
             .await;
-    }
-
-    fn tell(&self, look: &mut Look, current: i64, desired: i64, metrics: Vec<Value>) {
-        let status = &mut look.status;
-        for (key, number) in [("currentReplicas", current), ("desiredReplicas", desired)] {
-            fields::set(status, key, number);
-        }
-        let metrics = if metrics.is_empty() { Value::Null } else { metrics.into() };
-        fields::set(status, "currentMetrics", metrics);
-    }
-
-    fn condition(&self, look: &mut Look, kind: &str, is_so: bool, reason: &str, text: &str) {
-        let now = rfc3339(self.cluster.now());
-        set_condition(&mut look.status, kind, is_so, reason, text, &now);
     }
 }
 
@@ -381,34 +387,4 @@ impl Wish {
 
 fn limits(view: &AutoscalerView) -> (i64, i64) {
     (view.spec.min_replicas.unwrap_or(1), view.spec.max_replicas)
-}
-
-/// Sets a condition; its time moves only with its status.
-fn set_condition(
-    status: &mut Value,
-    kind: &str,
-    is_so: bool,
-    reason: &str,
-    text: &str,
-    now: &str,
-) {
-    let is_so = if is_so { "True" } else { "False" };
-    let mut all = fields::list(status, "conditions").to_vec();
-    let found = all.iter_mut().find(|one| one["type"] == kind);
-    let mut new = json!({
-        "type": kind,
-        "status": is_so,
-        "reason": reason,
-        "message": text,
-        "lastTransitionTime": now,
-    });
-    if let Some(old) = found {
-        if old["status"] == is_so {
-            new["lastTransitionTime"] = old["lastTransitionTime"].clone();
-        }
-        *old = new;
-    } else {
-        all.push(new);
-    }
-    fields::set(status, "conditions", all);
 }

@@ -56,11 +56,26 @@ fn utilization_decides_how_many_pods_there_should_be() {
     for (milli, target, expected, why) in [
         ([600, 600, 600, 600], 30, 8, "twice as much is used"),
         ([100, 100, 100, 100], 30, 2, "a third is used, rounded up"),
-        ([320, 320, 320, 320], 30, 4, "7 % more is within the tolerance"),
+        (
+            [320, 320, 320, 320],
+            30,
+            4,
+            "7 % more is within the tolerance",
+        ),
         ([280, 280, 280, 280], 30, 4, "7 % less is too"),
         ([340, 340, 340, 340], 30, 5, "13 % more is not"),
-        ([100, 100, 100, -1], 30, 4, "one that is missing counts as all that it requests"),
-        ([900, 900, 900, -1], 30, 9, "or as nothing, where there should be more"),
+        (
+            [100, 100, 100, -1],
+            30,
+            4,
+            "one that is missing counts as all that it requests",
+        ),
+        (
+            [900, 900, 900, -1],
+            30,
+            9,
+            "or as nothing, where there should be more",
+        ),
         ([350, 350, 350, -1], 30, 4, "which may hold the change back"),
     ] {
         assert_eq!(propose(&milli, &pods, target), Ok(expected), "{why}");
@@ -126,7 +141,11 @@ fn without_rules_it_doubles_at_most_and_falls_after_five_minutes() {
     ] {
         let found = history.normalize(&spec, current, wanted, at(secs));
         assert_eq!(found.replicas, expected, "at {secs}");
-        assert_eq!((found.able.0, found.limited.1.0), (able, limited), "at {secs}");
+        assert_eq!(
+            (found.able.0, found.limited.1.0),
+            (able, limited),
+            "at {secs}"
+        );
     }
 }
 
@@ -164,8 +183,15 @@ fn rules_say_how_fast() {
     assert_eq!(go(0, 10, 90), (14, ready, "ScaleUpLimit"), "four pods");
     assert_eq!(go(15, 14, 90), (14, ready, "ScaleUpLimit"), "a minute");
     assert_eq!(go(61, 14, 90), (18, ready, "ScaleUpLimit"), "four more");
-    assert_eq!(go(75, 18, 4), (18, "ScaleDownStabilized", "DesiredWithinRange"));
-    assert_eq!(go(150, 18, 4), (13, ready, "ScaleDownLimit"), "the smaller change");
+    assert_eq!(
+        go(75, 18, 4),
+        (18, "ScaleDownStabilized", "DesiredWithinRange")
+    );
+    assert_eq!(
+        go(150, 18, 4),
+        (13, ready, "ScaleDownLimit"),
+        "the smaller change"
+    );
 }
 
 #[test]
@@ -202,7 +228,8 @@ async fn shop(replicas: i64, autoscaler: Value) -> Running {
     });
     running.create("deployments.apps", deployment).await;
     let mut spec = autoscaler;
-    spec["scaleTargetRef"] = json!({ "apiVersion": "apps/v1", "kind": "Deployment", "name": "web" });
+    spec["scaleTargetRef"] =
+        json!({ "apiVersion": "apps/v1", "kind": "Deployment", "name": "web" });
     let autoscaler = json!({ "metadata": { "name": "web", "namespace": "default" }, "spec": spec });
     running.create(AUTOSCALERS, autoscaler).await;
     running
@@ -219,14 +246,21 @@ fn condition(autoscaler: &Value, kind: &str) -> (String, String) {
 async fn without_figures_it_says_so_and_keeps_the_limits() {
     let running = shop(1, json!({ "minReplicas": 2, "maxReplicas": 5 })).await;
     running
-        .play_until("deployments.apps", "web", "two", |web| web["status"]["readyReplicas"] == 2)
+        .play_until("deployments.apps", "web", "two", |web| {
+            web["status"]["readyReplicas"] == 2
+        })
         .await;
     let reason = "New size: 2; reason: Current number of replicas below Spec.MinReplicas";
     assert_eq!(running.events("web", "SuccessfulRescale"), [reason]);
     running.test.clock.advance(PERIOD);
     let told = |autoscaler: &Value| condition(autoscaler, "ScalingActive").0 == "False";
-    let autoscaler = running.until_one(AUTOSCALERS, "web", "it says so", told).await;
-    assert_eq!(condition(&autoscaler, "ScalingActive").1, "FailedGetResourceMetric");
+    let autoscaler = running
+        .until_one(AUTOSCALERS, "web", "it says so", told)
+        .await;
+    assert_eq!(
+        condition(&autoscaler, "ScalingActive").1,
+        "FailedGetResourceMetric"
+    );
     assert_eq!(
         condition(&autoscaler, "AbleToScale"),
         ("True".to_owned(), "SucceededGetScale".to_owned())
@@ -242,7 +276,8 @@ async fn without_figures_it_says_so_and_keeps_the_limits() {
     );
     running
         .until("events", "the whole error", |_| {
-            (running.events("web", "FailedComputeMetricsReplicas") == [whole.as_str()]).then_some(())
+            (running.events("web", "FailedComputeMetricsReplicas") == [whole.as_str()])
+                .then_some(())
         })
         .await;
     assert_eq!(running.events("web", "FailedGetResourceMetric"), [why]);
@@ -256,13 +291,19 @@ async fn figures_make_it_grow() {
     }] }))
     .await;
     running
-        .play_until("deployments.apps", "web", "two", |web| web["status"]["readyReplicas"] == 2)
+        .play_until("deployments.apps", "web", "two", |web| {
+            web["status"]["readyReplicas"] == 2
+        })
         .await;
     let (cluster, by) = (running.cluster(), &running.test.by);
     let given = Given::default();
-    let started = rfc3339(Timestamp::from_secs(running.cluster().now().as_secs() - 3600));
+    let started = rfc3339(Timestamp::from_secs(
+        running.cluster().now().as_secs() - 3600,
+    ));
     for pod in cluster.list("pods", Some("default")) {
-        assert!(crate::controllers::pod_control::is_ready(&pod.view::<PodView>()));
+        assert!(crate::controllers::pod_control::is_ready(
+            &pod.view::<PodView>()
+        ));
         given.0.lock().unwrap().insert(pod.name.clone(), 800);
         let start = |pod: &mut Value| {
             pod["status"]["startTime"] = started.as_str().into();
@@ -276,12 +317,18 @@ async fn figures_make_it_grow() {
     running.test.clock.advance(PERIOD);
     // 80 % of what is meant to be 50 %: 3.2 pods.
     let grown = running
-        .until_one(AUTOSCALERS, "web", "four", |a| a["status"]["desiredReplicas"] == 4)
+        .until_one(AUTOSCALERS, "web", "four", |a| {
+            a["status"]["desiredReplicas"] == 4
+        })
         .await;
-    assert_eq!(grown["status"]["currentMetrics"][0]["resource"]["current"]["averageUtilization"], 80);
+    assert_eq!(
+        grown["status"]["currentMetrics"][0]["resource"]["current"]["averageUtilization"],
+        80
+    );
     assert_eq!(condition(&grown, "AbleToScale").1, "SucceededRescale");
     assert_eq!(condition(&grown, "ScalingLimited").1, "DesiredWithinRange");
-    let reason = "New size: 4; reason: cpu resource utilization (percentage of request) above target";
+    let reason =
+        "New size: 4; reason: cpu resource utilization (percentage of request) above target";
     assert_eq!(running.events("web", "SuccessfulRescale"), [reason]);
 }
 
@@ -289,9 +336,16 @@ async fn figures_make_it_grow() {
 async fn a_target_that_is_not_there_is_told() {
     let running = shop(1, json!({ "maxReplicas": 5 })).await;
     running
-        .change(AUTOSCALERS, "web", |a| a["spec"]["scaleTargetRef"]["name"] = "gone".into())
+        .change(AUTOSCALERS, "web", |a| {
+            a["spec"]["scaleTargetRef"]["name"] = "gone".into()
+        })
         .await;
     let told = |autoscaler: &Value| condition(autoscaler, "AbleToScale").1 == "FailedGetScale";
-    running.until_one(AUTOSCALERS, "web", "it says so", told).await;
-    assert_eq!(running.events("web", "FailedGetScale"), ["deployments.apps \"gone\" not found"]);
+    running
+        .until_one(AUTOSCALERS, "web", "it says so", told)
+        .await;
+    assert_eq!(
+        running.events("web", "FailedGetScale"),
+        ["deployments.apps \"gone\" not found"]
+    );
 }

@@ -106,7 +106,10 @@ async fn count(cluster: &Cluster, by: &Actor, key: &Key) -> Outcome {
         now["status"] = status.clone();
         Ok(())
     };
-    match cluster.modify(QUOTAS, namespace, name, Part::Status, by, put).await {
+    match cluster
+        .modify(QUOTAS, namespace, name, Part::Status, by, put)
+        .await
+    {
         Err(status) if !status.is_not_found() => Err(status),
         _ => Ok(Some(RESYNC)),
     }

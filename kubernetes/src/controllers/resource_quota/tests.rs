@@ -36,7 +36,8 @@ async fn what_is_there_is_counted_and_what_goes_is_given_back() {
     let hard = json!({ "pods": "2", "requests.cpu": "1", "limits.cpu": "2", "count/pods": "9" });
     quota(&running, hard).await;
     let first = used(&running, |status| status["used"]["pods"] == "1").await;
-    let expected = json!({ "pods": "1", "requests.cpu": "500m", "limits.cpu": "500m", "count/pods": "1" });
+    let expected =
+        json!({ "pods": "1", "requests.cpu": "500m", "limits.cpu": "500m", "count/pods": "1" });
     assert_eq!(first, expected);
     running.create("pods", pod("b", "250m")).await;
     let charged = cluster.get(QUOTAS, "default", "q").unwrap().value();
@@ -47,7 +48,10 @@ async fn what_is_there_is_counted_and_what_goes_is_given_back() {
         "pods \"c\" is forbidden: exceeded quota: q, requested: pods=1,requests.cpu=1, used: pods=2,requests.cpu=750m, limited: pods=2,requests.cpu=1"
     );
     let how = Deletion::default();
-    cluster.delete("pods", "default", "a", &how, by).await.unwrap();
+    cluster
+        .delete("pods", "default", "a", &how, by)
+        .await
+        .unwrap();
     used(&running, |status| status["used"]["requests.cpu"] == "250m").await;
     // A pod that has ended uses nothing, but it is there.
     let end = |pod: &mut Value| {
@@ -55,7 +59,10 @@ async fn what_is_there_is_counted_and_what_goes_is_given_back() {
         Ok(())
     };
     let part = Part::Status;
-    cluster.modify("pods", "default", "b", part, by, end).await.unwrap();
+    cluster
+        .modify("pods", "default", "b", part, by, end)
+        .await
+        .unwrap();
     let left = used(&running, |status| status["used"]["pods"] == "0").await;
     assert_eq!(left["count/pods"], "1");
 }
@@ -77,7 +84,11 @@ async fn of_many_at_once_as_many_are_admitted_as_fit() {
     for status in refused {
         assert_eq!(status.reason, "Forbidden", "{status}");
     }
-    let now = running.cluster().get(QUOTAS, "default", "q").unwrap().value();
+    let now = running
+        .cluster()
+        .get(QUOTAS, "default", "q")
+        .unwrap()
+        .value();
     assert_eq!(now["status"]["used"]["pods"], "5");
 }
 
@@ -87,7 +98,10 @@ async fn a_write_that_fails_or_is_given_up_leaves_no_charge() {
     let (cluster, by) = (running.cluster(), &running.test.by);
     quota(&running, json!({ "pods": "5" })).await;
     running.create("pods", pod("a", "1m")).await;
-    let there = cluster.create("pods", pod("a", "1m"), by).await.unwrap_err();
+    let there = cluster
+        .create("pods", pod("a", "1m"), by)
+        .await
+        .unwrap_err();
     assert!(there.is_already_exists());
     used(&running, |status| status["used"]["pods"] == "1").await;
     // Given up after ever more steps: what was made is counted, what was not is not.
@@ -145,7 +159,11 @@ async fn services_and_claims_count_by_what_they_are() {
         },
     });
     running.create("persistentvolumeclaims", claim).await;
-    let now = running.cluster().get(QUOTAS, "default", "q").unwrap().value();
+    let now = running
+        .cluster()
+        .get(QUOTAS, "default", "q")
+        .unwrap()
+        .value();
     let used_now = json!({
         "services": "1", "services.nodeports": "1", "services.loadbalancers": "1",
         "requests.storage": "4Gi", "gp2.storageclass.storage.k8s.io/requests.storage": "4Gi",
