@@ -32,13 +32,15 @@ impl Signer for ClusterSigner {
         let place = self.at.clone();
         async move {
             let read = self.cx.store.meta().read(move |tx| {
-                let (registry, name) = (&place.registry, place.cluster());
-                Ok::<_, Error>(certificate_authorities::signer(tx, registry, name)?)
+                certificate_authorities::signer(tx, &place.registry, place.cluster())
             });
-            let unavailable = |why: String| Refusal::Unavailable(why);
-            let found = read.await.map_err(|e| unavailable(e.to_string()))?;
-            let missing = || unavailable("the cluster has no authority".to_owned());
-            signed(&found.ok_or_else(missing)?, wanted)
+            let found = read.await;
+            let found = found.map_err(|e: Error| Refusal::Unavailable(e.to_string()))?;
+            let Some(authority) = found else {
+                let why = "the cluster has no authority".to_owned();
+                return Err(Refusal::Unavailable(why));
+            };
+            signed(&authority, wanted)
         }
         .boxed()
     }
