@@ -83,21 +83,15 @@ async fn sync(cluster: &Cluster, signer: &dyn Signer, name: &str) -> Outcome {
     let Some(object) = cluster.get(REQUESTS, "", name) else {
         return Ok(None);
     };
-    let (request, now) = (object.value(), cluster.now());
-    if let Some(end) = end(&request) {
-        let left = end.since(now);
-        if left.is_zero() {
-            return remove(cluster, &object).await;
-        }
-        if is_to_be_signed(&request) {
-            sign(cluster, signer, &object, &request).await?;
-        }
-        return Ok(Some(left));
+    let request = object.value();
+    let left = end(&request).map(|end| end.since(cluster.now()));
+    if left.is_some_and(|left| left.is_zero()) {
+        return remove(cluster, &object).await;
     }
     if is_to_be_signed(&request) {
         sign(cluster, signer, &object, &request).await?;
     }
-    Ok(None)
+    Ok(left)
 }
 
 fn condition<'a>(request: &'a Value, kind: &str) -> Option<&'a Value> {
@@ -121,10 +115,8 @@ fn is_to_be_signed(request: &Value) -> bool {
 /// When a request is to go. What is approved and never gets a certificate stays.
 fn end(request: &Value) -> Option<Timestamp> {
     let since = |one: &Value| {
-        let times = ["lastUpdateTime", "lastTransitionTime"].into_iter();
-        times
-            .filter_map(|key| parse_rfc3339(fields::text(one, key)))
-            .next()
+        let mut times = ["lastUpdateTime", "lastTransitionTime"].into_iter();
+        times.find_map(|key| parse_rfc3339(fields::text(one, key)))
     };
     let created = parse_rfc3339(fields::text(&request["metadata"], "creationTimestamp"));
     for kind in ["Denied", "Failed", "Approved"] {

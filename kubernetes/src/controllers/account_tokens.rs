@@ -1,5 +1,7 @@
 //! Secrets of type `kubernetes.io/service-account-token`: they get the token of their account, and go
 //! with it.
+use std::sync::Arc;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use wharf_auth::service_account::{Reference, mint_legacy};
@@ -17,7 +19,7 @@ const UID: &str = "kubernetes.io/service-account.uid";
 pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
     let mut frame = Frame::of("serviceaccount-token", &cluster);
     let secrets = cluster.shelf("secrets")?;
-    frame.on(secrets.clone(), |seen| {
+    frame.on(Arc::clone(&secrets), |seen| {
         let ours = seen
             .new
             .filter(|secret| account_of(&secret.value()).is_some());
@@ -166,7 +168,7 @@ mod tests {
             .delete("serviceaccounts", "default", "robot", &how, by)
             .await
             .unwrap();
-        let gone = |secrets: &[std::sync::Arc<Object>]| secrets.is_empty().then_some(());
+        let gone = |secrets: &[Arc<Object>]| secrets.is_empty().then_some(());
         running.until("secrets", "the secret goes", gone).await;
         running.create("secrets", secret("nobodys", "nobody")).await;
         running.until("secrets", "that too", gone).await;

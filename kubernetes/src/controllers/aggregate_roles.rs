@@ -1,4 +1,6 @@
 //! Cluster roles that are the sum of others: those that their `aggregationRule` selects.
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{Frame, Key, Outcome};
@@ -12,7 +14,7 @@ const ROLES: &str = "clusterroles.rbac.authorization.k8s.io";
 pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
     let mut frame = Frame::of("clusterrole-aggregation", &cluster);
     let all = cluster.shelf(ROLES)?;
-    let roles = all.clone();
+    let roles = Arc::clone(&all);
     // Whatever changes may be selected by any of them.
     frame.on(all, move |_seen| {
         let all = roles.objects(None).into_iter();

@@ -124,7 +124,7 @@ mod tests {
         })
     }
 
-    async fn end(test: &TestCluster, name: &str, status: Value) {
+    async fn end(test: &TestCluster, name: &str, status: &Value) {
         let (cluster, by) = (&test.cluster, &test.by);
         cluster.create("pods", pod(name, "n"), by).await.unwrap();
         let end = |pod: &mut Value| {
@@ -149,7 +149,7 @@ mod tests {
             ("new", json!({ "phase": "Failed" })),
             ("runs", json!({ "phase": "Running" })),
         ] {
-            end(&test, name, status).await;
+            end(&test, name, &status).await;
             test.clock.advance(Duration::from_secs(1));
         }
         collect(&test.cluster, 2).await.unwrap();

@@ -293,7 +293,7 @@ fn request(question: &Question<'_>, pod: &Value) -> Result<i64, String> {
     if container.is_empty() && fields::count(own) > 0 {
         return Quantity::of(&own[resource])
             .map(Quantity::milli)
-            .map_err(|_| format!("missing pod-level request for {resource} in Pod {name}"));
+            .map_err(|_bad| format!("missing pod-level request for {resource} in Pod {name}"));
     }
     let sidecars = fields::list(spec, "initContainers").iter();
     let sidecars = sidecars.filter(|one| fields::text(one, "restartPolicy") == "Always");
@@ -304,7 +304,7 @@ fn request(question: &Question<'_>, pod: &Value) -> Result<i64, String> {
         if !container.is_empty() && container != called {
             continue;
         }
-        let request = Quantity::of(&one["resources"]["requests"][resource]).map_err(|_| {
+        let request = Quantity::of(&one["resources"]["requests"][resource]).map_err(|_bad| {
             format!("missing request for {resource} in container {called} of Pod {name}")
         })?;
         sum = sum.saturating_add(request.milli());

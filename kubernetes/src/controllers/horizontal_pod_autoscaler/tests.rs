@@ -236,8 +236,8 @@ async fn shop(replicas: i64, autoscaler: Value) -> Running {
 }
 
 fn condition(autoscaler: &Value, kind: &str) -> (String, String) {
-    let all = fields::list(&autoscaler["status"], "conditions").iter();
-    let found = all.filter(|one| one["type"] == kind).last();
+    let mut all = fields::list(&autoscaler["status"], "conditions").iter();
+    let found = all.find(|one| one["type"] == kind);
     let text = |key| fields::text(found.unwrap_or(&Value::Null), key).to_owned();
     (text("status"), text("reason"))
 }

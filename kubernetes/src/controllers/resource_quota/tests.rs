@@ -14,7 +14,7 @@ fn pod(name: &str, cpu: &str) -> Value {
     })
 }
 
-async fn quota(running: &Running, hard: Value) {
+async fn quota(running: &Running, hard: &Value) {
     let quota = json!({
         "metadata": { "name": "q", "namespace": "default" },
         "spec": { "hard": hard },
@@ -34,7 +34,7 @@ async fn what_is_there_is_counted_and_what_goes_is_given_back() {
     let (cluster, by) = (running.cluster(), &running.test.by);
     running.create("pods", pod("a", "500m")).await;
     let hard = json!({ "pods": "2", "requests.cpu": "1", "limits.cpu": "2", "count/pods": "9" });
-    quota(&running, hard).await;
+    quota(&running, &hard).await;
     let first = used(&running, |status| status["used"]["pods"] == "1").await;
     let expected =
         json!({ "pods": "1", "requests.cpu": "500m", "limits.cpu": "500m", "count/pods": "1" });
@@ -70,7 +70,7 @@ async fn what_is_there_is_counted_and_what_goes_is_given_back() {
 #[tokio::test]
 async fn of_many_at_once_as_many_are_admitted_as_fit() {
     let running = testing::running(&[|c| run(c).boxed()]).await;
-    quota(&running, json!({ "pods": "5" })).await;
+    quota(&running, &json!({ "pods": "5" })).await;
     let mut all = JoinSet::new();
     for n in 0..20 {
         let (cluster, by) = (running.cluster().clone(), running.test.by.clone());
@@ -96,7 +96,7 @@ async fn of_many_at_once_as_many_are_admitted_as_fit() {
 async fn a_write_that_fails_or_is_given_up_leaves_no_charge() {
     let running = testing::running(&[|c| run(c).boxed()]).await;
     let (cluster, by) = (running.cluster(), &running.test.by);
-    quota(&running, json!({ "pods": "5" })).await;
+    quota(&running, &json!({ "pods": "5" })).await;
     running.create("pods", pod("a", "1m")).await;
     let there = cluster
         .create("pods", pod("a", "1m"), by)
@@ -120,8 +120,8 @@ async fn a_write_that_fails_or_is_given_up_leaves_no_charge() {
         drop(making);
         steps += 1;
         let counted = |status: &Value| {
-            let there = cluster.list("pods", Some("default")).len();
-            status["used"]["pods"] == there.to_string()
+            let there = cluster.list("pods", Some("default")).len().to_string();
+            status["used"]["pods"] == there.as_str()
         };
         // The controller may have nothing to do: the pod was made.
         used(&running, counted).await;
@@ -145,7 +145,7 @@ async fn services_and_claims_count_by_what_they_are() {
         "requests.storage": "10Gi", "gp2.storageclass.storage.k8s.io/requests.storage": "5Gi",
         "persistentvolumeclaims": "3", "count/deployments.apps": "1",
     });
-    quota(&running, hard).await;
+    quota(&running, &hard).await;
     let service = json!({
         "metadata": { "name": "web", "namespace": "default" },
         "spec": { "type": "LoadBalancer", "ports": [{ "port": 80 }] },
