@@ -301,5 +301,5 @@ pub async fn list(
 /// An authority that no cluster has.
 #[cfg(test)]
 pub(crate) fn generate_for_tests(now: Timestamp) -> Authority {
-    authority::generate("test", now).unwrap()
+    generate("test", now).unwrap()
 }
