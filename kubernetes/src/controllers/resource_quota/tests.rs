@@ -118,6 +118,9 @@ async fn a_write_that_fails_or_is_given_up_leaves_no_charge() {
             tokio::task::yield_now().await;
         }
         drop(making);
+        // What was on its way is decided before this is.
+        let after = json!({ "metadata": { "name": format!("s{steps}"), "namespace": "default" } });
+        running.create("configmaps", after).await;
         steps += 1;
         let counted = |status: &Value| {
             let there = cluster.list("pods", Some("default")).len().to_string();
