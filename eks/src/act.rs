@@ -1,7 +1,7 @@
 //! What is done to the world when documents of EKS ask for it. Every function may be called twice for
 //! the same document, and must then leave things as after the first time.
 use crate::{
-    Cx, Error, Place, capacity, clusters::Cluster, fargate::FargateProfile, machines,
+    Cx, Error, Place, capacity, clusters::Cluster, fargate::FargateProfile, interfaces, machines,
     nodegroups::Nodegroup, nodes, profiles, running, updates::Problem,
 };
 
@@ -50,6 +50,7 @@ pub(crate) async fn configure_cluster(cx: &Cx, at: &Place, cluster: &Cluster) ->
 pub(crate) async fn delete_cluster(cx: &Cx, at: &Place, cluster: &Cluster) -> Result<(), Error> {
     cx.clusters.close(&cluster.uid).await;
     capacity::release_all(cx, at, &cluster.uid).await?;
+    interfaces::take_back(cx, at, &cluster.uid).await?;
     running::remove_files(cx, &cluster.uid).await
 }
 

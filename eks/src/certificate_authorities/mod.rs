@@ -306,3 +306,9 @@ pub async fn list(
 ) -> Result<Vec<Authority>, Error> {
     parts::all(cx, registry, cluster, after).await
 }
+
+/// An authority that no cluster has.
+#[cfg(test)]
+pub(crate) fn generate_for_tests(now: Timestamp) -> Authority {
+    generate("test", now).unwrap()
+}

@@ -16,7 +16,7 @@ use crate::{
     ControlPlane, Cx, Error, Phase, Place,
     certificate_authorities::{self, Authority},
     clusters::{self, Cluster},
-    profiles,
+    interfaces, profiles,
     world::{self, World},
 };
 
@@ -43,7 +43,8 @@ pub(crate) async fn open(cx: &Cx, at: &Place, cluster: &Cluster) -> Result<Contr
         .bind(id, cluster.control_plane.port)
         .map_err(Error::running)?;
     let plane = reached_by(cx, cluster, port, bundle);
-    let said = settings(at, cluster, &plane, access, profiles);
+    let mut said = settings(at, cluster, &plane, access, profiles);
+    said.api_addresses = interfaces::give(cx, at, cluster).await;
     let opened = run(cx, at, said, &authority).await;
     if opened.is_err() {
         cx.clusters.close(id).await;
@@ -121,6 +122,8 @@ fn settings(
         account: at.registry.account.to_string(),
         version: cluster.version.clone(),
         service_cidr: cidr.cloned().unwrap_or_default(),
+        api_addresses: Vec::new(),
+        self_managed_addons: cluster.bootstrap_self_managed_addons,
         ca_pem: pem(plane),
         issuer: plane.oidc_issuer.clone().unwrap_or_default(),
         access,

@@ -14,10 +14,10 @@ use super::permit::selectable;
 use super::query::Query;
 use super::reply::Reply;
 use super::route::Target;
-use crate::Status;
 use crate::cluster::{Resource, in_form};
 use crate::selector::{FieldSelector, LabelSelector};
 use crate::store::{Listed, Object};
+use crate::{Status, metrics};
 
 /// Which objects of a list or watch are meant.
 #[derive(Clone, Debug)]
@@ -147,12 +147,53 @@ impl ApiServer {
         let at = match (from, wanted) {
             (Some(Continue { rv: Some(at), .. }), _) => *at,
             (None, Some(wanted)) if exact => wanted,
+            _ if target.resource.group == metrics::GROUP => {
+                return Ok(self.measured(target, namespace));
+            }
             _ => return Ok(self.cluster().store().list(shelf, namespace)),
         };
         shelf.list_at(namespace, at).map_err(|old| match from {
             Some(from) => interrupted(from),
             None => Status::expired(format!("too old resource version: {at} ({})", old.oldest)),
         })
+    }
+
+    /// What was measured, which is nowhere kept.
+    fn measured(&self, target: &Target, namespace: Option<&str>) -> Listed {
+        let Resource { plural, shelf, .. } = &*target.resource;
+        let revision = self.cluster().store().revision();
+        let all = metrics::objects(self.cluster(), plural, namespace);
+        let objects = all.into_iter().map(|one| Arc::new(shelf.measured(&one)));
+        Listed {
+            objects: objects.collect(),
+            revision,
+        }
+    }
+
+    /// An object that is kept, or what was measured of one.
+    pub(super) fn read(&self, target: &Target) -> Result<Arc<Object>, Status> {
+        let Resource {
+            plural,
+            group,
+            shelf,
+            ..
+        } = &*target.resource;
+        if group != metrics::GROUP {
+            return Self::object(target);
+        }
+        let kind = if plural == "nodes" {
+            "nodemetrics"
+        } else {
+            "podmetrics"
+        };
+        let name = if target.namespace.is_empty() {
+            target.name.clone()
+        } else {
+            format!("{}/{}", target.namespace, target.name)
+        };
+        let found = metrics::object(self.cluster(), plural, &target.namespace, &target.name);
+        let found = found.ok_or_else(|| Status::not_found(kind, group, &name))?;
+        Ok(Arc::new(shelf.measured(&found)))
     }
 
     /// A list as JSON.

@@ -89,7 +89,7 @@ impl ApiServer {
                 return self.watch(target, &asked.query, show);
             }
             Method::GET | Method::HEAD if one => {
-                let object = Self::object(target)?;
+                let object = self.read(target)?;
                 return Ok(self.one(form, asked, target, &object)?.into_response());
             }
             Method::GET | Method::HEAD => {

@@ -204,6 +204,11 @@ impl Shelf {
         self.object(&mut value, revision)
     }
 
+    /// An object that is made to be shown and has no revision.
+    pub(crate) fn measured(&self, value: &Value) -> Object {
+        self.known(value, 0, value.to_string().into())
+    }
+
     fn known(&self, value: &Value, revision: u64, body: bytes::Bytes) -> Object {
         let fields = self.paths.iter().map(|path| (self.fields)(value, path));
         Object::new(value, revision, fields.collect(), body)

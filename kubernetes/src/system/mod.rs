@@ -20,8 +20,10 @@ use crate::{Cluster, Status, fields};
 #[cfg(test)]
 mod tests;
 
+const STORAGE: &str = include_str!("objects/storage.yaml");
 const BASE: &str = include_str!("objects/base.yaml");
-const SERVICES: &str = include_str!("objects/services.yaml");
+const API_SERVICE: &str = include_str!("objects/api_service.yaml");
+const DNS_SERVICE: &str = include_str!("objects/dns_service.yaml");
 const COREDNS: &str = include_str!("objects/coredns.yaml");
 const NODES: &str = include_str!("objects/nodes.yaml");
 
@@ -47,15 +49,8 @@ pub async fn bootstrap(cluster: &Cluster) -> Result<(), Status> {
     for object in bootstrap::objects() {
         restore(cluster, object, &by).await?;
     }
-    let (api, dns) = service_ips(&cluster.settings().service_cidr);
-    let services = SERVICES.replace("{api-ip}", &api).replace("{dns-ip}", &dns);
     let first = cluster.get("configmaps", "kube-system", MARK).is_none();
-    for service in read(&services)? {
-        let api = service["metadata"]["name"] == "kubernetes";
-        if api || first {
-            ensure(cluster, "services", service, &by).await?;
-        }
-    }
+    ensure_api_service(cluster).await?;
     if first {
         add_ons(cluster).await?;
         ensure(cluster, "configmaps", mark(cluster), &by).await?;
@@ -63,12 +58,32 @@ pub async fn bootstrap(cluster: &Cluster) -> Result<(), Status> {
     Ok(())
 }
 
+/// Makes the service `kubernetes`, if it is not there.
+pub(crate) async fn ensure_api_service(cluster: &Cluster) -> Result<(), Status> {
+    let by = Actor::system("system:apiserver", "kube-apiserver", "kube-apiserver");
+    let service = service(cluster, API_SERVICE)?;
+    ensure(cluster, "services", service, &by).await
+}
+
+/// A service of ours with its fixed address.
+fn service(cluster: &Cluster, text: &str) -> Result<Value, Status> {
+    let (api, dns) = service_ips(&cluster.settings().service_cidr);
+    let text = text.replace("{api-ip}", &api).replace("{dns-ip}", &dns);
+    serde_saphyr::from_str(&text).map_err(Status::internal)
+}
+
 async fn add_ons(cluster: &Cluster) -> Result<(), Status> {
     let by = Actor::system("eks:cluster-bootstrap", "eks", "eks");
     let settings = cluster.settings();
     let images = versions::images(&settings.version);
     let registry = versions::registry(&settings.region);
-    for text in [BASE, COREDNS, NODES] {
+    let network: &[&str] = if settings.self_managed_addons {
+        ensure(cluster, "services", service(cluster, DNS_SERVICE)?, &by).await?;
+        &[BASE, COREDNS, NODES]
+    } else {
+        &[]
+    };
+    for text in [&[STORAGE], network].concat() {
         let text = text
             .replace("{registry}", &registry)
             .replace("{coredns}", images.coredns)

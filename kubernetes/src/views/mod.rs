@@ -1,4 +1,5 @@
 //! What controllers read of objects: one type a kind, with the fields that somebody needs.
+mod autoscaler;
 mod claim;
 mod cron_job;
 mod daemon_set;
@@ -11,6 +12,7 @@ mod replica_set;
 mod revision;
 mod stateful_set;
 
+pub(crate) use autoscaler::{AutoscalerSpec, AutoscalerView, Behavior, ScaleTarget, ScalingRules};
 pub(crate) use claim::ClaimView;
 pub(crate) use cron_job::{ActiveJob, CronJobStatus, CronJobView};
 pub(crate) use daemon_set::{DaemonSetStatus, DaemonSetView};

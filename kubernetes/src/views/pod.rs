@@ -46,6 +46,7 @@ pub(crate) struct Port {
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct PodStatus {
     pub phase: String,
+    pub reason: String,
     #[serde(rename = "podIP")]
     pub pod_ip: String,
     #[serde(rename = "podIPs")]

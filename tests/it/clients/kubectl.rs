@@ -179,4 +179,6 @@ async fn a_kubeconfig_outlives_the_server_unless_somebody_takes_the_port() {
     user.text("kubectl", &["get", "configmap", "kept"]);
     drop(taken);
     s.stop().await;
+async fn what_a_cluster_does_by_itself() {
+    drive_tests("test_controllers.py").await;
 }

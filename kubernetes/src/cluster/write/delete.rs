@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Write, in_form, metadata, to_stored};
 use crate::cluster::time::rfc3339;
 use crate::cluster::{Cluster, Resource, addresses};
-use crate::store::{Object, Op, Refused};
+use crate::store::{Object, Op, Pledge, Refused};
 use crate::{Status, crd};
 
 const ORPHAN: &str = "orphan";
@@ -85,17 +85,17 @@ impl Cluster {
                     gone,
                 });
             }
-            let store = self.store();
+            let released = gone
+                .then(|| addresses::release(self, write, &old))
+                .flatten();
+            let pledges = released.map(|released| Box::new(released) as Box<dyn Pledge>);
+            let (store, shelf) = (self.store(), &resource.shelf);
+            let pledges = pledges.into_iter().collect();
             match store
-                .commit(&resource.shelf, write.namespace, write.name, op)
+                .commit_with(shelf, write.namespace, write.name, op, pledges)
                 .await
             {
-                Ok(object) => {
-                    if gone {
-                        addresses::release(self, write, &old);
-                    }
-                    return Ok(Deleted { object, gone });
-                }
+                Ok(object) => return Ok(Deleted { object, gone }),
                 Err(Refused::Changed(Some(_))) => {}
                 Err(refused) => return Err(Self::refused(write, write.name, refused)),
             }

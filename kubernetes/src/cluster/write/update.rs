@@ -7,7 +7,7 @@ use super::{Part, Write, Written, check, in_form, metadata, to_stored, track, va
 use crate::cluster::{Cluster, Resource, What, addresses, admit, fields};
 use crate::kinds::{validate_ephemeral_containers_update, validate_resize};
 use crate::services::Reservation;
-use crate::store::{Object, Op, Refused};
+use crate::store::{Object, Op, Pledge, Refused};
 use crate::{Errors, Status, Subresource, crd};
 
 /// How often a change is tried again because somebody else was faster.
@@ -115,24 +115,22 @@ impl Cluster {
         write: &Write<'_>,
         old: &Value,
         op: Op,
-        mut held: Option<Reservation>,
+        held: Option<Reservation>,
     ) -> Result<Arc<Object>, Tried> {
-        if let Some(held) = &mut held {
-            held.hold();
-        }
-        let gone = matches!(op, Op::Delete(_));
-        let (store, shelf) = (self.store(), &write.resource.shelf);
-        let done = store.commit(shelf, write.namespace, write.name, op).await;
-        if let Some(held) = held {
-            if done.is_ok() {
-                held.keep();
-            } else {
-                held.give_back();
+        let mut pledges = Vec::new();
+        // What goes needs nothing new.
+        let held = match &op {
+            Op::Update(_, new) => {
+                pledges = admit::charge(self, write, Some(old), new).await?;
+                held
             }
-        }
-        if gone && done.is_ok() {
-            addresses::release(self, write, old);
-        }
+            _gone => addresses::release(self, write, old),
+        };
+        pledges.extend(held.map(|held| Box::new(held) as Box<dyn Pledge>));
+        let (store, shelf) = (self.store(), &write.resource.shelf);
+        let done = store
+            .commit_with(shelf, write.namespace, write.name, op, pledges)
+            .await;
         done.map_err(|refused| match refused {
             Refused::Changed(Some(_)) => Tried::Changed,
             refused => Self::refused(write, write.name, refused).into(),

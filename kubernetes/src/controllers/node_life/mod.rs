@@ -303,6 +303,11 @@ impl Life {
                 "lastTransitionTime": now,
             });
             set_condition(value, condition);
+            // Nobody is left who could say how it ended.
+            let phase = fields::text(&value["status"], "phase");
+            if grace_secs == Some(0) && phase != "Succeeded" && phase != "Failed" {
+                value["status"]["phase"] = "Failed".into();
+            }
             Ok(())
         };
         let how = Deletion {

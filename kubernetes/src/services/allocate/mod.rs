@@ -1,8 +1,8 @@
 //! Gives services their addresses and node ports: each to one service at a time.
 //!
 //! # Guarantees
-//! * What a reservation holds nobody else gets, until the object is written ([`Reservation::keep`])
-//!   or was not (the reservation is dropped).
+//! * What a reservation holds nobody else gets, until the object is written (it is kept) or was not
+//!   (the reservation is dropped). It goes with the write, so a caller that goes away leaks nothing.
 //! * What an update gives up is free only once the update is written.
 //!
 //! Nothing is stored: what is in use is read from the services when a cluster starts.
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::families::{self, is_headless};
 use super::pool::Pool;
+use crate::store::Pledge;
 use crate::{Errors, Path, Status, fields};
 
 const FIRST_NODE_PORT: u32 = 30_000;
@@ -26,6 +27,11 @@ const LAST_NODE_PORT: u32 = 32_767;
 const RESERVED_PORTS: u32 = 86;
 
 const RESERVED_ADDRESSES: u32 = 256;
+
+/// The places of the API server and of the name server in the network: nobody gets them by chance, not
+/// even while their services are not there.
+const API: u32 = 1;
+const NAME_SERVER: u32 = 10;
 
 const PORT_TAKEN: &str = "provided port is already allocated";
 
@@ -60,22 +66,16 @@ enum Item {
 pub struct Reservation {
     allocator: Allocator,
     taken: Vec<Item>,
-    held: Vec<Item>,
     freed: Vec<Item>,
 }
 
+impl Pledge for Reservation {
+    fn keep(self: Box<Self>) {
+        (*self).keep();
+    }
+}
+
 impl Reservation {
-    /// The object is about to be written: from now on nothing is given back by itself, because the
-    /// write goes on if its caller goes away.
-    pub fn hold(&mut self) {
-        self.held.append(&mut self.taken);
-    }
-
-    /// The object was not written.
-    pub fn give_back(self) {
-        self.allocator.free(&self.held);
-    }
-
     /// The object is written: what is new stays, what it no longer uses is free.
     pub fn keep(mut self) {
         self.taken.clear();
@@ -149,7 +149,8 @@ impl Allocator {
         // Neither the network's own address nor that of all.
         let reserved = (size / 16).clamp(16, RESERVED_ADDRESSES).min(size / 2);
         let pools = Pools {
-            addresses: Pool::new(base + 1, base + (size - 2), reserved),
+            addresses: Pool::new(base + 1, base + (size - 2), reserved)
+                .keeping([base + API, base + NAME_SERVER]),
             ports: Pool::new(FIRST_NODE_PORT, LAST_NODE_PORT, RESERVED_PORTS),
         };
         let allocator = Self(Arc::new(Inner {
@@ -187,7 +188,6 @@ impl Allocator {
         Reservation {
             allocator: self.clone(),
             taken: Vec::new(),
-            held: Vec::new(),
             freed: Vec::new(),
         }
     }
@@ -237,9 +237,11 @@ impl Allocator {
         Ok(held)
     }
 
-    /// Takes back what a service had that is gone.
-    pub fn release(&self, service: &Value) {
-        self.free(&items(&service["spec"]));
+    /// What a service had that goes: kept, it is free.
+    pub fn release(&self, service: &Value) -> Reservation {
+        let mut released = self.reservation();
+        released.freed = items(&service["spec"]);
+        released
     }
 }
 
