@@ -192,7 +192,7 @@ fn wanted(request: &Value, now: Timestamp) -> Wanted {
 async fn remove(cluster: &Cluster, request: &Object) -> Outcome {
     let by = Actor::controller("certificate-controller");
     let how = Deletion {
-        revision: Some(request.revision),
+        revision: Some(request.revision.to_string()),
         ..Deletion::default()
     };
     match cluster.delete(REQUESTS, "", &request.name, &how, &by).await {

@@ -8,8 +8,8 @@ use crate::admission::{
     claim_resize, default_storage_class, limit_ranger, priority, resource_quota,
 };
 use crate::controllers::volumes::{CLAIM_PROTECTION, VOLUME_PROTECTION, keep_by};
-use crate::{Status, kinds};
 use crate::store::Pledge;
+use crate::{Status, kinds};
 
 /// Changes a new object as the cluster's rules say. Returns warnings.
 pub(super) fn create(

@@ -52,7 +52,7 @@ async fn expire(cluster: &Cluster, by: &Actor, key: &Key) -> Outcome {
         propagation: Some(Propagation::Foreground),
         uid: Some(job.uid.clone()),
         // A longer life that was just given counts.
-        revision: Some(job.revision),
+        revision: Some(job.revision.to_string()),
         ..Deletion::default()
     };
     match cluster

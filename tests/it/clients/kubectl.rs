@@ -53,8 +53,14 @@ async fn commands_as_people_type_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_and_cron_jobs() {
     drive_tests("test_jobs.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn persistent_volumes_are_bound_made_and_deleted() {
     drive_tests("test_volumes.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_this_computer_is_given_to_pods() {
     drive_tests("test_refusals.py").await;
 }
@@ -179,6 +185,9 @@ async fn a_kubeconfig_outlives_the_server_unless_somebody_takes_the_port() {
     user.text("kubectl", &["get", "configmap", "kept"]);
     drop(taken);
     s.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_cluster_does_by_itself() {
     drive_tests("test_controllers.py").await;
 }

@@ -138,8 +138,7 @@ impl Work {
         let nodes: Vec<Arc<NodeView>> = nodes.iter().map(|node| node.view()).collect();
         let candidates = pods::candidates(&self.pods, &owner);
         let matches = |pod: &Object| selects(selector, pod);
-        let pods =
-            pods::claimed(&self.cluster, &self.by, &owner, candidates, matches).await?;
+        let pods = pods::claimed(&self.cluster, &self.by, &owner, candidates, matches).await?;
         let now = self.cluster.now();
         let mut plan = plan(&View::new(&set, hash, &nodes, &pods, now));
         self.replace_finished(&owner, &set, &mut plan).await;
