@@ -21,9 +21,23 @@ pub(crate) struct PodSpec {
     pub affinity: Value,
     pub hostname: String,
     pub subdomain: String,
-    pub volumes: Vec<Value>,
+    pub volumes: Vec<Volume>,
     pub containers: Vec<Container>,
     pub init_containers: Vec<Container>,
+}
+
+/// A volume, as far as it is a claim.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Volume {
+    pub name: String,
+    pub persistent_volume_claim: Option<ClaimSource>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct ClaimSource {
+    pub claim_name: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
