@@ -25,14 +25,24 @@ pub(crate) async fn joined(cx: &Cx, at: &Place, of: &Nodegroup) -> Result<(), Er
     };
     let wanted = usize::try_from(of.scaling.desired).unwrap_or_default();
     let mut changed = cx.compute.changed.subscribe();
+    let nodes = running.cluster().shelf("nodes").map_err(Error::running)?;
+    let mut told = nodes.subscribe();
     let until = Instant::now() + PATIENCE;
     loop {
         changed.borrow_and_update();
+        told.borrow_and_update();
         pass(cx, &running).await?;
         if of_group(&running, &of.name).len() >= wanted {
             return Ok(());
         }
-        match tokio::time::timeout_at(until, changed.changed()).await {
+        // Another pass may be making the nodes that this one found to exist.
+        let news = async {
+            tokio::select! {
+                news = changed.changed() => news,
+                news = told.changed() => news,
+            }
+        };
+        match tokio::time::timeout_at(until, news).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => return Ok(()),
         }

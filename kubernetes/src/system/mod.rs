@@ -10,6 +10,7 @@ mod add_ons;
 mod versions;
 
 pub use add_ons::{AddOn, install, uninstall};
+use futures::future::try_join_all;
 use serde_json::{Value, json};
 
 use crate::admission::priority::system_classes;
@@ -35,22 +36,28 @@ const MARK: &str = "extension-apiserver-authentication";
 /// Makes what a cluster must have and restores roles and bindings. To be done at every start.
 pub async fn bootstrap(cluster: &Cluster) -> Result<(), Status> {
     let by = Actor::system("system:apiserver", "kube-apiserver", "kube-apiserver");
-    for name in NAMESPACES {
+    let namespaces = NAMESPACES.map(|name| {
         let namespace = json!({
             "apiVersion": "v1",
             "kind": "Namespace",
             "metadata": { "name": name },
         });
-        ensure(cluster, "namespaces", namespace, &by).await?;
-    }
-    for class in system_classes() {
-        ensure(cluster, "priorityclasses.scheduling.k8s.io", class, &by).await?;
-    }
-    for object in bootstrap::objects() {
-        restore(cluster, object, &by).await?;
-    }
+        ensure(cluster, "namespaces", namespace, &by)
+    });
+    // What is made at the same time shares a transaction.
+    try_join_all(namespaces).await?;
+    let classes = system_classes().into_iter();
+    let classes =
+        classes.map(|class| ensure(cluster, "priorityclasses.scheduling.k8s.io", class, &by));
+    let roles = bootstrap::objects().into_iter();
+    let roles = roles.map(|object| restore(cluster, object, &by));
     let first = cluster.get("configmaps", "kube-system", MARK).is_none();
-    ensure_api_service(cluster).await?;
+    let made = (
+        try_join_all(classes),
+        try_join_all(roles),
+        ensure_api_service(cluster),
+    );
+    futures::try_join!(made.0, made.1, made.2)?;
     if first {
         add_ons(cluster).await?;
         ensure(cluster, "configmaps", mark(cluster), &by).await?;
@@ -83,6 +90,7 @@ async fn add_ons(cluster: &Cluster) -> Result<(), Status> {
     } else {
         &[]
     };
+    let mut objects = Vec::new();
     for text in [&[STORAGE], network].concat() {
         let text = text
             .replace("{registry}", &registry)
@@ -95,12 +103,13 @@ async fn add_ons(cluster: &Cluster) -> Result<(), Status> {
                 versions::default_class(&settings.version),
             )
             .replace("{cluster}", &settings.name);
-        for object in read(&text)? {
-            let resource = resource(fields::text(&object, "kind"));
-            ensure(cluster, resource, object, &by).await?;
-        }
+        objects.extend(read(&text)?);
     }
-    Ok(())
+    let made = objects.into_iter().map(|object| {
+        let resource = resource(fields::text(&object, "kind"));
+        ensure(cluster, resource, object, &by)
+    });
+    try_join_all(made).await.map(drop)
 }
 
 fn mark(cluster: &Cluster) -> Value {

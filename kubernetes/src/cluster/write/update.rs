@@ -197,21 +197,21 @@ fn validate_change(write: &Write<'_>, old: &Value, new: &Value, errors: &mut Err
 
 /// The new state: what is asked for in the part that the request is for, the old in all others.
 fn merged(write: &Write<'_>, old: &Value, mut new: Value) -> Value {
-    let take = |paths: &[&str]| {
+    const OWNED: &str = "/metadata/managedFields";
+    let mut take = |paths: &[&str]| {
         let mut state = old.clone();
         for path in paths {
-            put(&mut state, &new, path);
+            let value = new.pointer_mut(path).map(Value::take);
+            set(&mut state, value, path);
         }
-        state["metadata"]["managedFields"] = new["metadata"]["managedFields"].clone();
-        if state["metadata"]["managedFields"].is_null() {
-            metadata::remove(&mut state, "managedFields");
-        }
+        let owned = new.pointer_mut(OWNED).map(Value::take);
+        set(&mut state, owned.filter(|owned| !owned.is_null()), OWNED);
         state
     };
     match write.part {
         Part::Main => {
             if write.resource.has(Subresource::Status) {
-                put(&mut new, old, "/status");
+                set(&mut new, old.pointer("/status").cloned(), "/status");
             }
             new
         }
@@ -233,12 +233,11 @@ fn merged(write: &Write<'_>, old: &Value, mut new: Value) -> Value {
     }
 }
 
-/// Makes one member of an object what it is in another one, or absent as there.
-fn put(target: &mut Value, source: &Value, path: &str) {
+/// Makes one member of an object what it is elsewhere, or absent.
+fn set(target: &mut Value, value: Option<Value>, path: &str) {
     let Some((parent, name)) = path.rsplit_once('/') else {
         return;
     };
-    let value = source.pointer(path).cloned();
     if value.is_some()
         && let (Some(first), Value::Object(members)) = (parent.split('/').nth(1), &mut *target)
     {

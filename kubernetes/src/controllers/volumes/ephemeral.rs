@@ -15,7 +15,7 @@ pub(in crate::controllers) async fn run(cluster: Cluster) -> Result<(), Status> 
         let wants = |pod: &&std::sync::Arc<Object>| {
             let view = pod.view::<PodView>();
             let mut volumes = view.spec.volumes.iter();
-            !pod.deleting && volumes.any(|volume| fields::has(volume, "ephemeral"))
+            !pod.deleting && volumes.any(|volume| volume.ephemeral.is_some())
         };
         seen.new
             .filter(wants)
@@ -38,7 +38,8 @@ async fn sync(cluster: &Cluster, by: &Actor, key: &Key) -> Outcome {
     let Some(pod) = pod.filter(|pod| !pod.deleting) else {
         return Ok(None);
     };
-    for volume in &pod.view::<PodView>().spec.volumes {
+    let value = pod.value();
+    for volume in fields::list(&value["spec"], "volumes") {
         if fields::has(volume, "ephemeral")
             && let Err(status) = claim(cluster, by, &pod, volume).await
         {

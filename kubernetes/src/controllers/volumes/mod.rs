@@ -155,14 +155,8 @@ fn pods_by_claim(cluster: &Cluster) -> Result<Index, crate::Status> {
 /// The claims of a pod, as `namespace/claim`.
 fn claims_of(pod: &Object) -> Vec<String> {
     let view = pod.view::<PodView>();
-    let names = view.spec.volumes.iter().filter_map(|volume| {
-        let claim = fields::text(&volume["persistentVolumeClaim"], "claimName");
-        if !claim.is_empty() {
-            return Some(claim.to_owned());
-        }
-        let own = fields::has(volume, "ephemeral");
-        own.then(|| format!("{}-{}", pod.name, fields::text(volume, "name")))
-    });
+    let volumes = view.spec.volumes.iter();
+    let names = volumes.filter_map(|volume| volume.claim(&pod.name));
     names
         .map(|name| format!("{}/{name}", pod.namespace))
         .collect()

@@ -76,7 +76,10 @@ fn uses(pod: &Object, claim: &str) -> bool {
         && metadata["deletionGracePeriodSeconds"].as_i64() == Some(0);
     let view = pod.view::<PodView>();
     let mut volumes = view.spec.volumes.iter();
-    let named = volumes.any(|volume| volume["persistentVolumeClaim"]["claimName"] == claim);
+    let named = volumes.any(|volume| {
+        let named = volume.persistent_volume_claim.as_ref();
+        named.is_some_and(|named| named.claim_name == claim)
+    });
     !view.spec.node_name.is_empty() && (named || !shut_down)
 }
 
