@@ -39,7 +39,7 @@ def job(name, namespace="default", pod=None, **spec):
 
 
 # A pod that no node takes.
-NOWHERE = {"nodeSelector": {"there": "is none"}}
+NOWHERE = {"nodeSelector": {"there": "is-none"}}
 
 
 def pods(shell, name, namespace="default"):
