@@ -185,7 +185,7 @@ fn wanted(request: &Value, now: Timestamp) -> Wanted {
             .filter_map(|u| u.as_str().map(str::to_owned))
             .collect(),
         not_before: now - BACKDATED,
-        not_after: now + (life - shorter),
+        not_after: now + life.saturating_sub(shorter),
     }
 }
 

@@ -32,13 +32,16 @@ pub(super) struct Committer {
     next: u64,
 }
 
+/// An answer that waits for the transaction, and what is settled with it.
+type Reply = (Answer, Arc<Object>, Vec<Box<dyn Pledge>>);
+
 /// What was decided of a batch and is not stored yet.
 #[derive(Default)]
 struct Decided {
     changes: Vec<(Arc<Shelf>, Change)>,
     /// The latest states, which later jobs of the batch build on.
     states: HashMap<(String, Key), Option<Arc<Object>>>,
-    replies: Vec<(Answer, Arc<Object>, Vec<Box<dyn Pledge>>)>,
+    replies: Vec<Reply>,
 }
 
 impl Committer {

@@ -307,9 +307,8 @@ fn what_is_nested_too_deeply_is_refused_however_deep_it_is() {
     let small = std::thread::Builder::new().stack_size(1 << 20);
     let read = small.spawn(|| {
         for many in [200, 2_000, 20_000, 300_000] {
-            let stairs: String = (0..many.min(1500))
-                .map(|depth| format!("{}a:\n", " ".repeat(depth)))
-                .collect();
+            let steps = (0..many.min(1500)).map(|depth| " ".repeat(depth) + "a:\n");
+            let stairs: String = steps.collect();
             for deep in [
                 "[".repeat(many),
                 "{".repeat(many),

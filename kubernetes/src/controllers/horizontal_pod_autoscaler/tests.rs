@@ -337,7 +337,7 @@ async fn a_target_that_is_not_there_is_told() {
     let running = shop(1, json!({ "maxReplicas": 5 })).await;
     running
         .change(AUTOSCALERS, "web", |a| {
-            a["spec"]["scaleTargetRef"]["name"] = "gone".into()
+            a["spec"]["scaleTargetRef"]["name"] = "gone".into();
         })
         .await;
     let told = |autoscaler: &Value| condition(autoscaler, "AbleToScale").1 == "FailedGetScale";

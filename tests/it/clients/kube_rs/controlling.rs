@@ -64,7 +64,7 @@ async fn holds(secrets: &Api<Secret>, value: &str) -> Secret {
     };
     let held = await_condition(secrets.clone(), "one", condition);
     let held = tokio::time::timeout(Duration::from_mins(1), held).await;
-    held.expect("the controller acts").unwrap().unwrap()
+    held.unwrap().unwrap().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

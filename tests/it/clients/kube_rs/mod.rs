@@ -71,7 +71,7 @@ fn refused<T: std::fmt::Debug>(result: Result<T, kube::Error>, code: u16, reason
             );
             *status
         }
-        other => panic!("{other:?}"),
+        other => unreachable!("{other:?}"),
     }
 }
 

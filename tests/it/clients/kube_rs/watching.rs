@@ -101,13 +101,13 @@ impl Watched {
         let mut all = Vec::new();
         loop {
             let next = tokio::time::timeout(PATIENCE, self.told.recv()).await;
-            match next.unwrap_or_else(|_| panic!("{all:?} {:?}", self.errors)) {
+            match next.unwrap_or_else(|_| unreachable!("{all:?} {:?}", self.errors)) {
                 Some(Ok(told)) => all.push(told),
                 Some(Err(error)) => {
                     self.errors.push(error);
                     continue;
                 }
-                None => panic!("the watcher ended"),
+                None => unreachable!("the watcher ended"),
             }
             if all.last().is_some_and(&last) {
                 return all;
@@ -291,7 +291,7 @@ async fn a_plain_watch_goes_on_from_a_revision() {
             }
             WatchEvent::Deleted(map) => Some(Told::Deleted(map.name_any())),
             WatchEvent::Bookmark(_) => None,
-            WatchEvent::Error(status) => panic!("{status:?}"),
+            WatchEvent::Error(status) => unreachable!("{status:?}"),
         })
         .collect()
         .await;
