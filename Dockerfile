@@ -26,5 +26,8 @@ STOPSIGNAL SIGTERM
 ENV WHARF_LISTEN=0.0.0.0:4566 \
     WHARF_ALLOW_INSECURE_LISTEN=true \
     WHARF_DATA_DIR=/data
+# Asks where WHARF_LISTEN says, or the file of settings in /data.
+HEALTHCHECK --interval=5s --timeout=10s --start-period=60s \
+    CMD ["/usr/local/bin/wharf", "ready"]
 ENTRYPOINT ["/usr/local/bin/wharf"]
 CMD ["serve"]

@@ -16,6 +16,26 @@ pub(crate) struct Pages<'a> {
 }
 
 impl Pages<'_> {
+    /// At most `max` of what comes after a key, and the token for the rest. `key` is unique and in the
+    /// list's order.
+    pub(crate) fn cut<T>(
+        &self,
+        all: Vec<T>,
+        after: &str,
+        max: usize,
+        key: impl Fn(&T) -> String,
+    ) -> (Vec<T>, Option<String>) {
+        let mut left: Vec<T> = match after {
+            "" => all,
+            after => all.into_iter().filter(|item| *key(item) > *after).collect(),
+        };
+        let more = left.len() > max;
+        left.truncate(max);
+        let last = left.last().filter(|_| more);
+        let token = last.map(|last| self.token(&key(last)));
+        (left, token)
+    }
+
     fn seal(&self, last: &str) -> String {
         let key = Digest::sha256(self.cx.domain.key.as_bytes());
         let registry = &self.cx.registry;

@@ -3,7 +3,7 @@ use axum::{body::Body, extract::Request, response::Response};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use wharf_auth::{Payload, Principal, Signed, sigv4};
-use wharf_registry::{Error as DomainError, blobs::small_body, policies::Origin};
+use wharf_registry::{Error as DomainError, Room, policies::Origin};
 use wharf_types::{Region, Registry};
 
 use crate::{
@@ -131,7 +131,7 @@ async fn run(
         Ok(asked) => asked,
         Err(e) => return (String::new(), Err(e)),
     };
-    let body = match read(parts, service, &asked, body).await {
+    let (body, _room) = match read(gate, parts, service, &asked, body).await {
         Ok(body) => body,
         Err(e) => return (asked.name(), Err(e)),
     };
@@ -277,11 +277,12 @@ fn json_operation(parts: &Parts, target: &str) -> String {
 
 /// Reads a body of the protocol's own type: no form of a web page can send a JSON one.
 async fn read(
+    gate: &Gate,
     parts: &Parts,
     service: &Service,
     asked: &Asked,
     body: Body,
-) -> Result<Bytes, Exception> {
+) -> Result<(Bytes, Room), Exception> {
     check_content_type(parts, service)?;
     let limit = match asked {
         Asked::Named(_) | Asked::Routed(_) => {
@@ -292,8 +293,8 @@ async fn read(
     };
     let announced = parts.headers.get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|value| value.to_str().ok()?.parse().ok());
-    match small_body(body, announced, limit).await {
-        Ok(all) => Ok(all),
+    match gate.domain.bodies.read(body, announced, limit).await {
+        Ok(read) => Ok(read),
         Err(DomainError::TooLarge { limit }) => Err(Exception {
             status: StatusCode::PAYLOAD_TOO_LARGE,
             ..Exception::client(

@@ -26,13 +26,16 @@ use crate::payload::{Blob, Payload, hex};
 const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/ecr/aws4_request, \
     SignedHeaders=host, \
     Signature=0000000000000000000000000000000000000000000000000000000000000000";
+const EKS_SIGNATURE: &str = "AWS4-HMAC-SHA256 \
+    Credential=test/20260101/us-east-1/eks/aws4_request, SignedHeaders=host, \
+    Signature=0000000000000000000000000000000000000000000000000000000000000000";
 const SIGNED_AT: &str = "20260101T000000Z";
 const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921";
 
 /// Where a server is, and how to be let in.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     tls: Option<Certificates>,
     authorization: Option<String>,
 }
@@ -86,6 +89,17 @@ impl Client {
             host: format!("localhost:{}", self.address.port()),
             authorization: self.authorization.clone(),
         })
+    }
+
+    /// The same server, with these credentials.
+    pub(crate) fn with_token(mut self, token: &str) -> Self {
+        self.authorization = Some(format!("Bearer {token}"));
+        self
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        let token = self.authorization.as_deref().unwrap_or_default();
+        token.trim_start_matches("Bearer ")
     }
 
     /// Logs in as the aws command and docker do, and creates a repository.
@@ -222,6 +236,35 @@ impl Connection {
         let request = request.body(AnyBody::Left(body))?;
         self.send.ready().await?;
         Ok(self.send.send_request(request).await?)
+    }
+
+    /// Asks for JSON; what is sent, if anything, comes with its type. Whatever is no success is an
+    /// error.
+    pub(crate) async fn json(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, Value)>,
+    ) -> Result<Response<Incoming>> {
+        let authorization = self.authorization.as_deref().unwrap_or(EKS_SIGNATURE);
+        let mut request = Request::builder()
+            .method(method.clone())
+            .uri(path)
+            .header(HOST, &self.host)
+            .header(AUTHORIZATION, authorization)
+            .header("X-Amz-Date", SIGNED_AT);
+        let mut sent = Bytes::new();
+        if let Some((kind, value)) = body {
+            request = request.header(CONTENT_TYPE, kind);
+            sent = value.to_string().into();
+        }
+        self.send.ready().await?;
+        let request = request.body(AnyBody::Right(sent.into()))?;
+        let reply = self.send.send_request(request).await?;
+        if !reply.status().is_success() {
+            return Err(unexpected(&method, path, reply).await);
+        }
+        Ok(reply)
     }
 
     async fn aws(&mut self, operation: &str, body: Value) -> Result<Value> {

@@ -16,6 +16,7 @@
 
 mod bare;
 mod client;
+mod cluster;
 mod memory;
 mod payload;
 mod process;
@@ -50,6 +51,8 @@ enum Command {
     Ready(Options),
     /// Push in parallel within a memory limit (needs root for the limit)
     Memory(Options),
+    /// Make a cluster: first nodes, a deployment, thousands of pods, and who watches them
+    Cluster(Options),
     /// Run all of the above
     All(Options),
     /// Serve the bare loop that the others are compared with
@@ -95,6 +98,15 @@ struct Options {
     /// Memory limit of the memory measurement in MiB
     #[arg(long, value_name = "MIB", default_value_t = 128)]
     limit_mib: u64,
+    /// Nodes of the cluster measurement
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    nodes: usize,
+    /// Pods of the cluster measurement
+    #[arg(long, value_name = "N", default_value_t = 5000)]
+    pods: usize,
+    /// Watchers of the cluster measurement
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    watchers: usize,
     /// Where the servers keep their data; a disk, not a tmpfs [default: target/bench]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -187,10 +199,15 @@ async fn measure(command: Command) -> Result<(Options, Report)> {
             memory::limited(&options, &mut report).await?;
             options
         }
+        Command::Cluster(options) => {
+            cluster::measure(&options, &mut report).await?;
+            options
+        }
         Command::All(options) => {
             server::ready(&options, &mut report).await?;
             transfer::both(&options, &mut report).await?;
             memory::limited(&options, &mut report).await?;
+            cluster::measure(&options, &mut report).await?;
             options
         }
         Command::BareServer { .. } => anyhow::bail!("bare-server measures nothing"),

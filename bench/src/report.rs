@@ -85,11 +85,20 @@ impl Target {
     }
 }
 
+/// Something of a cluster that was measured; some have a target.
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) measured: f64,
+    pub(crate) at_most: Option<f64>,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     transfers: Vec<Transfer>,
     ready_ms: Vec<(Kind, f64)>,
     memory: Option<Memory>,
+    cluster: Vec<Row>,
 }
 
 impl Report {
@@ -105,6 +114,10 @@ impl Report {
         self.memory = Some(memory);
     }
 
+    pub(crate) fn cluster(&mut self, row: Row) {
+        self.cluster.push(row);
+    }
+
     pub(crate) fn missed(&self) -> usize {
         self.targets()
             .iter()
@@ -114,15 +127,18 @@ impl Report {
 
     pub(crate) fn json(&self, options: &Options) -> Result<Value> {
         Ok(json!({
+            "machine": machine(),
             "options": options,
             "transfers": self.transfers,
             "ready_ms": self.ready_ms,
             "memory": self.memory,
+            "cluster": self.cluster,
             "targets": serde_json::to_value(self.targets())?,
         }))
     }
 
     pub(crate) fn print(&self) {
+        println!("{}\n", machine());
         for what in [What::Push, What::Pull] {
             self.print_transfers(what);
         }
@@ -149,6 +165,9 @@ impl Report {
                 memory.wall_s
             );
         }
+        for row in &self.cluster {
+            println!("{:<56} {:>9.1}", row.name, row.measured);
+        }
         println!();
         for target in self.targets() {
             let verdict = if target.missed() { "MISSED" } else { "ok" };
@@ -157,7 +176,7 @@ impl Report {
                 measured,
                 at_most,
             } = target;
-            println!("{name:<44} {measured:>8.2}  (at most {at_most}) {verdict}");
+            println!("{name:<56} {measured:>8.2}  (at most {at_most}) {verdict}");
         }
     }
 
@@ -233,6 +252,11 @@ impl Report {
                 limit as f64,
             );
         }
+        for row in &self.cluster {
+            if let Some(at_most) = row.at_most {
+                add(row.name, Some(row.measured), at_most);
+            }
+        }
         targets
     }
 
@@ -272,7 +296,22 @@ fn distinct(all: impl Iterator<Item = Kind>) -> Vec<Kind> {
     kinds
 }
 
-fn median(mut values: Vec<f64>) -> Option<f64> {
+/// What this was measured on.
+fn machine() -> String {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let (cpus, memory) = (read("/proc/cpuinfo"), read("/proc/meminfo"));
+    let models = || cpus.lines().filter(|line| line.starts_with("model name"));
+    let model = models().next().and_then(|line| line.split(": ").nth(1));
+    let kib = memory.split_whitespace().nth(1);
+    let mib = kib.and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) / 1024;
+    format!(
+        "{} cores of {}, {mib} MiB",
+        models().count(),
+        model.unwrap_or("?")
+    )
+}
+
+pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     let upper = *values.get(middle)?;

@@ -71,7 +71,7 @@ pub(crate) struct Server {
     pub(crate) kind: Kind,
     pub(crate) process: Process,
     client: Client,
-    home: PathBuf,
+    pub(crate) home: PathBuf,
 }
 
 impl Server {
@@ -94,7 +94,11 @@ impl Server {
     }
 
     /// Starts it and waits until it answers.
-    async fn launch(kind: Kind, options: &Options, limit: Option<&Limit>) -> Result<Self> {
+    pub(crate) async fn launch(
+        kind: Kind,
+        options: &Options,
+        limit: Option<&Limit>,
+    ) -> Result<Self> {
         let home = options.dir()?.join(kind.name());
         remove(&home)?;
         std::fs::create_dir_all(home.join("data"))?;
@@ -123,6 +127,10 @@ impl Server {
             client,
             home,
         })
+    }
+
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.client.address
     }
 
     pub(crate) async fn connect(&self) -> Result<Connection> {

@@ -1,8 +1,8 @@
 //! What is done to the world when documents of EKS ask for it. Every function may be called twice for
 //! the same document, and must then leave things as after the first time.
 use crate::{
-    Cx, Error, Place, capacity, clusters::Cluster, fargate::FargateProfile, machines,
-    nodegroups::Nodegroup, nodes, profiles, running,
+    Cx, Error, Place, capacity, clusters::Cluster, fargate::FargateProfile, interfaces, machines,
+    nodegroups::Nodegroup, nodes, profiles, running, updates::Problem,
 };
 
 /// What a running control plane is reached by.
@@ -13,6 +13,8 @@ pub struct ControlPlane {
     pub endpoint: Option<String>,
     /// The certificate of its CA: base64 of PEM.
     pub certificate_authority: Option<String>,
+    /// The certificate, as PEM, of who else signs what is shown at the endpoint.
+    pub base_authority: Option<String>,
     /// The URL of who issues the tokens of service accounts.
     pub oidc_issuer: Option<String>,
     /// The port of its own, which it has again after a restart if nobody else took it.
@@ -48,6 +50,7 @@ pub(crate) async fn configure_cluster(cx: &Cx, at: &Place, cluster: &Cluster) ->
 pub(crate) async fn delete_cluster(cx: &Cx, at: &Place, cluster: &Cluster) -> Result<(), Error> {
     cx.clusters.close(&cluster.uid).await;
     capacity::release_all(cx, at, &cluster.uid).await?;
+    interfaces::take_back(cx, at, &cluster.uid).await?;
     running::remove_files(cx, &cluster.uid).await
 }
 
@@ -69,14 +72,24 @@ pub(crate) async fn configure_nodegroup(cx: &Cx, at: &Place, of: &Nodegroup) -> 
     nodes::configure(cx, at, of).await
 }
 
-/// Replaces the machines of a node group by those of its version.
+/// Replaces the machines of a node group by those of its version. The answer is why that failed.
 pub(crate) async fn set_nodegroup_version(
     cx: &Cx,
     at: &Place,
     of: &Nodegroup,
-) -> Result<(), Error> {
+    force: bool,
+) -> Result<Option<Problem>, Error> {
     machines::set_version(cx, at, of).await?;
-    nodes::replace(cx, at, of).await
+    nodes::replace(cx, at, of, force).await
+}
+
+/// From now on machines come again in the version that the node group had.
+pub(crate) async fn reset_nodegroup_version(
+    cx: &Cx,
+    at: &Place,
+    of: &Nodegroup,
+) -> Result<(), Error> {
+    machines::set_version(cx, at, of).await
 }
 
 /// Drains the nodes of a node group and removes its machines.

@@ -228,12 +228,7 @@ pub async fn get(
     cluster: String,
     provider: Option<ProviderName>,
 ) -> Result<Shown<IdentityProvider>, Error> {
-    let (registry, name) = (registry.clone(), named(provider)?);
-    let found = cx.store.meta().read(move |tx| {
-        crate::clusters::find(tx, &registry, &cluster)?;
-        parts::show(tx, &registry, &cluster, &name)
-    });
-    found.await
+    parts::get(cx, registry, cluster, named(provider)?).await
 }
 
 /// The provider of a cluster, for who checks its tokens.
@@ -254,16 +249,8 @@ pub async fn list(
     cluster: String,
     after: String,
 ) -> Result<Vec<String>, Error> {
-    let registry = registry.clone();
-    let found = cx.store.meta().read(move |tx| {
-        crate::clusters::find(tx, &registry, &cluster)?;
-        parts::list::<IdentityProvider>(tx, &registry, &cluster, &after, parts::MANY)
-    });
-    Ok(found
-        .await?
-        .into_iter()
-        .map(|stored| stored.body.name)
-        .collect())
+    let all = parts::all::<IdentityProvider>(cx, registry, cluster, after).await?;
+    Ok(all.into_iter().map(|found| found.name).collect())
 }
 
 /// Removes a provider from its cluster.

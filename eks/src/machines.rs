@@ -7,7 +7,6 @@ use wharf_compute::{
     instance_types::{self, Architecture},
     templates,
 };
-use wharf_types::Registry;
 
 use crate::{
     Cx, Error, Place,
@@ -51,6 +50,21 @@ pub(crate) async fn create(cx: &Cx, at: &Place, of: &Nodegroup) -> Result<(), Er
 pub(crate) async fn scale(cx: &Cx, at: &Place, of: &Nodegroup) -> Result<(), Error> {
     let changes = groups::Changes {
         limits: limits(of),
+        ..groups::Changes::default()
+    };
+    let name = of.auto_scaling_group();
+    Ok(groups::update(&cx.compute, &at.registry, &name, changes).await?)
+}
+
+/// Makes it of another size for a while; above its maximum while an update needs more room.
+pub(crate) async fn resize(cx: &Cx, at: &Place, of: &Nodegroup, desired: u32) -> Result<(), Error> {
+    let usual = limits(of);
+    let changes = groups::Changes {
+        limits: groups::Limits {
+            min: usual.min,
+            max: usual.max.map(|max| max.max(desired)),
+            desired: Some(desired),
+        },
         ..groups::Changes::default()
     };
     let name = of.auto_scaling_group();
@@ -260,8 +274,8 @@ fn group(at: &Place, of: &Nodegroup, template: templates::Spec) -> Group {
 }
 
 /// The group, if it is there.
-pub(crate) async fn find(cx: &Cx, place: &Registry, name: &str) -> Result<Option<Group>, Error> {
-    match groups::get(&cx.compute, place, name).await {
+pub(crate) async fn find(cx: &Cx, at: &Place, name: &str) -> Result<Option<Group>, Error> {
+    match groups::get(&cx.compute, &at.registry, name).await {
         Ok(group) => Ok(Some(group)),
         Err(e) if is(Code::GroupNotFound)(&e) => Ok(None),
         Err(e) => Err(e.into()),

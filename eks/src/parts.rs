@@ -5,7 +5,7 @@ use wharf_storage::{Document, Read, Stored, Write};
 use wharf_types::{Registry, Timestamp};
 
 use crate::{
-    Error, Place,
+    Cx, Error, Place,
     clusters::{self, config::AuthenticationMode},
 };
 
@@ -68,6 +68,36 @@ pub fn show<D: Part>(
 ) -> Result<Shown<D>, Error> {
     let found = find(tx, registry, cluster, name)?;
     shown(tx, registry, cluster, found)
+}
+
+/// Finds a part of a cluster that there is.
+pub async fn get<D: Part>(
+    cx: &Cx,
+    registry: &Registry,
+    cluster: String,
+    name: String,
+) -> Result<Shown<D>, Error> {
+    let registry = registry.clone();
+    let found = cx.store.meta().read(move |tx| {
+        clusters::find(tx, &registry, &cluster)?;
+        show(tx, &registry, &cluster, &name)
+    });
+    found.await
+}
+
+/// The parts of a cluster that there is, those after a name only.
+pub async fn all<D: Part>(
+    cx: &Cx,
+    registry: &Registry,
+    cluster: String,
+    after: String,
+) -> Result<Vec<D>, Error> {
+    let registry = registry.clone();
+    let found = cx.store.meta().read(move |tx| {
+        clusters::find(tx, &registry, &cluster)?;
+        list::<D>(tx, &registry, &cluster, &after, MANY)
+    });
+    Ok(found.await?.into_iter().map(|stored| stored.body).collect())
 }
 
 /// Stores a new part and its tags.

@@ -207,12 +207,7 @@ pub async fn get(
     cluster: String,
     id: String,
 ) -> Result<Shown<Association>, Error> {
-    let registry = registry.clone();
-    let found = cx.store.meta().read(move |tx| {
-        crate::clusters::find(tx, &registry, &cluster)?;
-        parts::show(tx, &registry, &cluster, &id)
-    });
-    found.await
+    parts::get(cx, registry, cluster, id).await
 }
 
 /// Which associations are listed.
@@ -230,14 +225,9 @@ pub async fn list(
     filter: Filter,
     after: String,
 ) -> Result<Vec<Association>, Error> {
-    let registry = registry.clone();
-    let found = cx.store.meta().read(move |tx| {
-        crate::clusters::find(tx, &registry, &cluster)?;
-        parts::list::<Association>(tx, &registry, &cluster, &after, MAX_ASSOCIATIONS)
-    });
     let matches =
         |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
-    let mut found: Vec<_> = found.await?.into_iter().map(|stored| stored.body).collect();
+    let mut found = parts::all::<Association>(cx, registry, cluster, after).await?;
     found.retain(|association| {
         matches(&filter.namespace, &association.namespace)
             && matches(&filter.service_account, &association.service_account)

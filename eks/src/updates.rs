@@ -69,6 +69,45 @@ pub struct NewUpdate {
     pub token: Option<Token>,
 }
 
+/// What a request means: one of the model's `UpdateType`, its parameters, and what changes.
+#[derive(Clone, Debug)]
+pub struct Wanted<C> {
+    pub kind: &'static str,
+    pub params: Vec<(&'static str, String)>,
+    pub change: C,
+}
+
+/// A change that is being made, and its update.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pending<C> {
+    pub update: String,
+    pub change: C,
+}
+
+impl<C> Wanted<C> {
+    /// Notes that an update has begun, and what is pending.
+    pub(crate) fn begin(
+        self,
+        tx: &Write<'_>,
+        at: &Place,
+        (subject, token): (Subject, Option<Token>),
+        now: Timestamp,
+    ) -> Result<(Update, Pending<C>), Error> {
+        let new = NewUpdate {
+            kind: self.kind,
+            params: self.params,
+            subject,
+            token,
+        };
+        let update = begin(tx, at, new, now)?;
+        let pending = Pending {
+            update: update.id.clone(),
+            change: self.change,
+        };
+        Ok((update, pending))
+    }
+}
+
 /// The updates of a cluster.
 fn of_cluster(tx: &Read<'_>, at: &Place) -> Result<Vec<Stored<Update>>, Error> {
     let prefix = format!("{}/", at.cluster());
@@ -107,6 +146,25 @@ pub fn begin(tx: &Write<'_>, at: &Place, new: NewUpdate, now: Timestamp) -> Resu
 
 /// Notes how an update ended, together with what it changed.
 pub fn end(tx: &Write<'_>, done: &Done<'_>, id: &str) -> Result<(), Error> {
+    let status = match done.event {
+        Event::Ready => Status::Successful,
+        _ => Status::Failed,
+    };
+    close(tx, done, id, status, None)
+}
+
+/// Notes that an update failed, and why.
+pub fn fail(tx: &Write<'_>, done: &Done<'_>, id: &str, problem: &Problem) -> Result<(), Error> {
+    close(tx, done, id, Status::Failed, Some(problem))
+}
+
+fn close(
+    tx: &Write<'_>,
+    done: &Done<'_>,
+    id: &str,
+    status: Status,
+    problem: Option<&Problem>,
+) -> Result<(), Error> {
     let place = Place::within(&done.at.registry, done.at.cluster(), id);
     let Some(found) = tx.document::<Update>(&place.owner(), &place.name)? else {
         return Ok(());
@@ -115,10 +173,8 @@ pub fn end(tx: &Write<'_>, done: &Done<'_>, id: &str) -> Result<(), Error> {
     if update.status != Status::InProgress {
         return Ok(());
     }
-    update.status = match done.event {
-        Event::Ready => Status::Successful,
-        _ => Status::Failed,
-    };
+    update.status = status;
+    update.errors.extend(problem.cloned());
     Ok(tx.put_document(&place.owner(), &place.name, &update, done.now)?)
 }
 

@@ -3,13 +3,15 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 use wharf_kubernetes::{
-    Cluster, controllers, fargate,
+    Cluster, certificates, controllers, fargate,
     kubelet::{Kubelet, PodAddresses},
     system,
 };
 use wharf_runtime::{Pace, Simulated};
 
-use crate::{Cx, Error, Place, capacity::Machines, pod_addresses::Addresses};
+use crate::{
+    Cx, Error, Place, capacity::Machines, certificates::ClusterSigner, pod_addresses::Addresses,
+};
 
 /// What works in a cluster. Ends with its tasks.
 #[derive(Debug)]
@@ -32,6 +34,17 @@ pub(crate) async fn start(cx: &Cx, at: &Place, cluster: &Cluster) -> Result<Worl
         if let Err(status) = fargate::run(scheduled, Arc::new(machines)).await {
             let error: &dyn std::error::Error = &status;
             tracing::error!(error, "the scheduler of Fargate cannot run");
+        }
+    }));
+    let signer = ClusterSigner {
+        cx: cx.clone(),
+        at: at.clone(),
+    };
+    let asked = cluster.clone();
+    tasks.push(tokio::spawn(async move {
+        if let Err(status) = certificates::run(asked, Arc::new(signer)).await {
+            let error: &dyn std::error::Error = &status;
+            tracing::error!(error, "certificates cannot be signed");
         }
     }));
     let addresses: Arc<dyn PodAddresses> = Arc::new(Addresses {

@@ -14,6 +14,8 @@ pub struct Status {
     pub message: String,
     /// `details` of the answer, or null.
     pub details: Value,
+    /// Where a list may go on nevertheless: `metadata.continue` of the answer.
+    pub go_on: Option<String>,
 }
 
 impl Status {
@@ -23,6 +25,7 @@ impl Status {
             reason,
             message: message.into(),
             details: Value::Null,
+            go_on: None,
         }
     }
 
@@ -193,6 +196,9 @@ impl Status {
             "message": self.message,
             "reason": self.reason,
         });
+        if let Some(go_on) = &self.go_on {
+            body["metadata"]["continue"] = go_on.as_str().into();
+        }
         if !self.details.is_null() {
             body["details"] = self.details.clone();
         }

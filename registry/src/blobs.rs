@@ -1,7 +1,5 @@
 //! Layers and configs: uploaded, mounted, found, deleted.
 use axum::body::Body;
-use bytes::Bytes;
-use futures::StreamExt as _;
 use wharf_storage::{AppendError, BlobRow, Committed, FinishError, Repository, Resumed, Upload};
 use wharf_types::{Algorithm, ContentRange, Digest, RepoName, UploadId};
 
@@ -265,26 +263,4 @@ pub async fn delete(
             Ok(())
         })
         .await
-}
-
-/// Reads a small body, at most `limit` bytes of it.
-pub async fn small_body(body: Body, announced: Option<u64>, limit: usize) -> Result<Bytes, Error> {
-    let too_large = || Error::TooLarge {
-        limit: limit as u64,
-    };
-    if announced.is_some_and(|length| length > limit as u64) {
-        return Err(too_large());
-    }
-    let mut stream = body.into_data_stream();
-    // Growing would hold the body twice for a moment. A page is not there before it is written to.
-    let announced = announced.and_then(|length| usize::try_from(length).ok());
-    let mut all = bytes::BytesMut::with_capacity(announced.unwrap_or(0));
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|_broken| Error::BodyBroken)?;
-        if all.len() + chunk.len() > limit {
-            return Err(too_large());
-        }
-        all.extend_from_slice(&chunk);
-    }
-    Ok(all.freeze())
 }

@@ -6,6 +6,7 @@
 pub mod account_settings;
 pub mod archive;
 pub mod blobs;
+mod bodies;
 mod by_prefix;
 pub mod catalog;
 mod error;
@@ -25,6 +26,7 @@ pub mod wildcard;
 
 use std::sync::Arc;
 
+pub use bodies::{Bodies, Room};
 pub use error::Error;
 use tokio::sync::watch;
 use wharf_auth::{Auth, Principal, SigningKey};
@@ -46,6 +48,8 @@ pub enum References {
 pub struct Cx {
     pub store: Store,
     pub key: Arc<SigningKey>,
+    /// Room in memory for the bodies of requests.
+    pub bodies: Bodies,
     pub references: References,
     /// Whether a push to a repository that does not exist makes it.
     pub create_on_push: bool,

@@ -185,11 +185,11 @@ pub async fn delete(
             });
         }
         tx.forget_resource(&Arn::repository(&registry, &name).to_string())?;
-        let uploads = tx.delete_repository(repository.id)?;
-        Ok((repository, uploads))
+        let deleted = tx.delete_repository(repository.id)?;
+        Ok((repository, deleted))
     });
-    let (repository, uploads) = deleted.await?;
-    cx.store.discard_uploads(uploads).await?;
+    let (repository, deleted) = deleted.await?;
+    cx.store.finish_deletion(deleted).await?;
     Ok(repository)
 }
 

@@ -60,6 +60,7 @@ struct Shared {
     address: IpAddr,
     host: String,
     base: Option<String>,
+    base_authority: Option<String>,
     limits: Limits,
     stop: watch::Receiver<bool>,
     open: Mutex<HashMap<String, Port>>,
@@ -82,10 +83,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Ports {
-    /// Ports at the address of the server's first listener.
+    /// Ports at the address of the server's first listener. `authority` signs what the server itself
+    /// shows.
     pub(crate) fn new(
         config: &Config,
         addresses: &[SocketAddr],
+        authority: Option<&str>,
         limits: Limits,
         stop: watch::Receiver<bool>,
     ) -> Self {
@@ -103,6 +106,7 @@ impl Ports {
             address,
             host,
             base: path.then(|| format!("https://localhost:{port}")),
+            base_authority: authority.filter(|_| path).map(str::to_owned),
             limits,
             stop,
             open: Mutex::default(),
@@ -130,6 +134,10 @@ impl Listeners for Ports {
 
     fn base(&self) -> Option<String> {
         self.0.base.clone()
+    }
+
+    fn base_authority(&self) -> Option<String> {
+        self.0.base_authority.clone()
     }
 
     fn bind(&self, id: &str, port: Option<u16>) -> io::Result<u16> {

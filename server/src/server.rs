@@ -11,7 +11,7 @@ use wharf_auth::{Keys, SigningKey};
 use wharf_aws::{Auth, Gate, Names, UriStyle};
 use wharf_eks::running::Clusters;
 use wharf_registry::{
-    Cx, References,
+    Bodies, Cx, References,
     pull_through::{self, Secrets, Upstreams},
 };
 use wharf_storage::{DataDir, Options, S3Settings, Store};
@@ -89,7 +89,13 @@ impl Server {
         let domain = domain(&config, store.clone(), key, &auth, upstreams);
         let limits = limits(&config);
         let names = names(&config, &addresses);
-        let ports = Ports::new(&config, &addresses, limits.clone(), stopping.clone());
+        let ports = Ports::new(
+            &config,
+            &addresses,
+            Some(tls.ca_pem()),
+            limits.clone(),
+            stopping.clone(),
+        );
         let access = kubernetes::access(&auth, &guard, &names);
         let clusters = Clusters::new(Arc::new(ports.clone()), access);
         let (compute, eks) = machines_and_clusters(&config, &store, clusters);
@@ -264,6 +270,7 @@ fn domain(config: &Config, store: Store, key: SigningKey, auth: &Auth, upstreams
     Cx {
         store,
         key: Arc::new(key),
+        bodies: Bodies::default(),
         references: match config.references {
             config::References::Strict => References::Strict,
             config::References::Sparse => References::Sparse,

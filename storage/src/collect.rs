@@ -100,6 +100,7 @@ impl Store {
             report.postponed = Some(reason);
             return Ok(report);
         }
+        self.delete_hidden().await?;
         let now = self.over(leases);
         loop {
             let chunk = self.meta.write(move |tx| condemn(tx, now)).await?;

@@ -24,7 +24,7 @@ pub use check::Finding;
 pub use collect::{Collected, Leases, Removal};
 pub use error::Error;
 pub use meta::{
-    BlobRow, BlobState, Document, ImageRow, ImageStatus, ManifestRow, Meta, Mutability,
+    BlobRow, BlobState, Deleted, Document, ImageRow, ImageStatus, ManifestRow, Meta, Mutability,
     NewManifest, Owner, Read, ReferrerFilter, ReferrerRow, Repository, Sparse, Stored, UploadParts,
     UploadRow, Write,
 };
@@ -198,8 +198,23 @@ impl Store {
             .await
     }
 
+    /// Finishes a deletion that one transaction began: removes the bytes of uploads, and the rest.
+    pub async fn finish_deletion(&self, deleted: Deleted) -> Result<(), Error> {
+        self.discard_uploads(deleted.uploads).await?;
+        if deleted.is_partial {
+            self.delete_hidden().await?;
+        }
+        Ok(())
+    }
+
+    /// Removes what is left of deleted repositories.
+    async fn delete_hidden(&self) -> Result<(), Error> {
+        while self.meta.write_relaxed(|tx| tx.delete_hidden()).await? {}
+        Ok(())
+    }
+
     /// Removes what uploads of a deleted repository left behind.
-    pub async fn discard_uploads(&self, rows: Vec<UploadRow>) -> Result<(), Error> {
+    async fn discard_uploads(&self, rows: Vec<UploadRow>) -> Result<(), Error> {
         for row in rows {
             self.blobs
                 .discard(&row.id, row.multipart.as_deref())

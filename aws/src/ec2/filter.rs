@@ -167,15 +167,7 @@ pub(crate) fn page<T>(
             "Invalid value for parameter nextToken",
         )
     })?;
-    let mut left: Vec<T> = match after.as_str() {
-        "" => all,
-        after => all.into_iter().filter(|item| *key(item) > *after).collect(),
-    };
-    let more = left.len() > max;
-    left.truncate(max);
-    let last = left.last().filter(|_| more);
-    let token = last.map(|last| pages.token(&key(last)));
-    Ok((left, token))
+    Ok(pages.cut(all, &after, max, key))
 }
 
 #[cfg(test)]

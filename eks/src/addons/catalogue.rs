@@ -1,7 +1,8 @@
 //! The add-ons that EKS has, their releases, and what each may be configured with.
 //!
 //! What they need of the machine is not here: an add-on is recorded and shown, and where this server
-//! does its work itself (the network, DNS, service addresses) there is nothing to install.
+//! does its work itself (the network, DNS, service addresses) there is nothing to install. The driver of
+//! EBS brings its objects (`wharf_kubernetes::system`), because volumes are made only where it is.
 use serde_json::{Map, Value, json};
 
 use super::schema::Shape;

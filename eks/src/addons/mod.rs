@@ -16,6 +16,7 @@ use crate::{
 
 pub mod catalogue;
 mod configuration;
+mod objects;
 mod owned;
 pub mod schema;
 mod update;
@@ -133,12 +134,13 @@ impl Living for Addon {
         self.life = life;
     }
 
-    async fn act(mut self, _cx: Cx, _at: Place, step: Step) -> Result<(Self, Event), Error> {
+    async fn act(mut self, cx: Cx, at: Place, step: Step) -> Result<(Self, Event), Error> {
         if step == Step::Update
             && let Some(pending) = &self.pending
         {
             self.settings = pending.settings.clone();
         }
+        objects::follow(&cx, &at, &self, step).await?;
         Ok((self, Event::Ready))
     }
 
@@ -273,12 +275,7 @@ pub async fn get(
     cluster: String,
     name: String,
 ) -> Result<Shown<Addon>, Error> {
-    let registry = registry.clone();
-    let found = cx.store.meta().read(move |tx| {
-        crate::clusters::find(tx, &registry, &cluster)?;
-        parts::show(tx, &registry, &cluster, &name)
-    });
-    found.await
+    parts::get(cx, registry, cluster, name).await
 }
 
 /// The names of a cluster's add-ons after one.
@@ -288,16 +285,8 @@ pub async fn list(
     cluster: String,
     after: String,
 ) -> Result<Vec<String>, Error> {
-    let registry = registry.clone();
-    let found = cx.store.meta().read(move |tx| {
-        crate::clusters::find(tx, &registry, &cluster)?;
-        parts::list::<Addon>(tx, &registry, &cluster, &after, parts::MANY)
-    });
-    Ok(found
-        .await?
-        .into_iter()
-        .map(|stored| stored.body.name)
-        .collect())
+    let all = parts::all::<Addon>(cx, registry, cluster, after).await?;
+    Ok(all.into_iter().map(|found| found.name).collect())
 }
 
 /// Asks for the end of an add-on. Preserved, what it runs stays, and EKS no longer knows of it.

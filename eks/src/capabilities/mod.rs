@@ -170,12 +170,7 @@ pub async fn get(
     cluster: String,
     name: String,
 ) -> Result<Shown<Capability>, Error> {
-    let registry = registry.clone();
-    let found = cx.store.meta().read(move |tx| {
-        crate::clusters::find(tx, &registry, &cluster)?;
-        parts::show(tx, &registry, &cluster, &name)
-    });
-    found.await
+    parts::get(cx, registry, cluster, name).await
 }
 
 /// The capabilities of a cluster after a name.

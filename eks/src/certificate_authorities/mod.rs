@@ -53,7 +53,10 @@ impl Living for Authority {
             }
         }
         if let Ok(mut found) = clusters::find(tx, registry, cluster) {
-            found.body.control_plane.certificate_authority = bundle(tx, registry, cluster)?;
+            let plane = &mut found.body.control_plane;
+            let bundle = bundle(tx, registry, cluster)?;
+            plane.certificate_authority =
+                bundle.map(|bundle| with(bundle, plane.base_authority.as_deref()));
             tx.put_document(&found.owner, &found.name, &found.body, done.now)?;
         }
         updates::end(tx, done, &self.update)
@@ -85,6 +88,17 @@ pub fn bundle(tx: &Read<'_>, registry: &Registry, cluster: &str) -> Result<Optio
         .map(|stored| stored.body.certificate)
         .collect();
     Ok((!pem.is_empty()).then(|| STANDARD.encode(pem)))
+}
+
+/// A bundle with one more certificate, which is PEM.
+pub(crate) fn with(bundle: String, more: Option<&str>) -> String {
+    match (more, STANDARD.decode(&bundle)) {
+        (Some(more), Ok(mut pem)) => {
+            pem.extend_from_slice(more.as_bytes());
+            STANDARD.encode(pem)
+        }
+        _ => bundle,
+    }
 }
 
 /// The first authority of a cluster, which is made if there is none: what a new control plane is
@@ -290,10 +304,11 @@ pub async fn list(
     cluster: String,
     after: String,
 ) -> Result<Vec<Authority>, Error> {
-    let registry = registry.clone();
-    let found = cx.store.meta().read(move |tx| {
-        clusters::find(tx, &registry, &cluster)?;
-        parts::list::<Authority>(tx, &registry, &cluster, &after, MAX)
-    });
-    Ok(found.await?.into_iter().map(|stored| stored.body).collect())
+    parts::all(cx, registry, cluster, after).await
+}
+
+/// An authority that no cluster has.
+#[cfg(test)]
+pub(crate) fn generate_for_tests(now: Timestamp) -> Authority {
+    generate("test", now).unwrap()
 }

@@ -13,16 +13,12 @@ use crate::{
     Cx, Error, Event, Phase, Place, Token, checks,
     nodegroups::{MAX_NODEGROUPS, Nodegroup},
     resources, settled,
-    updates::{self, NewUpdate, Subject, Update},
+    updates::{self, Subject, Update},
     versions,
 };
 
 /// A change that is being made, and its update.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Pending {
-    pub update: String,
-    pub change: Change,
-}
+pub type Pending = updates::Pending<Change>;
 
 /// What changes of a cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,13 +122,7 @@ fn configure(cluster: &mut Cluster, config: &UpdateConfig) {
 }
 
 /// A change that is asked for.
-#[derive(Clone, Debug)]
-pub struct Wanted {
-    /// One of the model's `UpdateType`.
-    pub kind: &'static str,
-    pub params: Vec<(&'static str, String)>,
-    pub change: Change,
-}
+pub type Wanted = updates::Wanted<Change>;
 
 /// Begins a change of a cluster: it is `UPDATING` until the worker has made it. Repeats of a request
 /// are to be found with [`updates::repeated`] before.
@@ -160,17 +150,8 @@ pub fn begin(
         .life
         .on(Event::UpdateRequested, now)
         .map_err(inactive)?;
-    let new = NewUpdate {
-        kind: wanted.kind,
-        params: wanted.params,
-        subject: Subject::Cluster,
-        token,
-    };
-    let update = updates::begin(tx, at, new, now)?;
-    cluster.pending = Some(Pending {
-        update: update.id.clone(),
-        change: wanted.change,
-    });
+    let (update, pending) = wanted.begin(tx, at, (Subject::Cluster, token), now)?;
+    cluster.pending = Some(pending);
     put(tx, at, &cluster, now)?;
     Ok(update)
 }

@@ -14,16 +14,12 @@ use crate::{
     Cx, Error, Event, Place, Token, act, checks,
     clusters::{self, json},
     settled,
-    updates::{self, NewUpdate, Subject, Update},
+    updates::{self, Problem, Subject, Update},
     versions,
 };
 
 /// A change that is being made, and its update.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Pending {
-    pub update: String,
-    pub change: Change,
-}
+pub type Pending = updates::Pending<Change>;
 
 /// What changes of a node group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +29,9 @@ pub enum Change {
         version: String,
         release: String,
         template: Option<LaunchTemplate>,
+        /// Whether pods go that a disruption budget keeps.
+        #[serde(default)]
+        force: bool,
     },
     Config(Box<UpdateNodegroup>),
 }
@@ -45,6 +44,7 @@ impl Change {
                 version,
                 release,
                 template,
+                ..
             } => {
                 group.version.clone_from(version);
                 group.release.clone_from(release);
@@ -56,15 +56,29 @@ impl Change {
         }
     }
 
-    /// Makes the change in the world; the document has it already.
-    pub(super) async fn act(&self, cx: &Cx, at: &Place, group: &Nodegroup) -> Result<(), Error> {
+    /// Makes the change in the world; the document has it already. The answer is why it could not be
+    /// made: then the world is as it was.
+    pub(super) async fn act(
+        &self,
+        cx: &Cx,
+        at: &Place,
+        before: &Nodegroup,
+        group: &Nodegroup,
+    ) -> Result<Option<Problem>, Error> {
         match self {
-            Self::Version { .. } => act::set_nodegroup_version(cx, at, group).await,
+            Self::Version { force, .. } => {
+                let failed = act::set_nodegroup_version(cx, at, group, *force).await?;
+                if failed.is_some() {
+                    act::reset_nodegroup_version(cx, at, before).await?;
+                }
+                Ok(failed)
+            }
             Self::Config(config) => {
                 if config.scaling_config.is_some() {
                     act::scale_nodegroup(cx, at, group).await?;
                 }
-                act::configure_nodegroup(cx, at, group).await
+                act::configure_nodegroup(cx, at, group).await?;
+                Ok(None)
             }
         }
     }
@@ -136,11 +150,7 @@ fn merged_pool(now: Option<&WarmPool>, change: &WarmPool) -> Option<WarmPool> {
 type Params = Vec<(&'static str, String)>;
 
 /// What a request means.
-struct Wanted {
-    kind: &'static str,
-    params: Params,
-    change: Change,
-}
+type Wanted = updates::Wanted<Change>;
 
 /// Begins what a request wants, which `plan` finds out from the node group as it is.
 async fn request<F>(
@@ -167,18 +177,10 @@ where
         let busy = "Nodegroup cannot be updated as it is currently not in Active State";
         let life = life.map_err(|_rejected| named(Error::in_use(busy)))?;
         let wanted = plan(tx, &group).map_err(named)?;
-        let new = NewUpdate {
-            kind: wanted.kind,
-            params: wanted.params,
-            subject: Subject::Nodegroup(name.clone()),
-            token: token.clone(),
-        };
-        let update = updates::begin(tx, &place, new, now)?;
+        let subject = (Subject::Nodegroup(name.clone()), token.clone());
+        let (update, pending) = wanted.begin(tx, &place, subject, now)?;
         group.life = life;
-        group.pending = Some(Pending {
-            update: update.id.clone(),
-            change: wanted.change,
-        });
+        group.pending = Some(pending);
         tx.put_document(&place.owner(), &place.name, &group, now)?;
         Ok::<_, Error>(update)
     });
@@ -337,6 +339,7 @@ pub async fn update_version(
                 version: version.name.to_owned(),
                 release,
                 template,
+                force: new.force == Some(true),
             },
         })
     };

@@ -176,6 +176,7 @@ fn fresh(
         token: None,
         pending: None,
         last_update: None,
+        last_problem: None,
         uid,
     }
 }

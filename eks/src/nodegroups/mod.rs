@@ -67,6 +67,9 @@ pub struct Nodegroup {
     /// The update that was made last.
     #[serde(default)]
     pub last_update: Option<String>,
+    /// Why the update that was made last failed, if it did.
+    #[serde(default)]
+    pub last_problem: Option<Problem>,
 }
 
 /// How many nodes there are to be.
@@ -106,9 +109,14 @@ impl crate::Living for Nodegroup {
             Step::Create => act::create_nodegroup(&cx, &at, &self).await?,
             Step::Update => {
                 if let Some(pending) = self.pending.take() {
+                    let before = self.clone();
                     pending.change.apply(&mut self);
                     self.modified_ms = cx.now().as_ms();
-                    pending.change.act(&cx, &at, &self).await?;
+                    let failed = pending.change.act(&cx, &at, &before, &self).await?;
+                    if failed.is_some() {
+                        self = before;
+                    }
+                    self.last_problem = failed;
                     self.last_update = Some(pending.update);
                 }
             }
@@ -121,7 +129,11 @@ impl crate::Living for Nodegroup {
         match done.step {
             Step::Create => Ok(()),
             Step::Update => match &self.last_update {
-                Some(update) => updates::end(tx, done, update),
+                Some(update) => match &self.last_problem {
+                    // The node group itself is as good as before.
+                    Some(problem) => updates::fail(tx, done, update, problem),
+                    None => updates::end(tx, done, update),
+                },
                 None => Ok(()),
             },
             Step::Delete => {

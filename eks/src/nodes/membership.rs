@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use wharf_compute::groups::{self, Group, Stage};
+use wharf_compute::groups;
 use wharf_kubernetes::{
     cluster::{Actor, Part},
     nodes::Taint,
@@ -16,7 +16,7 @@ use crate::{Cx, Error, Place, machines, nodegroups::Nodegroup};
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How often is looked whether a machine has ended, when nobody says so.
-const TICK: Duration = Duration::from_secs(1);
+pub(super) const TICK: Duration = Duration::from_secs(1);
 
 /// Waits until as many nodes have joined as the group has machines to come, or for a while.
 pub(crate) async fn joined(cx: &Cx, at: &Place, of: &Nodegroup) -> Result<(), Error> {
@@ -25,14 +25,24 @@ pub(crate) async fn joined(cx: &Cx, at: &Place, of: &Nodegroup) -> Result<(), Er
     };
     let wanted = usize::try_from(of.scaling.desired).unwrap_or_default();
     let mut changed = cx.compute.changed.subscribe();
+    let nodes = running.cluster().shelf("nodes").map_err(Error::running)?;
+    let mut told = nodes.subscribe();
     let until = Instant::now() + PATIENCE;
     loop {
         changed.borrow_and_update();
+        told.borrow_and_update();
         pass(cx, &running).await?;
         if of_group(&running, &of.name).len() >= wanted {
             return Ok(());
         }
-        match tokio::time::timeout_at(until, changed.changed()).await {
+        // Another pass may be making the nodes that this one found to exist.
+        let news = async {
+            tokio::select! {
+                news = changed.changed() => news,
+                news = told.changed() => news,
+            }
+        };
+        match tokio::time::timeout_at(until, news).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => return Ok(()),
         }
@@ -106,66 +116,13 @@ fn retaint(node: &mut Value, before: &Nodegroup, after: &Nodegroup) {
     }
 }
 
-/// Ends machines of other versions of the template, as many at a time as the node group allows, each
-/// when its place is taken by a new one.
-pub(crate) async fn replace(cx: &Cx, at: &Place, of: &Nodegroup) -> Result<(), Error> {
-    let name = of.auto_scaling_group();
-    let mut changed = cx.compute.changed.subscribe();
-    loop {
-        changed.borrow_and_update();
-        let Some(group) = machines::find(cx, &at.registry, &name).await? else {
-            return Ok(());
-        };
-        let newest = newest(&group);
-        let is_old = |member: &&groups::Member| {
-            member.template.as_ref().map(|template| template.version) != newest
-        };
-        let old: Vec<&groups::Member> = group.members.iter().filter(is_old).collect();
-        if old.is_empty() {
-            return joined(cx, at, of).await;
-        }
-        let leaving = group
-            .members
-            .iter()
-            .filter(|m| m.stage.is_leaving())
-            .count();
-        let coming = group.members.iter().filter(|m| m.stage.is_coming()).count();
-        let room = at_once(of, group.desired).saturating_sub(leaving.max(coming));
-        let ready = old.into_iter().filter(|m| m.stage == Stage::InService);
-        for member in ready.take(room) {
-            let ended = groups::terminate(&cx.compute, &at.registry, &member.id, false);
-            drop(ended.await?);
-        }
-        drop(tokio::time::timeout(TICK, changed.changed()).await);
-    }
-}
-
-/// The version of the template that new members come with.
-fn newest(group: &Group) -> Option<u64> {
-    let spec = match &group.source {
-        groups::Source::Template(spec) => spec,
-        groups::Source::Mixed(mixed) => &mixed.template,
-        groups::Source::Configuration(_) => return None,
-    };
-    spec.version.as_ref()?.parse().ok()
-}
-
-/// How many machines may be away at once: at least one.
-fn at_once(of: &Nodegroup, desired: u32) -> usize {
-    let config = &of.update_config;
-    let percent = config.max_unavailable_percentage;
-    let of_all = percent.map(|percent| i64::from(desired) * percent / 100);
-    let count = config.max_unavailable.or(of_all).unwrap_or(1);
-    usize::try_from(count).unwrap_or(1).max(1)
-}
-
 /// Ends all machines of a node group, each when its node is drained, and removes the group.
 pub(crate) async fn drained(cx: &Cx, at: &Place, of: &Nodegroup) -> Result<(), Error> {
     let (place, name) = (&at.registry, of.auto_scaling_group());
     let mut changed = cx.compute.changed.subscribe();
     loop {
         changed.borrow_and_update();
-        let Some(group) = machines::find(cx, place, &name).await? else {
+        let Some(group) = machines::find(cx, at, &name).await? else {
             break;
         };
         if !group.deleting && group.desired > 0 {

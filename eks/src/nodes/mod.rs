@@ -8,14 +8,17 @@
 mod drain;
 mod membership;
 mod object;
+mod replace;
 
 use std::{
     collections::{HashMap, HashSet},
     time::Duration,
 };
 
-pub(crate) use membership::{configure, drained, joined, replace};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+pub(crate) use membership::{configure, drained, joined};
 use object::NODEGROUP;
+pub(crate) use replace::replace;
 use wharf_compute::{
     groups::{self, Hook, Waiting},
     instances::{self, Instance, State},
@@ -23,7 +26,7 @@ use wharf_compute::{
 use wharf_kubernetes::{
     Cluster, Status,
     cluster::{Actor, Deletion, time::rfc3339},
-    nodes::{self, Machine},
+    nodes::{self, Machine, provider_id},
     store::Object,
 };
 
@@ -39,6 +42,9 @@ const IDLE: Duration = Duration::from_secs(30);
 
 /// How long a node that could not be drained is left alone.
 const REST: Duration = Duration::from_secs(1);
+
+/// How many nodes are made at a time.
+const AT_ONCE: usize = 64;
 
 /// Makes machines nodes for as long as the server runs.
 pub async fn run(cx: Cx) {
@@ -90,28 +96,39 @@ pub(crate) async fn pass(cx: &Cx, running: &Running) -> Result<(), Error> {
     let observed = observe(cx, running).await?;
     let (cluster, at) = (running.cluster(), running.at());
     let by = actor();
-    let mut there = HashSet::new();
+    let (mut there, mut joining) = (HashSet::new(), Vec::new());
     for instance in &observed.instances {
         if instance.state.is_alive() {
             there.insert(instance.provider_id());
         }
-        if instance.state != State::Running || !access::may_join(cx, running, instance) {
+        let name = instance.private_dns_name(&at.registry.region);
+        let known = cluster.get("nodes", "", &name);
+        let has_joined = known.is_some_and(|node| provider_id(&node) == instance.provider_id());
+        if instance.state != State::Running
+            || has_joined
+            || !access::may_join(cx, running, instance)
+        {
             continue;
         }
         let group = instance.tags.get("eks:nodegroup-name");
         let group = group.and_then(|name| observed.groups.get(name));
         let version = &cluster.settings().version;
-        let machine = object::machine(&at.registry.region, version, instance, group);
-        join(cluster, &machine, &by).await?;
+        joining.push(object::machine(
+            &at.registry.region,
+            version,
+            instance,
+            group,
+        ));
     }
+    // Together, so that they share transactions.
+    let joins = joining.iter().map(|machine| join(cluster, machine, &by));
+    stream::iter(joins.collect::<Vec<_>>())
+        .buffer_unordered(AT_ONCE)
+        .try_collect::<()>()
+        .await?;
     for node in cluster.list("nodes", None) {
-        let provider = node.value()["spec"]["providerID"]
-            .as_str()
-            .map(str::to_owned);
-        let Some(provider) = provider.filter(|id| is_machine(id)) else {
-            continue;
-        };
-        if !there.contains(&provider) {
+        let provider = provider_id(&node);
+        if is_machine(&provider) && !there.contains(&provider) {
             ignore_missing(cluster.delete("nodes", "", &node.name, &now(), &by).await)?;
         }
     }
@@ -129,7 +146,7 @@ async fn join(cluster: &Cluster, machine: &Machine, by: &Actor) -> Result<(), Er
     let name = &machine.name;
     let node = nodes::node_object(machine, &rfc3339(cluster.now()));
     if let Some(there) = cluster.get("nodes", "", name) {
-        if there.value()["spec"]["providerID"] == node["spec"]["providerID"] {
+        if node["spec"]["providerID"] == provider_id(&there) {
             return Ok(());
         }
         // An earlier machine had the address.

@@ -56,6 +56,9 @@ pub trait Listeners: fmt::Debug + Send + Sync {
     /// Where endpoints begin if clusters are to be reached by a path below the main port.
     fn base(&self) -> Option<String>;
 
+    /// The certificate, as PEM, of who signs what clients see there.
+    fn base_authority(&self) -> Option<String>;
+
     /// Takes a port for a cluster: this one, or another one if it is taken. Nothing is answered yet.
     fn bind(&self, id: &str, port: Option<u16>) -> io::Result<u16>;
 

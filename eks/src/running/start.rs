@@ -16,7 +16,7 @@ use crate::{
     ControlPlane, Cx, Error, Phase, Place,
     certificate_authorities::{self, Authority},
     clusters::{self, Cluster},
-    profiles,
+    interfaces, profiles,
     world::{self, World},
 };
 
@@ -43,7 +43,8 @@ pub(crate) async fn open(cx: &Cx, at: &Place, cluster: &Cluster) -> Result<Contr
         .bind(id, cluster.control_plane.port)
         .map_err(Error::running)?;
     let plane = reached_by(cx, cluster, port, bundle);
-    let said = settings(at, cluster, &plane, access, profiles);
+    let mut said = settings(at, cluster, &plane, access, profiles);
+    said.api_addresses = interfaces::give(cx, at, cluster).await;
     let opened = run(cx, at, said, &authority).await;
     if opened.is_err() {
         cx.clusters.close(id).await;
@@ -67,9 +68,14 @@ fn reached_by(cx: &Cx, cluster: &Cluster, port: u16, bundle: String) -> ControlP
         Some(base) => format!("{base}/k8s/{}", cluster.uid),
         None => own.clone(),
     };
+    let base_authority = listeners.base_authority();
     ControlPlane {
         endpoint: Some(endpoint),
-        certificate_authority: Some(bundle),
+        certificate_authority: Some(certificate_authorities::with(
+            bundle,
+            base_authority.as_deref(),
+        )),
+        base_authority,
         oidc_issuer: Some(format!("{own}/id/{}", issuer_id.to_ascii_uppercase())),
         port: Some(port),
     }
@@ -117,6 +123,8 @@ fn settings(
         account: at.registry.account.to_string(),
         version: cluster.version.clone(),
         service_cidr: cidr.cloned().unwrap_or_default(),
+        api_addresses: Vec::new(),
+        self_managed_addons: cluster.bootstrap_self_managed_addons,
         ca_pem: pem(plane),
         issuer: plane.oidc_issuer.clone().unwrap_or_default(),
         access,

@@ -3,6 +3,7 @@
 //! An error is the reason of a `Forbidden` answer; the caller names the object in front of it.
 
 mod amounts;
+pub mod claim_resize;
 pub mod default_storage_class;
 pub mod limit_ranger;
 pub mod priority;

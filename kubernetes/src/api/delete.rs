@@ -34,12 +34,11 @@ pub(super) fn options(body: &Value, query: &Query) -> Result<Deletion, Status> {
     let asked = query.number("gracePeriodSeconds")?;
     let asked = asked.and_then(|secs| i64::try_from(secs).ok());
     let conditions = &body["preconditions"];
-    let revision = text(conditions, "resourceVersion");
     Ok(Deletion {
         grace_secs: grace.or(asked),
         propagation,
         uid: text(conditions, "uid"),
-        revision: revision.and_then(|text| text.parse().ok()),
+        revision: text(conditions, "resourceVersion"),
     })
 }
 
@@ -53,19 +52,7 @@ impl ApiServer {
         let write = writer.write(target, Part::Main);
         let done = self.cluster().delete_object(&write, how).await?;
         let Resource { plural, group, .. } = &*target.resource;
-        // Of pods and the like the last state is sent, as of what only begins to go.
-        let is_shown = matches!(
-            plural.as_str(),
-            "pods"
-                | "services"
-                | "namespaces"
-                | "persistentvolumeclaims"
-                | "persistentvolumes"
-                | "serviceaccounts"
-                | "resourcequotas"
-                | "podtemplates"
-        );
-        if !done.gone || is_shown && group.is_empty() {
+        if !done.gone || is_shown(group, plural) {
             return Ok(Reply::ok(body(&target.resource, &done.object)));
         }
         let mut details = json!({ "name": target.name, "kind": plural, "uid": done.object.uid });
@@ -106,6 +93,37 @@ impl ApiServer {
         };
         Ok(Self::listed(target, &page))
     }
+}
+
+/// Whether the last state of a deleted object is sent, as of one that only begins to go.
+fn is_shown(group: &str, plural: &str) -> bool {
+    let shown: &[&str] = match group {
+        "" => &[
+            "pods",
+            "services",
+            "namespaces",
+            "persistentvolumeclaims",
+            "persistentvolumes",
+            "serviceaccounts",
+            "resourcequotas",
+            "podtemplates",
+        ],
+        "storage.k8s.io" => &[
+            "csidrivers",
+            "csinodes",
+            "storageclasses",
+            "volumeattachments",
+            "volumeattributesclasses",
+        ],
+        "resource.k8s.io" => &[
+            "deviceclasses",
+            "resourceclaims",
+            "resourceclaimtemplates",
+            "resourceslices",
+        ],
+        _ => &[],
+    };
+    shown.contains(&plural)
 }
 
 fn success(details: &Value) -> Value {

@@ -9,14 +9,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::ApiServer;
+use super::list_options;
 use super::permit::selectable;
 use super::query::Query;
 use super::reply::Reply;
 use super::route::Target;
-use crate::Status;
 use crate::cluster::{Resource, in_form};
 use crate::selector::{FieldSelector, LabelSelector};
 use crate::store::{Listed, Object};
+use crate::{Status, metrics};
 
 /// Which objects of a list or watch are meant.
 #[derive(Clone, Debug)]
@@ -63,7 +64,8 @@ pub(super) struct Page {
 /// Where a list goes on.
 #[derive(Serialize, Deserialize)]
 struct Continue {
-    rv: u64,
+    /// Of which state; none for that of now.
+    rv: Option<u64>,
     namespace: String,
     name: String,
 }
@@ -90,6 +92,7 @@ impl ApiServer {
 
     /// The objects that a list asks for.
     pub(super) fn page(&self, target: &Target, query: &Query) -> Result<Page, Status> {
+        list_options::check_list(query)?;
         let selection = Selection::parse(target, query)?;
         let limit = query.number("limit")?.unwrap_or(0);
         let from = query.get("continue").map(unpack).transpose()?;
@@ -112,7 +115,13 @@ impl ApiServer {
         };
         if limit > 0 && all > limit {
             page.objects.truncate(limit);
-            page.next = page.objects.last().map(|last| pack(revision, last));
+            page.next = page.objects.last().map(|last| {
+                pack(&Continue {
+                    rv: Some(revision),
+                    namespace: last.namespace.clone(),
+                    name: last.name.clone(),
+                })
+            });
             let plain = selection.labels.is_empty() && selection.fields.is_empty();
             page.remaining = plain.then_some(all - limit);
         }
@@ -136,17 +145,55 @@ impl ApiServer {
         }
         let exact = query.get("resourceVersionMatch") == Some("Exact");
         let at = match (from, wanted) {
-            (Some(from), _) => from.rv,
+            (Some(Continue { rv: Some(at), .. }), _) => *at,
             (None, Some(wanted)) if exact => wanted,
+            _ if target.resource.group == metrics::GROUP => {
+                return Ok(self.measured(target, namespace));
+            }
             _ => return Ok(self.cluster().store().list(shelf, namespace)),
         };
-        shelf.list_at(namespace, at).map_err(|old| {
-            Status::expired(if from.is_some() {
-                "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.".to_owned()
-            } else {
-                format!("too old resource version: {at} ({})", old.oldest)
-            })
+        shelf.list_at(namespace, at).map_err(|old| match from {
+            Some(from) => interrupted(from),
+            None => Status::expired(format!("too old resource version: {at} ({})", old.oldest)),
         })
+    }
+
+    /// What was measured, which is nowhere kept.
+    fn measured(&self, target: &Target, namespace: Option<&str>) -> Listed {
+        let Resource { plural, shelf, .. } = &*target.resource;
+        let revision = self.cluster().store().revision();
+        let all = metrics::objects(self.cluster(), plural, namespace);
+        let objects = all.into_iter().map(|one| Arc::new(shelf.measured(&one)));
+        Listed {
+            objects: objects.collect(),
+            revision,
+        }
+    }
+
+    /// An object that is kept, or what was measured of one.
+    pub(super) fn read(&self, target: &Target) -> Result<Arc<Object>, Status> {
+        let Resource {
+            plural,
+            group,
+            shelf,
+            ..
+        } = &*target.resource;
+        if group != metrics::GROUP {
+            return Self::object(target);
+        }
+        let kind = if plural == "nodes" {
+            "nodemetrics"
+        } else {
+            "podmetrics"
+        };
+        let name = if target.namespace.is_empty() {
+            target.name.clone()
+        } else {
+            format!("{}/{}", target.namespace, target.name)
+        };
+        let found = metrics::object(self.cluster(), plural, &target.namespace, &target.name);
+        let found = found.ok_or_else(|| Status::not_found(kind, group, &name))?;
+        Ok(Arc::new(shelf.measured(&found)))
     }
 
     /// A list as JSON.
@@ -193,13 +240,21 @@ pub(super) fn too_large(wanted: u64, current: u64) -> Status {
     }
 }
 
-fn pack(revision: u64, last: &Object) -> String {
-    let token = Continue {
-        rv: revision,
-        namespace: last.namespace.clone(),
-        name: last.name.clone(),
-    };
-    let json = serde_json::to_vec(&token).unwrap_or_default();
+/// The rest of a list can only be shown as it is now, which a client must want.
+fn interrupted(from: &Continue) -> Status {
+    let text = "The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
+    Status {
+        go_on: Some(pack(&Continue {
+            rv: None,
+            namespace: from.namespace.clone(),
+            name: from.name.clone(),
+        })),
+        ..Status::expired(text)
+    }
+}
+
+fn pack(token: &Continue) -> String {
+    let json = serde_json::to_vec(token).unwrap_or_default();
     URL_SAFE_NO_PAD.encode(json)
 }
 

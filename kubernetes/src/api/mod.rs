@@ -4,8 +4,11 @@
 //! `Status` objects.
 mod body;
 mod delete;
+#[cfg(test)]
+mod delete_tests;
 mod identify;
 mod list;
+mod list_options;
 mod log;
 mod mint;
 mod patch;
@@ -23,7 +26,10 @@ mod stream;
 mod subresource;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod watch;
+#[cfg(test)]
+mod watch_tests;
 mod write;
 
 use std::fmt;

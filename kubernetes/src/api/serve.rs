@@ -11,6 +11,7 @@ use super::patch::Patch;
 use super::permit::attributes;
 use super::query::Query;
 use super::route::{self, Route, Target};
+use super::unread::Unread;
 use super::write::Writer;
 use crate::Status;
 use crate::about::form;
@@ -39,10 +40,14 @@ impl Asked {
 impl ApiServer {
     /// Answers a request.
     pub async fn serve(&self, request: Request<Body>) -> Response {
-        match self.answer(request).await {
+        let unread = Unread::default();
+        let request = request.map(|body| unread.lend(body));
+        let response = match self.answer(request).await {
             Ok(response) => response,
             Err(status) => status.into_response(),
-        }
+        };
+        unread.discard().await;
+        response
     }
 
     async fn answer(&self, request: Request<Body>) -> Result<Response, Status> {
@@ -84,7 +89,7 @@ impl ApiServer {
                 return self.watch(target, &asked.query, show);
             }
             Method::GET | Method::HEAD if one => {
-                let object = Self::object(target)?;
+                let object = self.read(target)?;
                 return Ok(self.one(form, asked, target, &object)?.into_response());
             }
             Method::GET | Method::HEAD => {

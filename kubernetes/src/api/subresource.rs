@@ -15,7 +15,8 @@ use super::reply::Reply;
 use super::route::Target;
 use super::serve::Asked;
 use crate::about::form;
-use crate::cluster::Part;
+use crate::authz::Attributes;
+use crate::cluster::{Part, Resource};
 use crate::store::Object;
 use crate::{Status, Subresource, fields, nodes, scheduler};
 
@@ -70,10 +71,12 @@ impl ApiServer {
                 self.one(form(headers)?, asked, target, &object)?
             }
             Method::PUT => {
+                self.may_decide(asked, target, part)?;
                 let read = body::read(headers, &body::take(body).await?)?;
                 self.put(target, part, asked.writer()?, read).await?
             }
             Method::PATCH => {
+                self.may_decide(asked, target, part)?;
                 let bytes = body::take(body).await?;
                 let patch = Patch::read(headers, &asked.query, &target.resource, &bytes)?;
                 self.patch(target, part, asked.writer()?, patch).await?
@@ -81,6 +84,32 @@ impl ApiServer {
             _ => return Err(Status::method_not_allowed()),
         };
         Ok(reply.into_response())
+    }
+
+    /// Who decides on a request for a certificate must be allowed to for its signer.
+    fn may_decide(&self, asked: &Asked, target: &Target, part: Part) -> Result<(), Status> {
+        const GROUP: &str = "certificates.k8s.io";
+        let Resource { plural, group, .. } = &*target.resource;
+        let verb = match part {
+            Part::Approval => "approve",
+            Part::Status => "sign",
+            _ => return Ok(()),
+        };
+        if group != GROUP || plural != "certificatesigningrequests" {
+            return Ok(());
+        }
+        let request = Self::object(target)?.value();
+        let signer = fields::text(&request["spec"], "signerName");
+        let domain = signer.split('/').next().unwrap_or_default();
+        let may = |name: &str| {
+            let wanted = Attributes::resource(verb, GROUP, "signers", "", name);
+            self.decide(&asked.user, &wanted).is_allowed()
+        };
+        if may(signer) || may(&format!("{domain}/*")) {
+            return Ok(());
+        }
+        let why = format!("user not permitted to {verb} requests with signerName {signer:?}");
+        Err(Status::forbidden(plural, group, &target.name, &why))
     }
 
     async fn scale(&self, asked: &Asked, target: &Target, body: Body) -> Result<Response, Status> {

@@ -116,7 +116,7 @@ impl Server {
         self.send(Method::GET, path, "", &Value::Null).await
     }
 
-    async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
+    pub(super) async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
         self.send(Method::POST, path, "application/json", &body)
             .await
     }
@@ -357,6 +357,13 @@ async fn too_old_and_too_new_versions_are_told() {
     assert_eq!(
         (status, &body["reason"]),
         (StatusCode::GONE, &json!("Expired"))
+    );
+    // Who wants the rest as it is now gets that.
+    let rest = body["metadata"]["continue"].as_str().unwrap();
+    let (status, body) = s.get(&format!("{MAPS}?continue={rest}")).await;
+    assert_eq!(
+        (status, &body["kind"]),
+        (StatusCode::OK, &json!("ConfigMapList"))
     );
 }
 

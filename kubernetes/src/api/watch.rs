@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::ApiServer;
 use super::list::{self, Selection, too_large};
+use super::list_options;
 use super::query::Query;
 use super::route::Target;
 use crate::Status;
@@ -28,6 +29,9 @@ const DEFAULT_SECS: u64 = 1800;
 
 /// How often a watcher that wants to know is told how far everything is.
 const BOOKMARKS: Duration = Duration::from_mins(1);
+
+/// How long before its end a watcher is told so for the last time.
+const LAST_BOOKMARK: Duration = Duration::from_secs(2);
 
 /// How many changes are read at once.
 const BATCH: usize = 256;
@@ -57,11 +61,13 @@ impl ApiServer {
         query: &Query,
         show: Show,
     ) -> Result<Response, Status> {
+        list_options::check_watch(query)?;
         let selection = Selection::parse(target, query)?;
         let (store, shelf) = (self.cluster().store(), &target.resource.shelf);
         let told = shelf.subscribe();
         let from = query.number("resourceVersion")?.filter(|&from| from > 0);
-        let initial = query.flag("sendInitialEvents");
+        let initial = query.get("sendInitialEvents");
+        let initial = initial.map(|_| query.flag("sendInitialEvents"));
         let current = store.revision().max(shelf.last());
         if let Some(from) = from
             && from > current
@@ -75,7 +81,9 @@ impl ApiServer {
             seconds
         };
         let now = Instant::now();
-        let bookmarks = query.flag("allowWatchBookmarks").then(|| now + BOOKMARKS);
+        let end = now + Duration::from_secs(seconds.min(24 * 3600));
+        let bookmarks = query.flag("allowWatchBookmarks");
+        let bookmarks = bookmarks.then(|| next_bookmark(now, end));
         let mut watcher = Watcher {
             cluster: self.cluster().clone(),
             resource: Arc::clone(&target.resource),
@@ -85,14 +93,26 @@ impl ApiServer {
             cursor: from.unwrap_or(0),
             waiting: VecDeque::new(),
             bookmarks,
-            end: now + Duration::from_secs(seconds.min(24 * 3600)),
+            end,
             first: true,
             over: false,
         };
-        if from.is_none() || initial {
-            watcher.state(initial);
+        match initial {
+            Some(true) => watcher.state(bookmarks.is_some()),
+            Some(false) if from.is_none() => watcher.cursor = current,
+            None if from.is_none() => watcher.state(false),
+            _ => {}
         }
         Ok(stream_of(watcher))
+    }
+}
+
+/// Once a minute, and a moment before the end: who comes back then goes on from there.
+fn next_bookmark(now: Instant, end: Instant) -> Instant {
+    let regular = now + BOOKMARKS;
+    match end.checked_sub(LAST_BOOKMARK) {
+        Some(last) if last > now => regular.min(last),
+        _ => regular,
     }
 }
 
@@ -152,7 +172,7 @@ impl Watcher {
                     if Instant::now() >= self.end {
                         return None;
                     }
-                    self.bookmarks = Some(Instant::now() + BOOKMARKS);
+                    self.bookmarks = Some(next_bookmark(Instant::now(), self.end));
                     // Nothing of this resource is between the cursor and here.
                     let seen = self.cluster.store().revision();
                     if !self.read() {
@@ -194,7 +214,15 @@ impl Watcher {
         let event = match (was, is) {
             (false, true) => self.event("ADDED", &change.object),
             (true, true) => self.event("MODIFIED", &change.object),
-            (true, false) => self.event("DELETED", &change.object),
+            (true, false) => match &change.previous {
+                // It left the selection: it is shown as it was in it, at the revision of the change.
+                Some(old) if !change.deleted => {
+                    let shelf = &self.resource.shelf;
+                    let left = shelf.unsaved(old.value(), change.revision);
+                    self.event("DELETED", &left)
+                }
+                _ => self.event("DELETED", &change.object),
+            },
             (false, false) => return,
         };
         self.waiting.push_back(event);

@@ -35,6 +35,7 @@ impl Writer {
                 user: user.clone(),
                 manager,
                 component: String::new(),
+                host: String::new(),
             },
             options: Options {
                 dry_run: query.dry_run()?,

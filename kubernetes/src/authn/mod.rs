@@ -92,13 +92,12 @@ impl User {
     }
 }
 
-/// Whether a path may be asked without credentials. Everything else answers 401 to strangers.
+/// Whether a path may be asked without credentials. Everything else answers 401 to strangers, as on
+/// EKS since 1.32: [anonymous authentication] is for these paths and nothing below them.
+///
+/// [anonymous authentication]: https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions-standard.html
 pub fn is_open(path: &str) -> bool {
-    let below = |root: &str| {
-        let rest = path.strip_prefix(root);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    ["/healthz", "/livez", "/readyz"].into_iter().any(below)
+    matches!(path, "/healthz" | "/livez" | "/readyz")
 }
 
 /// The token of `Authorization: Bearer …`. `None` without the header or for another scheme.
@@ -155,10 +154,20 @@ mod tests {
 
     #[test]
     fn only_health_is_open_to_strangers() {
-        for path in ["/healthz", "/livez", "/readyz", "/readyz/ping", "/livez/"] {
+        for path in ["/healthz", "/livez", "/readyz"] {
             assert!(is_open(path), "{path}");
         }
-        for path in ["/", "/version", "/api", "/healthzz", "/apis/healthz", ""] {
+        let closed = [
+            "/",
+            "/version",
+            "/api",
+            "/healthzz",
+            "/apis/healthz",
+            "",
+            "/readyz/ping",
+            "/livez/",
+        ];
+        for path in closed {
             assert!(!is_open(path), "{path}");
         }
     }

@@ -13,6 +13,8 @@ pub struct Actor {
     pub manager: String,
     /// Who reports in events.
     pub component: String,
+    /// The machine that reports in events; empty for what is of the whole cluster.
+    pub host: String,
 }
 
 impl Actor {
@@ -29,6 +31,7 @@ impl Actor {
             user: User::authenticated(user, groups),
             manager: manager.to_owned(),
             component: component.to_owned(),
+            host: String::new(),
         }
     }
 }

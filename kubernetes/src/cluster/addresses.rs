@@ -40,9 +40,7 @@ pub(super) fn reserve(
     Ok(Some(held))
 }
 
-/// A service is gone.
-pub(super) fn release(cluster: &Cluster, write: &Write<'_>, object: &Value) {
-    if let Some(allocator) = allocator(cluster, write) {
-        allocator.release(object);
-    }
+/// What a service gives back that is about to go.
+pub(super) fn release(cluster: &Cluster, write: &Write<'_>, object: &Value) -> Option<Reservation> {
+    Some(allocator(cluster, write)?.release(object))
 }

@@ -1,10 +1,15 @@
 //! Admission: what the cluster's own rules make of a request, before and after validation.
 use serde_json::Value;
 
+use super::quotas::{self, QUOTAS};
 use super::write::{Part, Write};
 use super::{Cluster, token_volume};
-use crate::Status;
-use crate::admission::{default_storage_class, limit_ranger, priority, resource_quota};
+use crate::admission::{
+    claim_resize, default_storage_class, limit_ranger, priority, resource_quota,
+};
+use crate::controllers::volumes::{CLAIM_PROTECTION, VOLUME_PROTECTION, keep_by};
+use crate::store::Pledge;
+use crate::{Status, kinds};
 
 /// Changes a new object as the cluster's rules say. Returns warnings.
 pub(super) fn create(
@@ -22,7 +27,9 @@ pub(super) fn create(
         ("", "persistentvolumeclaims") => {
             let classes = values(cluster, "storageclasses.storage.k8s.io", None);
             default_storage_class::admit_claim(object, &classes);
+            keep_by(object, CLAIM_PROTECTION);
         }
+        ("", "persistentvolumes") => keep_by(object, VOLUME_PROTECTION),
         ("scheduling.k8s.io", "priorityclasses") => {
             let classes = values(cluster, "priorityclasses.scheduling.k8s.io", None);
             priority::check_class(object, &classes).map_err(|why| refused(write, object, &why))?;
@@ -48,7 +55,7 @@ pub(super) fn checked(
     old: Option<&Value>,
     object: &mut Value,
 ) -> Result<(), Status> {
-    if write.part != Part::Main || !write.resource.is_namespaced() {
+    if !matches!(write.part, Part::Main | Part::Resize) || !write.resource.is_namespaced() {
         return Ok(());
     }
     let kind = (
@@ -64,10 +71,18 @@ pub(super) fn checked(
             _ => Ok(()),
         };
         checked.map_err(|why| refused(write, object, &why))?;
-    } else if kind == ("", "pods")
-        && let Some(old) = old
-    {
-        priority::keep_pod(object, old);
+    } else if let Some(old) = old {
+        match kind {
+            ("", "pods") => priority::keep_pod(object, old),
+            ("", "persistentvolumeclaims") => {
+                let class = kinds::claim_class(object);
+                let class = cluster.get("storageclasses.storage.k8s.io", "", class);
+                let class = class.map(|class| class.value());
+                claim_resize::check(object, old, class.as_ref())
+                    .map_err(|why| refused(write, object, why))?;
+            }
+            _ => {}
+        }
     }
     quota(cluster, write, old, object)
 }
@@ -78,8 +93,8 @@ fn quota(
     old: Option<&Value>,
     object: &Value,
 ) -> Result<(), Status> {
-    let quotas = values(cluster, "resourcequotas", Some(write.namespace));
-    if quotas.is_empty() {
+    let quotas = values(cluster, QUOTAS, Some(write.namespace));
+    if quotas.is_empty() || !quotas::counts(write) {
         return Ok(());
     }
     let (group, plural) = (&write.resource.group, &write.resource.plural);
@@ -89,10 +104,28 @@ fn quota(
             resource_quota::charge_update(&quotas, group, plural, object, old, cluster.now())
         }
     };
-    // The quota controller counts what is there; charges only tell whether it fits.
+    // Whether it fits; it is charged when it is written.
     charged
         .map(drop)
         .map_err(|why| refused(write, object, &why))
+}
+
+/// Charges a checked object to the quotas of its namespace. What comes back belongs to its write.
+pub(super) async fn charge(
+    cluster: &Cluster,
+    write: &Write<'_>,
+    old: Option<&Value>,
+    object: &Value,
+) -> Result<Vec<Box<dyn Pledge>>, Status> {
+    if !quotas::counts(write) {
+        return Ok(Vec::new());
+    }
+    let flight = cluster.0.quotas.begin(write.namespace);
+    if cluster.list(QUOTAS, Some(write.namespace)).is_empty() {
+        return Ok(Vec::new());
+    }
+    let flight = quotas::charge(cluster, write, old, object, flight).await?;
+    Ok(vec![Box::new(flight)])
 }
 
 fn pod(cluster: &Cluster, write: &Write<'_>, pod: &mut Value) -> Result<(), Status> {

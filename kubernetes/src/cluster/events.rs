@@ -17,6 +17,7 @@ struct Key {
     reason: String,
     message: String,
     component: String,
+    host: String,
 }
 
 /// Which events were recorded, by what they say.
@@ -54,6 +55,7 @@ impl Cluster {
             reason: reason.to_owned(),
             message: message.to_owned(),
             component: by.component.clone(),
+            host: by.host.clone(),
         };
         let namespace = match about.namespace.as_str() {
             "" => "default",
@@ -76,6 +78,10 @@ impl Cluster {
     async fn record(&self, by: &Actor, key: Key, namespace: &str) {
         let now = rfc3339(self.now());
         let name = format!("{}.{}", key.about.name, super::names::event_suffix());
+        let mut source = json!({ "component": key.component });
+        if !key.host.is_empty() {
+            source["host"] = key.host.as_str().into();
+        }
         let event = json!({
             "apiVersion": "v1",
             "kind": "Event",
@@ -84,9 +90,9 @@ impl Cluster {
             "reason": key.reason,
             "message": key.message,
             "type": key.kind.as_str(),
-            "source": { "component": key.component },
+            "source": source,
             "reportingComponent": key.component,
-            "reportingInstance": "",
+            "reportingInstance": key.host,
             "firstTimestamp": now,
             "lastTimestamp": now,
             "count": 1,

@@ -5,6 +5,7 @@ mod admit;
 mod events;
 mod fields;
 mod names;
+pub(crate) mod quotas;
 mod resource;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -13,8 +14,9 @@ mod token_volume;
 mod write;
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 pub use actor::{Actor, EventType, Reference};
 pub use resource::{Conversion, Custom, Resource, What, qualified};
@@ -28,6 +30,7 @@ pub use write::{Deleted, Deletion, FieldValidation, Options, Part, Propagation, 
 use crate::about::Documents;
 use crate::authn::aws::{Entry, Mode};
 use crate::authz::AccessPolicies;
+use crate::metrics::PodMetrics;
 use crate::services::Allocator;
 use crate::store::{Object, Shelf, Store};
 use crate::{Status, crd};
@@ -44,8 +47,10 @@ struct Inner {
     resources: RwLock<Arc<Resources>>,
     recorder: events::Recorder,
     addresses: Option<Allocator>,
+    quotas: quotas::Flights,
     documents: Documents,
     keys: Vec<service_account::Key>,
+    metrics: OnceLock<Arc<dyn PodMetrics>>,
 }
 
 /// What EKS says of a cluster. May change while it runs.
@@ -60,6 +65,10 @@ pub struct Settings {
     pub version: String,
     /// Where addresses of services come from.
     pub service_cidr: String,
+    /// Where the API server is in the VPC: what the service `kubernetes` leads to.
+    pub api_addresses: Vec<Ipv4Addr>,
+    /// Whether the add-ons of the network are made with the cluster.
+    pub self_managed_addons: bool,
     /// What clients trust.
     pub ca_pem: String,
     /// Which pods run on Fargate.
@@ -143,8 +152,10 @@ impl Cluster {
             resources: RwLock::new(Arc::new(resources)),
             recorder: events::Recorder::default(),
             addresses,
+            quotas: quotas::Flights::default(),
             documents: Documents::default(),
             keys,
+            metrics: OnceLock::new(),
         }));
         crd::load(&cluster);
         Ok(cluster)
@@ -184,6 +195,21 @@ impl Cluster {
     pub fn resources(&self) -> Arc<Resources> {
         let resources = self.0.resources.read();
         Arc::clone(&resources.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Who measures pods, if somebody does.
+    pub(crate) fn metrics(&self) -> Option<&dyn PodMetrics> {
+        self.0.metrics.get().map(AsRef::as_ref)
+    }
+
+    /// Says who measures pods; the first one stays.
+    pub fn set_metrics(&self, metrics: Arc<dyn PodMetrics>) {
+        self.0.metrics.get_or_init(|| metrics);
+    }
+
+    /// Writes that are charged to quotas just now.
+    pub(crate) fn quota_flights(&self) -> &quotas::Flights {
+        &self.0.quotas
     }
 
     /// What `/openapi` answers.

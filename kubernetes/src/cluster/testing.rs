@@ -63,6 +63,8 @@ pub(crate) fn open(path: &std::path::Path) -> (Cluster, Clock) {
         account: "000000000000".to_owned(),
         version: "1.33".to_owned(),
         service_cidr: "10.100.0.0/16".to_owned(),
+        api_addresses: vec![[192, 168, 32, 4].into(), [192, 168, 64, 4].into()],
+        self_managed_addons: true,
         ca_pem: String::new(),
         fargate: Vec::new(),
         issuer: "https://issuer.test".to_owned(),

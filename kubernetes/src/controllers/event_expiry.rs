@@ -43,7 +43,7 @@ async fn expire(cluster: &Cluster, by: &Actor, key: &Key) -> Outcome {
         return Ok(Some(left));
     }
     let how = Deletion {
-        revision: Some(event.revision),
+        revision: Some(event.revision.to_string()),
         ..Deletion::default()
     };
     match cluster

@@ -10,28 +10,39 @@
 //! * Nothing is lost if the program stops halfway: everything is looked at again at the start.
 
 mod account;
+mod account_tokens;
+mod aggregate_roles;
 mod amount;
+mod api_service;
+mod cron_job;
 mod daemon_set;
 mod deployment;
 mod disruption;
 mod endpoints;
+mod endpoints_mirror;
 mod event_expiry;
 mod everything;
 mod garbage;
 mod hash;
 mod history;
+mod horizontal_pod_autoscaler;
 mod index;
+mod job;
 mod namespace;
 pub(crate) mod node_life;
 mod owners;
 mod pod_control;
+mod pod_garbage;
 mod queue;
 mod replica_set;
+mod resource_quota;
 mod stateful_set;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod ttl_after_finished;
+pub(crate) mod volumes;
 mod watch;
 
 use std::panic::AssertUnwindSafe;
@@ -60,6 +71,10 @@ type Run = fn(Cluster) -> BoxFuture<'static, Result<(), Status>>;
 
 /// All controllers, by the names under which they are logged.
 const CONTROLLERS: &[(&str, Run)] = &[
+    ("cronjob", |c| cron_job::run(c).boxed()),
+    ("clusterrole-aggregation", |c| {
+        aggregate_roles::run(c).boxed()
+    }),
     ("customresourcedefinition", |c| {
         crate::crd::run(c).map(Ok).boxed()
     }),
@@ -69,15 +84,40 @@ const CONTROLLERS: &[(&str, Run)] = &[
     ("event-expiry", |c| event_expiry::run(c).boxed()),
     ("default-scheduler", |c| crate::scheduler::run(c).boxed()),
     ("endpoints", |c| endpoints::run(c).boxed()),
+    ("endpointslicemirroring", |c| {
+        endpoints_mirror::run(c).boxed()
+    }),
     ("garbage-collector", |c| garbage::run(c).boxed()),
+    ("job", |c| job::run(c).boxed()),
+    ("job-orphans", |c| job::run_orphans(c).boxed()),
+    ("horizontalpodautoscaler", |c| {
+        horizontal_pod_autoscaler::run(c).boxed()
+    }),
+    ("kubernetes-service", |c| api_service::run(c).boxed()),
     ("namespace", |c| namespace::run(c).boxed()),
     ("node-life", |c| node_life::run(c).boxed()),
     ("serviceaccount", |c| account::run(c).boxed()),
+    ("pod-garbage-collector", |c| pod_garbage::run(c).boxed()),
+    ("resourcequota", |c| resource_quota::run(c).boxed()),
+    ("serviceaccount-token", |c| account_tokens::run(c).boxed()),
     ("statefulset", |c| stateful_set::run(c).boxed()),
+    ("ephemeral-volume", |c| volumes::run_ephemeral(c).boxed()),
+    ("persistentvolume-binder", |c| {
+        volumes::run_binder(c).boxed()
+    }),
+    ("persistentvolumeclaim-protection", |c| {
+        volumes::run_claim_protection(c).boxed()
+    }),
+    ("persistentvolume-protection", |c| {
+        volumes::run_volume_protection(c).boxed()
+    }),
+    ("csi-nodes", |c| volumes::run_nodes(c).boxed()),
+    ("ebs-csi-driver", |c| volumes::run_ebs(c).boxed()),
     ("replicaset", |c| replica_set::run(c).boxed()),
     ("replicationcontroller", |c| {
         replica_set::run_replication_controllers(c).boxed()
     }),
+    ("ttl-after-finished", |c| ttl_after_finished::run(c).boxed()),
 ];
 
 /// Starts all controllers. They end when their handles are aborted.

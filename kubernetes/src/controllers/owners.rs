@@ -1,11 +1,14 @@
 //! Who controls an object: adoption and release by selector.
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
-use crate::Status;
+use super::garbage::drop_finalizer;
 use crate::cluster::{Actor, Cluster, Part, Reference};
 use crate::store::Object;
 use crate::validation::Selector;
 use crate::views::{Meta, OwnerReference};
+use crate::{Status, fields};
 
 /// An object that controls others.
 #[derive(Clone, Debug)]
@@ -18,6 +21,8 @@ pub(crate) struct Owner {
     pub name: String,
     pub uid: String,
     pub deleting: bool,
+    /// A finalizer that it puts on what it adopts, and takes from what it releases.
+    pub finalizer: Option<&'static str>,
 }
 
 impl Owner {
@@ -35,6 +40,7 @@ impl Owner {
             name: object.name.clone(),
             uid: object.uid.clone(),
             deleting: object.deleting,
+            finalizer: None,
         }
     }
 
@@ -118,9 +124,9 @@ pub(crate) async fn settle(
     by: &Actor,
     owner: &Owner,
     resource: &str,
-    object: std::sync::Arc<Object>,
+    object: Arc<Object>,
     claim: Claim,
-) -> Result<Option<std::sync::Arc<Object>>, Status> {
+) -> Result<Option<Arc<Object>>, Status> {
     match claim {
         Claim::Keep => Ok(Some(object)),
         Claim::Ignore => Ok(None),
@@ -138,7 +144,7 @@ async fn adopt(
     owner: &Owner,
     resource: &str,
     object: &Object,
-) -> Result<Option<std::sync::Arc<Object>>, Status> {
+) -> Result<Option<Arc<Object>>, Status> {
     let fresh = cluster.get(owner.resource, &owner.namespace, &owner.name);
     if !fresh.is_some_and(|fresh| fresh.uid == owner.uid && !fresh.deleting) {
         return Ok(None);
@@ -153,6 +159,9 @@ async fn adopt(
         };
         if !owners.iter().any(|other| other["controller"] == true) {
             owners.push(owner.to_json());
+            if let Some(finalizer) = owner.finalizer {
+                add_finalizer(value, finalizer);
+            }
         }
         Ok(())
     };
@@ -184,6 +193,9 @@ async fn release(
         if let Some(owners) = value["metadata"]["ownerReferences"].as_array_mut() {
             owners.retain(|other| other["uid"] != owner.uid.as_str());
         }
+        if let Some(finalizer) = owner.finalizer {
+            drop_finalizer(value, finalizer);
+        }
         Ok(())
     };
     let (namespace, name) = (&object.namespace, &object.name);
@@ -191,5 +203,13 @@ async fn release(
     match released.await {
         Err(status) if !status.is_not_found() => Err(status),
         _ => Ok(()),
+    }
+}
+
+fn add_finalizer(object: &mut Value, finalizer: &str) {
+    let mut list = fields::list(&object["metadata"], "finalizers").to_vec();
+    if !list.iter().any(|own| own == finalizer) {
+        list.push(finalizer.into());
+        object["metadata"]["finalizers"] = list.into();
     }
 }

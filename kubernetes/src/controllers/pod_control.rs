@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wharf_types::Timestamp;
 
-use super::owners::{Owner, owner_term};
+use super::owners::{Claim, Owner, claim, orphans, owner_term, settle};
+use super::{Index, Key, Seen};
 use crate::Status;
 use crate::cluster::{Actor, Cluster, Deletion, EventType};
 use crate::store::Object;
@@ -20,6 +21,52 @@ const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 pub(crate) fn pod_terms(object: &Object) -> Vec<String> {
     let pod = object.view::<PodView>();
     owner_term(&object.namespace, pod.metadata.controller())
+}
+
+/// The objects of a kind that control a pod, before or after a change, and whether anything does.
+pub(crate) fn controllers(seen: &Seen<'_>, kind: &str) -> (Vec<Key>, bool) {
+    let mut keys = Vec::new();
+    let mut controlled = false;
+    for pod in seen.states() {
+        let view = pod.view::<PodView>();
+        if let Some(owner) = view.metadata.controller() {
+            controlled = true;
+            if owner.kind == kind {
+                keys.push(Key::new(&pod.namespace, &owner.name));
+            }
+        }
+    }
+    (keys, controlled)
+}
+
+/// The pods that an owner has, or could have because nobody else does.
+pub(crate) fn candidates(index: &Index, owner: &Owner) -> Vec<Arc<Object>> {
+    let mut pods = index.of(&owner.uid);
+    pods.extend(index.of(&orphans(&owner.namespace)));
+    pods
+}
+
+/// Those of the candidates that are the owner's, once those that match are adopted and its others
+/// are let go.
+pub(crate) async fn claimed(
+    cluster: &Cluster,
+    by: &Actor,
+    owner: &Owner,
+    candidates: Vec<Arc<Object>>,
+    matches: impl Fn(&Object) -> bool + Send,
+) -> Result<Vec<Arc<PodView>>, Status> {
+    let mut pods = Vec::new();
+    for pod in candidates {
+        let view = pod.view::<PodView>();
+        let claim = claim(owner, &view.metadata, matches(&pod));
+        if claim == Claim::Keep {
+            pods.push(view);
+            continue;
+        }
+        let settled = settle(cluster, by, owner, "pods", pod, claim);
+        pods.extend(settled.await?.map(|pod| pod.view::<PodView>()));
+    }
+    Ok(pods)
 }
 
 pub(crate) fn is_finished(pod: &PodView) -> bool {

@@ -27,6 +27,12 @@ impl<'a> Seen<'a> {
     pub(crate) fn latest(&self) -> Option<&'a Arc<Object>> {
         self.new.or(self.old)
     }
+
+    /// The key of the object itself.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        let key = self.latest().map(|object| Key::of(object));
+        key.into_iter().collect()
+    }
 }
 
 /// Tells of every object there is, then of every change, for ever. One that falls so far behind that

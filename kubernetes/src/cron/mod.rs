@@ -279,6 +279,38 @@ impl Schedule {
         }
         None
     }
+
+    /// The last of the times that follow one another from `since` that is not after `until`.
+    pub fn last_until(
+        self,
+        since: Timestamp,
+        until: Timestamp,
+        zone: &TimeZone,
+    ) -> Option<Timestamp> {
+        let mut low = since.as_secs();
+        let mut high = until.as_secs();
+        if let Form::Every(seconds) = self.0 {
+            let steps = high.checked_sub(low)? / seconds;
+            return (steps > 0).then(|| Timestamp::from_secs(low + steps * seconds));
+        }
+        // Times before the wanted one lead to it, or to one before it; times after it do not.
+        let next = |after: i64| {
+            let next = self.next_after(Timestamp::from_secs(after), zone);
+            next.filter(|next| *next <= until)
+        };
+        let mut found = next(low)?;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match next(middle) {
+                Some(time) => {
+                    found = time;
+                    low = time.as_secs();
+                }
+                None => high = middle,
+            }
+        }
+        Some(found)
+    }
 }
 
 fn has(mask: u64, bit: i8) -> bool {

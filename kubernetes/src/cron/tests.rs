@@ -131,3 +131,22 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn the_last_time_is_where_one_gets_step_by_step(
+        which in 0..6usize,
+        since in 1_698_000_000..1_700_000_000i64,
+        span in 0..200_000i64,
+    ) {
+        let all = ["*/7 * * * *", "30 2 * * *", "0 6-16/4 * * 1-5", "@hourly", "@every 13m", "5 4 31 * 0"];
+        let schedule: Schedule = all[which].parse().unwrap();
+        let zone = find_zone("Europe/Berlin").unwrap();
+        let until = Timestamp::from_secs(since + span);
+        let (mut last, mut at) = (None, Timestamp::from_secs(since));
+        while let Some(next) = schedule.next_after(at, &zone).filter(|next| *next <= until) {
+            (last, at) = (Some(next), next);
+        }
+        prop_assert_eq!(schedule.last_until(Timestamp::from_secs(since), until, &zone), last);
+    }
+}

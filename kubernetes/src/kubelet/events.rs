@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 use crate::Cluster;
 use crate::cluster::{Actor, EventType, Reference};
 use crate::fields;
+use crate::views::PodView;
 
 /// How many wait at most.
 const WAITING: usize = 32 * 1024;
@@ -19,33 +20,42 @@ struct Told {
     kind: EventType,
     reason: &'static str,
     message: String,
+    node: String,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Events(mpsc::Sender<Told>);
+pub(super) struct Events {
+    cluster: Cluster,
+    told: mpsc::Sender<Told>,
+}
 
 impl Events {
     /// The second part writes what the first is told; it ends with the last copy of the first.
     pub(super) fn new(cluster: Cluster) -> (Self, impl Future<Output = ()> + Send) {
-        let (sender, mut receiver) = mpsc::channel(WAITING);
+        let (told, mut receiver) = mpsc::channel(WAITING);
+        let events = Self {
+            cluster: cluster.clone(),
+            told,
+        };
         let written = async move {
             let all = futures::stream::poll_fn(move |cx| receiver.poll_recv(cx));
             let each = |told: Told| {
                 let cluster = cluster.clone();
                 async move {
-                    let by = actor("");
+                    let by = actor(&told.node);
                     let Told {
                         about,
                         kind,
                         reason,
                         message,
+                        ..
                     } = &told;
                     cluster.event(&by, about, *kind, reason, message).await;
                 }
             };
             all.for_each_concurrent(AT_ONCE, each).await;
         };
-        (Self(sender), written)
+        (events, written)
     }
 
     pub(super) fn normal(&self, about: &Reference, reason: &'static str, message: String) {
@@ -56,15 +66,26 @@ impl Events {
         self.tell(about, EventType::Warning, reason, message);
     }
 
+    /// The node on which it happens.
+    fn node(&self, about: &Reference) -> String {
+        if about.kind == "Node" {
+            return about.name.clone();
+        }
+        let pod = self.cluster.get("pods", &about.namespace, &about.name);
+        pod.map_or_else(String::new, |pod| {
+            pod.view::<PodView>().spec.node_name.clone()
+        })
+    }
+
     fn tell(&self, about: &Reference, kind: EventType, reason: &'static str, message: String) {
-        let about = about.clone();
         let told = Told {
-            about,
+            node: self.node(about),
+            about: about.clone(),
             kind,
             reason,
             message,
         };
-        if self.0.try_send(told).is_err() {
+        if self.told.try_send(told).is_err() {
             tracing::debug!(reason, "an event of the kubelet was left out");
         }
     }
@@ -72,7 +93,11 @@ impl Events {
 
 /// The kubelet of a node.
 pub(super) fn actor(node: &str) -> Actor {
-    Actor::system(&format!("system:node:{node}"), "kubelet", "kubelet")
+    let by = Actor::system(&format!("system:node:{node}"), "kubelet", "kubelet");
+    Actor {
+        host: node.to_owned(),
+        ..by
+    }
 }
 
 /// A pod as events name it.

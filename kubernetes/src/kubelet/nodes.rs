@@ -1,7 +1,8 @@
 //! Heartbeats of nodes: leases every ten seconds, conditions when they change and every five minutes.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use wharf_types::Timestamp;
 
@@ -24,6 +25,9 @@ const REPORT: Duration = Duration::from_mins(5);
 
 /// How often the cluster's clock is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How many nodes write at a time.
+const AT_ONCE: usize = 64;
 
 /// Type, status, reason and message of what a healthy node says.
 const HEALTHY: [(&str, &str, &str, &str); 4] = [
@@ -53,6 +57,9 @@ const HEALTHY: [(&str, &str, &str, &str); 4] = [
     ),
 ];
 
+/// Of a node's last beat: when it was, and of which revision of the node, if all went well.
+type Beat = (Timestamp, u64);
+
 impl Kubelet {
     /// Speaks for all nodes.
     pub(super) async fn run_nodes(self) {
@@ -60,13 +67,22 @@ impl Kubelet {
             return;
         };
         let mut told = shelf.subscribe();
-        let mut renewed: HashMap<String, Timestamp> = HashMap::new();
+        let mut beats: HashMap<String, Beat> = HashMap::new();
         loop {
             told.mark_unchanged();
             let nodes = shelf.objects(None);
-            renewed.retain(|uid, _| nodes.iter().any(|node| node.uid == *uid));
-            for node in nodes {
-                self.beat(&node, &mut renewed).await;
+            let there: HashSet<&str> = nodes.iter().map(|node| node.uid.as_str()).collect();
+            beats.retain(|uid, _| there.contains(uid.as_str()));
+            let due = nodes
+                .iter()
+                .map(|node| self.beat(node, beats.get(&node.uid).copied()));
+            let due = due.collect::<Vec<_>>();
+            // Together, so that they share transactions.
+            let done: Vec<Option<Beat>> = stream::iter(due).buffered(AT_ONCE).collect().await;
+            for (node, beat) in nodes.iter().zip(done) {
+                if let Some(beat) = beat {
+                    beats.insert(node.uid.clone(), beat);
+                }
             }
             tokio::select! {
                 _changed = told.changed() => {}
@@ -75,29 +91,33 @@ impl Kubelet {
         }
     }
 
-    async fn beat(&self, node: &Object, renewed: &mut HashMap<String, Timestamp>) {
+    /// Does what is due; the conditions are looked at when the node has changed or its lease is due.
+    async fn beat(&self, node: &Object, last: Option<Beat>) -> Option<Beat> {
         if !self.0.addresses.is_up(&node.name) {
-            return;
+            return None;
         }
         let now = self.0.cluster.now();
-        let last = renewed.get(&node.uid);
-        let lease_due = last.is_none_or(|last| now.since(*last) >= RENEWAL);
+        let lease_due = last.is_none_or(|(last, _)| now.since(last) >= RENEWAL);
+        if !lease_due && last.is_some_and(|(_, revision)| revision == node.revision) {
+            return None;
+        }
         let value = node.value();
-        let report_due = !is_healthy(&value, now);
         let mut done = Ok(());
-        if report_due {
+        if !is_healthy(&value, now) {
             done = self.report(node, &value, now).await;
         }
         if lease_due {
             done = done.and(self.renew(node, now).await);
-            renewed.insert(node.uid.clone(), now);
         }
+        let revision = if done.is_ok() { node.revision } else { 0 };
         match done {
             Err(status) if !status.is_not_found() && !status.is_conflict() => {
                 tracing::warn!(node = node.name, %status, "a node could not report");
             }
             _ => {}
         }
+        let renewed = last.map(|(last, _)| last).filter(|_| !lease_due);
+        Some((renewed.unwrap_or(now), revision))
     }
 
     async fn report(&self, node: &Object, value: &Value, now: Timestamp) -> Result<(), Status> {

@@ -21,20 +21,22 @@ pub enum Drained {
     Gracefully,
     /// The deadline came, and the rest was deleted.
     ByForce,
+    /// The deadline came, and pods are left that a budget keeps.
+    Held,
 }
 
 /// What holds for disruption budgets while a node is emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budgets {
-    /// A pod stays until its budget has room, or the deadline comes.
+    /// A pod stays until its budget has room, also after the deadline.
     Respected,
     /// As EKS does when a group gets smaller: the machine is going in any case.
     Ignored,
 }
 
 /// Cordons a node and evicts its pods, but those of daemon sets and static ones, as disruption
-/// budgets allow; what is left at the deadline is deleted all the same. It may be called again for
-/// the same node.
+/// budgets allow. What is left at the deadline is deleted all the same if budgets are ignored. It may
+/// be called again for the same node.
 pub async fn drain(
     cluster: &Cluster,
     node: &str,
@@ -61,6 +63,9 @@ pub async fn drain(
         }
         tokio::time::timeout(LOOK, changes.changed()).await.ok();
     }
+    if budgets == Budgets::Respected {
+        return Ok(Drained::Held);
+    }
     for pod in evictable(&shelf.objects(None), node) {
         let how = Deletion {
             grace_secs: Some(0),
@@ -77,8 +82,24 @@ pub async fn drain(
 
 /// Marks a node so that no pods come any more.
 pub(crate) async fn cordon(cluster: &Cluster, node: &str, by: &Actor) -> Result<(), Status> {
+    mark(cluster, node, by, true).await
+}
+
+/// Takes the mark away: pods may come again.
+///
+/// # Errors
+/// The node could not be changed; that it is gone is no error.
+pub async fn uncordon(cluster: &Cluster, node: &str, by: &Actor) -> Result<(), Status> {
+    mark(cluster, node, by, false).await
+}
+
+async fn mark(cluster: &Cluster, node: &str, by: &Actor, marked: bool) -> Result<(), Status> {
     let mark = |node: &mut Value| {
-        node["spec"]["unschedulable"] = true.into();
+        if marked {
+            node["spec"]["unschedulable"] = true.into();
+        } else if let Some(spec) = node["spec"].as_object_mut() {
+            spec.remove("unschedulable");
+        }
         Ok(())
     };
     let done = cluster

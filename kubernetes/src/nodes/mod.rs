@@ -6,9 +6,12 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub(crate) use drain::take_room;
-pub use drain::{Budgets, Drained, drain};
+pub use drain::{Budgets, Drained, drain, uncordon};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
+
+use crate::store::Object;
+use crate::views::NodeView;
 
 /// A machine that is a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -140,6 +143,11 @@ pub fn node_object(machine: &Machine, now: &str) -> Value {
             ),
         },
     })
+}
+
+/// Which machine a node is: its `spec.providerID`, or nothing.
+pub fn provider_id(node: &Object) -> String {
+    node.view::<NodeView>().spec.provider_id.clone()
 }
 
 fn labels(machine: &Machine) -> Map<String, Value> {

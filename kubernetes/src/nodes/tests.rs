@@ -130,11 +130,19 @@ async fn a_drain_keeps_budgets_until_its_deadline() {
     let node = cluster.get("nodes", "", &machine().name).unwrap().value();
     assert_eq!(node["spec"]["unschedulable"], true);
     test.clock.advance(Duration::from_secs(901));
-    assert_eq!(drained.await.unwrap().unwrap(), Drained::ByForce);
-    let left: Vec<String> = shelf
-        .objects(None)
-        .iter()
-        .map(|pod| pod.name.clone())
-        .collect();
-    assert_eq!(left, ["daemon"]);
+    assert_eq!(drained.await.unwrap().unwrap(), Drained::Held);
+    let left = || {
+        let all = shelf.objects(None);
+        all.iter().map(|pod| pod.name.clone()).collect::<Vec<_>>()
+    };
+    // Nobody runs the one that was told to go, so nobody takes it away.
+    assert_eq!(left(), ["daemon", "free", "kept"]);
+    let name = machine().name;
+    uncordon(cluster, &name, &test.by).await.unwrap();
+    let node = cluster.get("nodes", "", &name).unwrap().value();
+    assert!(node["spec"]["unschedulable"].is_null());
+    // Whoever ignores budgets deletes what is left.
+    let forced = drain(cluster, &name, cluster.now(), Budgets::Ignored, &test.by).await;
+    assert_eq!(forced.unwrap(), Drained::ByForce);
+    assert_eq!(left(), ["daemon"]);
 }

@@ -5,17 +5,17 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::bind::{Binding, bind, set_condition};
-use super::model::Pod;
+use super::model::{Claim, Pod, SELECTED_NODE};
 use super::run::Scheduler;
 use super::state::Key;
 use crate::Status;
 use crate::cluster::time::rfc3339;
 use crate::cluster::{Deletion, EventType, Part, Reference};
+use crate::controllers::volumes::{keep_volume, note};
+use crate::store::Shelf;
 
 /// How long claims may take to be bound.
 const BINDING: Duration = Duration::from_mins(10);
-
-const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
 
 #[derive(Debug)]
 pub(super) enum Act {
@@ -133,14 +133,14 @@ async fn bind_claims(
         loop {
             changes.mark_unchanged();
             others.mark_unchanged();
-            let waits = claims.iter().any(|((namespace, name), _)| {
-                let claim = shelf.get(namespace, name);
-                claim.is_none_or(|claim| claim.value()["status"]["phase"] != "Bound")
-            });
+            let mut waits = false;
+            for ((namespace, name), volume) in claims {
+                waits |= !is_bound(&shelf, namespace, name, volume.is_none())?;
+            }
             let there = pods.get(&pod.namespace, &pod.name);
             let there = there.is_some_and(|there| there.uid == pod.uid && !there.deleting);
             if !waits || !there {
-                return;
+                return Ok(());
             }
             tokio::select! {
                 changed = changes.changed() => changed.unwrap_or_default(),
@@ -149,15 +149,29 @@ async fn bind_claims(
         }
     };
     let waited = tokio::time::timeout(BINDING, wait).await;
-    waited.map_err(|_elapsed| failed("context deadline exceeded"))
+    let waited = waited.unwrap_or_else(|_elapsed| Err("context deadline exceeded".to_owned()));
+    waited.map_err(|why| failed(&why))
+}
+
+/// Whether a claim has its volume. An error means that it will not get one for this node.
+fn is_bound(shelf: &Shelf, namespace: &str, name: &str, provisioned: bool) -> Result<bool, String> {
+    let Some(object) = shelf.get(namespace, name) else {
+        return Err(format!("failed to get pvc: {name}"));
+    };
+    let value = object.value();
+    let claim = Claim::read(&value);
+    if value["status"]["phase"] == "Bound" {
+        return Ok(true);
+    }
+    if provisioned && claim.selected_node.is_empty() {
+        return Err(format!("provisioning failed for PVC {name:?}"));
+    }
+    Ok(false)
 }
 
 async fn select_node(scheduler: &Scheduler, key: &Key, node: &str) -> Result<(), Status> {
     let select = |claim: &mut Value| {
-        if claim["metadata"]["annotations"].is_null() {
-            claim["metadata"]["annotations"] = json!({});
-        }
-        claim["metadata"]["annotations"][SELECTED_NODE] = node.into();
+        note(claim, SELECTED_NODE, node);
         Ok(())
     };
     let (cluster, by) = (&scheduler.cluster, &scheduler.by);
@@ -171,23 +185,7 @@ async fn reserve(scheduler: &Scheduler, key: &Key, volume: &str) -> Result<(), S
     let cluster = &scheduler.cluster;
     let claim = cluster.get("persistentvolumeclaims", &key.0, &key.1);
     let claim = claim.ok_or_else(|| Status::not_found("persistentvolumeclaims", "", &key.1))?;
-    let reference = json!({
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "namespace": key.0,
-        "name": key.1,
-        "uid": claim.uid,
-    });
-    let keep = |volume: &mut Value| {
-        let known = &volume["spec"]["claimRef"];
-        if known.is_object() && (known["name"] != *key.1 || known["namespace"] != *key.0) {
-            let name = volume["metadata"]["name"].as_str().unwrap_or_default();
-            let why = "it is claimed by another one";
-            return Err(Status::conflict("persistentvolumes", "", name, why));
-        }
-        volume["spec"]["claimRef"] = reference.clone();
-        Ok(())
-    };
+    let keep = |volume: &mut Value| keep_volume(volume, &claim);
     let by = &scheduler.by;
     let done = cluster.modify("persistentvolumes", "", volume, Part::Main, by, keep);
     done.await.map(drop)

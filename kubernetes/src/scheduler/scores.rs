@@ -1,5 +1,5 @@
 //! Which of the nodes where a pod can go is the best.
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use super::filters::spread_count;
 use super::filters::{matches_node, selects};
@@ -164,7 +164,7 @@ fn round(score: f64) -> i64 {
 
 #[expect(clippy::cast_precision_loss, reason = "counts of nodes")]
 fn weight(key: &str, nodes: &[&NodeInfo]) -> f64 {
-    let values: BTreeSet<&String> = nodes
+    let values: HashSet<&String> = nodes
         .iter()
         .filter_map(|info| info.node.labels.get(key))
         .collect();

@@ -8,6 +8,7 @@ pub(super) struct Pool {
     first: u32,
     last: u32,
     reserved: u32,
+    kept: Vec<u32>,
     used: HashSet<u32>,
 }
 
@@ -18,8 +19,15 @@ impl Pool {
             first,
             last,
             reserved: first.saturating_add(reserved).min(last),
+            kept: Vec::new(),
             used: HashSet::new(),
         }
+    }
+
+    /// Gives some numbers only to those who ask for them, even if there are no others.
+    pub(super) fn keeping(mut self, kept: impl IntoIterator<Item = u32>) -> Self {
+        self.kept.extend(kept);
+        self
     }
 
     pub(super) fn contains(&self, number: u32) -> bool {
@@ -44,7 +52,7 @@ impl Pool {
         let size = high.checked_sub(low)?.saturating_add(1);
         let start = low + random % size;
         let mut all = (start..=high).chain(low..start);
-        all.find(|number| !self.used.contains(number))
+        all.find(|number| !self.used.contains(number) && !self.kept.contains(number))
     }
 
     pub(super) fn release(&mut self, number: u32) {

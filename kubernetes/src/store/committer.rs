@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 use wharf_storage::{ObjectChange, Objects};
 
-use super::{Change, Object, Op, Refused, Shelf};
+use super::{Change, Object, Op, Pledge, Refused, Shelf};
 
 /// The most changes that share a transaction.
 const BATCH: usize = 256;
@@ -23,6 +23,7 @@ pub(super) struct Job {
     pub(super) key: Key,
     pub(super) op: Op,
     pub(super) reply: Answer,
+    pub(super) pledges: Vec<Box<dyn Pledge>>,
 }
 
 pub(super) struct Committer {
@@ -31,13 +32,16 @@ pub(super) struct Committer {
     next: u64,
 }
 
+/// An answer that waits for the transaction, and what is settled with it.
+type Reply = (Answer, Arc<Object>, Vec<Box<dyn Pledge>>);
+
 /// What was decided of a batch and is not stored yet.
 #[derive(Default)]
 struct Decided {
     changes: Vec<(Arc<Shelf>, Change)>,
     /// The latest states, which later jobs of the batch build on.
     states: HashMap<(String, Key), Option<Arc<Object>>>,
-    replies: Vec<(Answer, Arc<Object>)>,
+    replies: Vec<Reply>,
 }
 
 impl Committer {
@@ -81,7 +85,8 @@ impl Committer {
             // Nothing was seen of these revisions.
             self.next = before;
             let error = Arc::new(error);
-            for (reply, _) in decided.replies {
+            for (reply, _, pledges) in decided.replies {
+                drop(pledges);
                 drop(reply.send(Err(Refused::Storage(Arc::clone(&error)))));
             }
             return;
@@ -97,7 +102,8 @@ impl Committer {
             shelf.apply(changes);
         }
         self.applied.store(self.next - 1, Ordering::Release);
-        for (reply, object) in decided.replies {
+        for (reply, object, pledges) in decided.replies {
+            pledges.into_iter().for_each(Pledge::keep);
             // The caller may have gone away; the change stands either way.
             drop(reply.send(Ok(object)));
         }
@@ -109,6 +115,7 @@ impl Committer {
             key,
             op,
             reply,
+            pledges,
         } = job;
         let place = (shelf.name.clone(), key);
         let current = match decided.states.get(&place) {
@@ -119,6 +126,7 @@ impl Committer {
         let (object, deleted) = match (op, &current) {
             (Op::Create(mut value), None) => (shelf.object(&mut value, revision), false),
             (Op::Create(_), Some(there)) => {
+                drop(pledges);
                 drop(reply.send(Err(Refused::Exists(Arc::clone(there)))));
                 return;
             }
@@ -129,6 +137,7 @@ impl Committer {
                 (shelf.object(&mut there.value(), revision), true)
             }
             (Op::Update(..) | Op::Delete(_), _) => {
+                drop(pledges);
                 drop(reply.send(Err(Refused::Changed(current))));
                 return;
             }
@@ -144,6 +153,6 @@ impl Committer {
             deleted,
         };
         decided.changes.push((shelf, change));
-        decided.replies.push((reply, object));
+        decided.replies.push((reply, object, pledges));
     }
 }

@@ -7,6 +7,7 @@
 
 mod committer;
 mod object;
+mod pledge;
 mod shelf;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use committer::{Committer, Job};
 pub use object::Object;
+pub use pledge::Pledge;
 use serde_json::Value;
 pub use shelf::{Change, Listed, Shelf, TooOld};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -157,12 +159,27 @@ impl Store {
         name: &str,
         op: Op,
     ) -> Result<Arc<Object>, Refused> {
+        self.commit_with(shelf, namespace, name, op, Vec::new())
+            .await
+    }
+
+    /// The same with what hangs on the change: it goes where the change goes, so it is settled even
+    /// if the caller goes away.
+    pub async fn commit_with(
+        &self,
+        shelf: &Arc<Shelf>,
+        namespace: &str,
+        name: &str,
+        op: Op,
+        pledges: Vec<Box<dyn Pledge>>,
+    ) -> Result<Arc<Object>, Refused> {
         let (reply, answer) = oneshot::channel();
         let job = Job {
             shelf: Arc::clone(shelf),
             key: (namespace.to_owned(), name.to_owned()),
             op,
             reply,
+            pledges,
         };
         self.jobs
             .send(job)

@@ -1,6 +1,6 @@
 //! An object as it is kept: bytes, and what must be known without reading them.
 use std::any::Any;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -24,7 +24,15 @@ pub struct Object {
     pub fields: Vec<String>,
     /// Whether it has a deletion timestamp.
     pub deleting: bool,
-    view: OnceLock<Box<dyn Any + Send + Sync>>,
+    view: Mutex<View>,
+}
+
+/// What a controller has read of an object. One that was superseded some time ago keeps nothing.
+#[derive(Debug)]
+enum View {
+    Unread,
+    Kept(Arc<dyn Any + Send + Sync>),
+    Dropped,
 }
 
 impl Object {
@@ -48,7 +56,7 @@ impl Object {
                 .collect(),
             fields,
             deleting: !metadata["deletionTimestamp"].is_null(),
-            view: OnceLock::new(),
+            view: Mutex::new(View::Unread),
         }
     }
 
@@ -83,7 +91,26 @@ impl Object {
                 T::default()
             }))
         };
-        let kept = self.view.get_or_init(|| Box::new(read()));
-        kept.downcast_ref::<Arc<T>>().map_or_else(read, Arc::clone)
+        if let View::Kept(kept) = &*self.kept()
+            && let Ok(kept) = Arc::clone(kept).downcast()
+        {
+            return kept;
+        }
+        let view = read();
+        let mut kept = self.kept();
+        if matches!(*kept, View::Unread) {
+            *kept = View::Kept(Arc::clone(&view) as Arc<dyn Any + Send + Sync>);
+        }
+        view
+    }
+
+    // Nothing panics while it holds the lock.
+    fn kept(&self) -> MutexGuard<'_, View> {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps no view any more: it is rarely looked at from now on.
+    pub(super) fn drop_view(&self) {
+        *self.kept() = View::Dropped;
     }
 }

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -13,6 +14,10 @@ const HISTORY: usize = 20_000;
 
 /// How many bytes of old states the changes of a resource may hold.
 const HISTORY_BYTES: usize = 32 * 1024 * 1024;
+
+/// How many changes ago a superseded object keeps what was read of it: who follows a shelf has looked
+/// at it by then.
+const VIEWED: usize = 256;
 
 /// What happened to an object.
 #[derive(Clone, Debug)]
@@ -195,7 +200,8 @@ impl Shelf {
         if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.insert("resourceVersion".to_owned(), revision.to_string().into());
         }
-        let body = value.to_string().into();
+        // Copied, because the text has room to grow, which would be kept with it.
+        let body = Bytes::copy_from_slice(value.to_string().as_bytes());
         self.known(value, revision, body)
     }
 
@@ -204,7 +210,12 @@ impl Shelf {
         self.object(&mut value, revision)
     }
 
-    fn known(&self, value: &Value, revision: u64, body: bytes::Bytes) -> Object {
+    /// An object that is made to be shown and has no revision.
+    pub(crate) fn measured(&self, value: &Value) -> Object {
+        self.known(value, 0, value.to_string().into())
+    }
+
+    fn known(&self, value: &Value, revision: u64, body: Bytes) -> Object {
         let fields = self.paths.iter().map(|path| (self.fields)(value, path));
         Object::new(value, revision, fields.collect(), body)
     }
@@ -235,6 +246,12 @@ impl Shelf {
             inner.last = change.revision;
             inner.history_bytes += object.body.len();
             inner.history.push_back(change);
+            let seen = inner.history.len().checked_sub(VIEWED);
+            if let Some(change) = seen.and_then(|at| inner.history.get(at))
+                && let Some(superseded) = &change.previous
+            {
+                superseded.drop_view();
+            }
         }
         while inner.history.len() > HISTORY || inner.history_bytes > HISTORY_BYTES {
             let Some(oldest) = inner.history.pop_front() else {

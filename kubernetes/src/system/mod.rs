@@ -6,8 +6,11 @@
 //!   their annotation `autoupdate` says otherwise.
 //! * The add-ons are made once. The last object that is made then remembers it, so a user who
 //!   deletes one of them does not get it back.
+mod add_ons;
 mod versions;
 
+pub use add_ons::{AddOn, install, uninstall};
+use futures::future::try_join_all;
 use serde_json::{Value, json};
 
 use crate::admission::priority::system_classes;
@@ -18,8 +21,10 @@ use crate::{Cluster, Status, fields};
 #[cfg(test)]
 mod tests;
 
+const STORAGE: &str = include_str!("objects/storage.yaml");
 const BASE: &str = include_str!("objects/base.yaml");
-const SERVICES: &str = include_str!("objects/services.yaml");
+const API_SERVICE: &str = include_str!("objects/api_service.yaml");
+const DNS_SERVICE: &str = include_str!("objects/dns_service.yaml");
 const COREDNS: &str = include_str!("objects/coredns.yaml");
 const NODES: &str = include_str!("objects/nodes.yaml");
 
@@ -31,29 +36,28 @@ const MARK: &str = "extension-apiserver-authentication";
 /// Makes what a cluster must have and restores roles and bindings. To be done at every start.
 pub async fn bootstrap(cluster: &Cluster) -> Result<(), Status> {
     let by = Actor::system("system:apiserver", "kube-apiserver", "kube-apiserver");
-    for name in NAMESPACES {
+    let namespaces = NAMESPACES.map(|name| {
         let namespace = json!({
             "apiVersion": "v1",
             "kind": "Namespace",
             "metadata": { "name": name },
         });
-        ensure(cluster, "namespaces", namespace, &by).await?;
-    }
-    for class in system_classes() {
-        ensure(cluster, "priorityclasses.scheduling.k8s.io", class, &by).await?;
-    }
-    for object in bootstrap::objects() {
-        restore(cluster, object, &by).await?;
-    }
-    let (api, dns) = service_ips(&cluster.settings().service_cidr);
-    let services = SERVICES.replace("{api-ip}", &api).replace("{dns-ip}", &dns);
+        ensure(cluster, "namespaces", namespace, &by)
+    });
+    // What is made at the same time shares a transaction.
+    try_join_all(namespaces).await?;
+    let classes = system_classes().into_iter();
+    let classes =
+        classes.map(|class| ensure(cluster, "priorityclasses.scheduling.k8s.io", class, &by));
+    let roles = bootstrap::objects().into_iter();
+    let roles = roles.map(|object| restore(cluster, object, &by));
     let first = cluster.get("configmaps", "kube-system", MARK).is_none();
-    for service in read(&services)? {
-        let api = service["metadata"]["name"] == "kubernetes";
-        if api || first {
-            ensure(cluster, "services", service, &by).await?;
-        }
-    }
+    let made = (
+        try_join_all(classes),
+        try_join_all(roles),
+        ensure_api_service(cluster),
+    );
+    futures::try_join!(made.0, made.1, made.2)?;
     if first {
         add_ons(cluster).await?;
         ensure(cluster, "configmaps", mark(cluster), &by).await?;
@@ -61,25 +65,51 @@ pub async fn bootstrap(cluster: &Cluster) -> Result<(), Status> {
     Ok(())
 }
 
+/// Makes the service `kubernetes`, if it is not there.
+pub(crate) async fn ensure_api_service(cluster: &Cluster) -> Result<(), Status> {
+    let by = Actor::system("system:apiserver", "kube-apiserver", "kube-apiserver");
+    let service = service(cluster, API_SERVICE)?;
+    ensure(cluster, "services", service, &by).await
+}
+
+/// A service of ours with its fixed address.
+fn service(cluster: &Cluster, text: &str) -> Result<Value, Status> {
+    let (api, dns) = service_ips(&cluster.settings().service_cidr);
+    let text = text.replace("{api-ip}", &api).replace("{dns-ip}", &dns);
+    serde_saphyr::from_str(&text).map_err(Status::internal)
+}
+
 async fn add_ons(cluster: &Cluster) -> Result<(), Status> {
     let by = Actor::system("eks:cluster-bootstrap", "eks", "eks");
     let settings = cluster.settings();
     let images = versions::images(&settings.version);
     let registry = versions::registry(&settings.region);
-    for text in [BASE, COREDNS, NODES] {
+    let network: &[&str] = if settings.self_managed_addons {
+        ensure(cluster, "services", service(cluster, DNS_SERVICE)?, &by).await?;
+        &[BASE, COREDNS, NODES]
+    } else {
+        &[]
+    };
+    let mut objects = Vec::new();
+    for text in [&[STORAGE], network].concat() {
         let text = text
             .replace("{registry}", &registry)
             .replace("{coredns}", images.coredns)
             .replace("{proxy}", images.proxy)
             .replace("{cni}", images.cni)
             .replace("{policy}", images.policy)
+            .replace(
+                "{default-class}",
+                versions::default_class(&settings.version),
+            )
             .replace("{cluster}", &settings.name);
-        for object in read(&text)? {
-            let resource = resource(fields::text(&object, "kind"));
-            ensure(cluster, resource, object, &by).await?;
-        }
+        objects.extend(read(&text)?);
     }
-    Ok(())
+    let made = objects.into_iter().map(|object| {
+        let resource = resource(fields::text(&object, "kind"));
+        ensure(cluster, resource, object, &by)
+    });
+    try_join_all(made).await.map(drop)
 }
 
 fn mark(cluster: &Cluster) -> Value {
@@ -104,6 +134,7 @@ fn resource(kind: &str) -> &'static str {
         "ClusterRole" => "clusterroles.rbac.authorization.k8s.io",
         "ClusterRoleBinding" => "clusterrolebindings.rbac.authorization.k8s.io",
         "ConfigMap" => "configmaps",
+        "CSIDriver" => "csidrivers.storage.k8s.io",
         "DaemonSet" => "daemonsets.apps",
         "Deployment" => "deployments.apps",
         "PodDisruptionBudget" => "poddisruptionbudgets.policy",

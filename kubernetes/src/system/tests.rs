@@ -92,3 +92,24 @@ async fn at_the_next_start_only_what_must_be_is_restored() {
     let role = cluster.get(roles, "", "system:basic-user").unwrap().value();
     assert!(!fields::list(&role, "rules").is_empty());
 }
+
+#[tokio::test]
+async fn a_cluster_that_does_without_add_ons_has_none() {
+    let test = TestCluster::new().await;
+    let cluster = &test.cluster;
+    cluster.change_settings(|settings| settings.self_managed_addons = false);
+    bootstrap(cluster).await.unwrap();
+    for resource in [
+        "daemonsets.apps",
+        "deployments.apps",
+        "poddisruptionbudgets.policy",
+        "serviceaccounts",
+        "services",
+    ] {
+        let found = cluster.list(resource, Some("kube-system"));
+        assert!(found.is_empty(), "{resource}");
+    }
+    assert!(cluster.get("services", "default", "kubernetes").is_some());
+    let classes = cluster.list("storageclasses.storage.k8s.io", None);
+    assert_eq!(classes.len(), 1);
+}

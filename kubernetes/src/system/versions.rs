@@ -72,13 +72,27 @@ const VERSIONS: [Images; 6] = [
     ),
 ];
 
-/// The images of a version such as `1.33`: of the nearest one that is not newer.
-pub(super) fn images(version: &str) -> Images {
+fn minor(version: &str) -> u32 {
     let minor = version
         .split('.')
         .nth(1)
         .and_then(|minor| minor.parse().ok());
-    let minor: u32 = minor.unwrap_or(u32::MAX);
+    minor.unwrap_or(u32::MAX)
+}
+
+/// The annotations of the class `gp2`. EKS makes it the default one only below 1.30:
+/// <https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions-standard.html>
+pub(super) fn default_class(version: &str) -> &'static str {
+    if minor(version) < 30 {
+        "{ storageclass.kubernetes.io/is-default-class: \"true\" }"
+    } else {
+        "null"
+    }
+}
+
+/// The images of a version such as `1.33`: of the nearest one that is not newer.
+pub(super) fn images(version: &str) -> Images {
+    let minor = minor(version);
     let [.., oldest] = VERSIONS;
     let found = VERSIONS.into_iter().find(|images| images.minor <= minor);
     found.unwrap_or(oldest)
@@ -107,6 +121,8 @@ mod tests {
         assert_eq!(images("1.32").coredns, "v1.11.4-eksbuild.2");
         assert_eq!(images("1.99").minor, 34);
         assert_eq!(images("1.20").minor, 29);
+        assert!(default_class("1.29").contains("true"));
+        assert_eq!(default_class("1.30"), "null");
         assert_eq!(
             registry("us-east-1"),
             "602401143452.dkr.ecr.us-east-1.amazonaws.com"

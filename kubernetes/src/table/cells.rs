@@ -18,6 +18,37 @@ pub(crate) const NAME: Column = Column {
 
 pub(crate) const AGE: Column = text("Age", age);
 
+/// The names of the containers of a workload's template.
+pub(crate) const CONTAINERS: Column = wide("Containers", |o, _| {
+    container_names(&o["spec"]["template"]["spec"])
+});
+
+/// The images of the containers of a workload's template.
+pub(crate) const IMAGES: Column = wide("Images", |o, _| {
+    container_images(&o["spec"]["template"]["spec"])
+});
+
+/// How many replicas are ready, of how many.
+pub(crate) const READY_OF_REPLICAS: Column = text("Ready", |o, _| {
+    let ready = fields::integer(&o["status"], "readyReplicas");
+    format!("{ready}/{}", fields::integer(&o["spec"], "replicas")).into()
+});
+
+/// How many replicas are asked for.
+pub(crate) const DESIRED: Column = integer("Desired", |o, _| {
+    fields::integer(&o["spec"], "replicas").into()
+});
+
+/// How many replicas there are.
+pub(crate) const CURRENT: Column = integer("Current", |o, _| {
+    fields::integer(&o["status"], "replicas").into()
+});
+
+/// How many replicas are ready.
+pub(crate) const READY: Column = integer("Ready", |o, _| {
+    fields::integer(&o["status"], "readyReplicas").into()
+});
+
 /// A column of texts.
 pub(crate) const fn text(name: &'static str, cell: Cell) -> Column {
     Column {

@@ -1,5 +1,6 @@
 //! Nodes.
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Condition, Meta};
 
@@ -14,6 +15,8 @@ pub(crate) struct NodeView {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct NodeSpec {
+    #[serde(rename = "providerID")]
+    pub provider_id: String,
     pub unschedulable: bool,
     pub taints: Vec<Taint>,
 }
@@ -30,4 +33,14 @@ pub(crate) struct Taint {
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct NodeStatus {
     pub conditions: Vec<Condition>,
+    pub addresses: Vec<NodeAddress>,
+    /// Quantities by resource.
+    pub allocatable: Value,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct NodeAddress {
+    pub r#type: String,
+    pub address: String,
 }

@@ -21,14 +21,43 @@ pub(crate) struct PodSpec {
     pub affinity: Value,
     pub hostname: String,
     pub subdomain: String,
-    pub volumes: Vec<Value>,
+    pub volumes: Vec<Volume>,
     pub containers: Vec<Container>,
     pub init_containers: Vec<Container>,
+}
+
+/// A volume, as far as it is a claim.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Volume {
+    pub name: String,
+    pub persistent_volume_claim: Option<ClaimSource>,
+    /// Whether the pod brings the claim itself; what it says is read from the pod.
+    pub ephemeral: Option<serde::de::IgnoredAny>,
+}
+
+impl Volume {
+    /// The claim that it is.
+    pub(crate) fn claim(&self, pod: &str) -> Option<String> {
+        let own = || {
+            let name = &self.name;
+            self.ephemeral.map(|_| format!("{pod}-{name}"))
+        };
+        let claim = self.persistent_volume_claim.as_ref();
+        claim.map(|claim| claim.claim_name.clone()).or_else(own)
+    }
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct ClaimSource {
+    pub claim_name: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Container {
+    pub name: String,
     pub restart_policy: Option<String>,
     pub ports: Vec<Port>,
 }
@@ -45,6 +74,7 @@ pub(crate) struct Port {
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct PodStatus {
     pub phase: String,
+    pub reason: String,
     #[serde(rename = "podIP")]
     pub pod_ip: String,
     #[serde(rename = "podIPs")]
@@ -65,6 +95,20 @@ pub(crate) struct PodIp {
 pub(crate) struct ContainerStatus {
     pub name: String,
     pub restart_count: i64,
+    pub state: ContainerState,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct ContainerState {
+    pub terminated: Option<Terminated>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Terminated {
+    pub exit_code: i64,
+    pub finished_at: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

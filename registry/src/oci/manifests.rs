@@ -14,7 +14,6 @@ use super::{
 };
 use crate::{
     Error,
-    blobs::small_body,
     images::{self, Origin, Push},
     pull_through, pull_times, repositories,
 };
@@ -69,12 +68,12 @@ pub(super) async fn put(
 ) -> Result<ManifestCreated, Refusal> {
     let extra = extra_tags(a, at)?;
     repositories::for_push(a.cx, a.caller, name).await?;
-    let bytes = small_body(body, a.announced(), Manifest::<Bytes>::MAX_BYTES)
-        .await
-        .map_err(|e| match e {
-            Error::TooLarge { .. } => Refusal::from(Code::ManifestTooLarge),
-            e => e.into(),
-        })?;
+    let limit = Manifest::<Bytes>::MAX_BYTES;
+    let read = a.cx.bodies.read(body, a.announced(), limit).await;
+    let (bytes, _room) = read.map_err(|e| match e {
+        Error::TooLarge { .. } => Refusal::from(Code::ManifestTooLarge),
+        e => e.into(),
+    })?;
     let digest = match at {
         ManifestRef::Digest(stated) if !stated.matches(&bytes) => {
             let actual = Digest::of(stated.algorithm(), &bytes);

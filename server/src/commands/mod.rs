@@ -14,6 +14,7 @@ mod env;
 mod lifecycle;
 mod login;
 mod maintain;
+mod ready;
 mod serve;
 mod trust;
 
@@ -78,6 +79,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Demo(options) => demo::run(options).await,
         Command::Login(options) => login::run(options).await,
         Command::Env(options) => env::run(&options),
+        Command::Ready(options) => ready::run(options).await,
         Command::Gc(config, options) => maintain::gc(&config, &options).await,
         Command::Check(config, options) => maintain::check(&config, &options).await,
         Command::Backup(config, options) => maintain::backup(&config, options).await,

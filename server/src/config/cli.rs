@@ -5,12 +5,14 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use wharf_types::{Region, RepoName};
 
 use super::{
-    Config, Environment, Error, Secret, layers, resolve,
+    Config, Environment, Error, Secret, layers,
+    ready::{Ready, ReadyFlags},
+    resolve,
     settings::{Settings, StoreUrl},
 };
 
 /// Where commands for a client look for the server.
-const ENDPOINT: &str = "http://127.0.0.1:4566";
+pub(super) const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:4566";
 
 /// What to do.
 #[derive(Clone, Debug)]
@@ -19,6 +21,7 @@ pub enum Command {
     Demo(Demo),
     Login(Login),
     Env(Env),
+    Ready(Ready),
     Gc(Box<Config>, Gc),
     Check(Box<Config>, Check),
     Backup(Box<Config>, Backup),
@@ -60,6 +63,11 @@ enum Sub {
     Login(LoginFlags),
     /// Print the variables that point AWS clients here
     Env(EnvFlags),
+    /// Succeed if the server is ready, for health checks and scripts
+    #[command(
+        after_help = "Example:\n  wharf ready --wait 30s      wait for a server that is starting"
+    )]
+    Ready(ReadyFlags),
     /// Delete bytes that nothing names
     #[command(after_help = "Example:\n  wharf gc --dry-run      say what would go")]
     Gc(With<Gc>),
@@ -106,7 +114,7 @@ pub struct Demo {
 #[derive(Args)]
 struct LoginFlags {
     /// Log in to the server at this URL
-    #[arg(long, value_name = "URL", default_value = ENDPOINT)]
+    #[arg(long, value_name = "URL", default_value = DEFAULT_ENDPOINT)]
     endpoint: String,
     /// Print the password instead of giving it to docker
     #[arg(long)]
@@ -129,7 +137,7 @@ pub struct Login {
 #[derive(Args)]
 struct EnvFlags {
     /// Point clients at this URL
-    #[arg(long, value_name = "URL", default_value = ENDPOINT)]
+    #[arg(long, value_name = "URL", default_value = DEFAULT_ENDPOINT)]
     endpoint: String,
     /// Set this region [default: $WHARF_REGION, $AWS_REGION or us-east-1]
     #[arg(long, value_name = "REGION")]
@@ -285,6 +293,7 @@ pub(super) fn parse(
                 resolve::region(flags.region.or(variables.region), env)?
             },
         }),
+        Sub::Ready(flags) => Command::Ready(flags.complete(env)?),
         Sub::Gc(with) => Command::Gc(config(with.settings())?, with.options),
         Sub::Check(with) => Command::Check(config(with.settings())?, with.options),
         Sub::Backup(with) => Command::Backup(config(with.settings())?, with.options),
@@ -326,7 +335,7 @@ impl ConformanceFlags {
     }
 }
 
-fn url(key: &'static str, text: &str) -> Result<String, Error> {
+pub(super) fn url(key: &'static str, text: &str) -> Result<String, Error> {
     let uri: Option<http::Uri> = text.parse().ok();
     let scheme = uri.as_ref().and_then(http::Uri::scheme_str);
     match scheme {

@@ -18,6 +18,7 @@ use wharf_types::{AccountId, Region};
 use self::settings::Settings;
 pub use self::{
     cli::{Backup, Check, Command, Conformance, Demo, Env, Gc, Lifecycle, Login, Trust},
+    ready::Ready,
     replication::Endpoint,
     settings::{ClusterEndpoint, Durability, LogFormat, References, UriStyle},
 };
@@ -25,6 +26,7 @@ pub use self::{
 mod cli;
 mod duration;
 mod layers;
+mod ready;
 mod replication;
 mod resolve;
 mod settings;

@@ -65,6 +65,8 @@ struct Opened {
     /// What the peer showed, if it was verified.
     certificate: Option<PeerCertificate>,
     http2: bool,
+    /// Whether it is to the port of a cluster.
+    cluster: bool,
 }
 
 /// Serves a connection until it ends. After the stop signal a request that runs is the last.
@@ -86,6 +88,7 @@ pub(super) async fn run(
         connection,
         certificate,
         http2,
+        cluster,
     } = match opened {
         Ok(opened) => opened,
         Err(error) => return tracing::debug!(%error, "connection not opened"),
@@ -98,7 +101,12 @@ pub(super) async fn run(
         } else {
             owed.set(!request.body().is_end_stream());
         }
-        if let Some(refusal) = edge::refuse(&request) {
+        let refusal = if cluster {
+            edge::refuse_to_cluster(&request)
+        } else {
+            edge::refuse(&request)
+        };
+        if let Some(refusal) = refusal {
             return Either::Left(future::ready(Ok(refusal)));
         }
         let mut request = request.map(|incoming| body::paced(incoming, &pace, &owed));
@@ -231,13 +239,14 @@ async fn open(
                 timeout(limits.handshake, plain.write_all(NOT_TLS)).await??;
                 return Err(io::Error::other("plain HTTP to a cluster"));
             }
-            let acceptor = TlsAcceptor::from(tls.config());
+            let side = tls.side();
+            let acceptor = TlsAcceptor::from(Arc::clone(&side.config));
             let encrypted = timeout(limits.handshake, acceptor.accept(plain)).await??;
             let session = encrypted.get_ref().1;
-            let shown = session.peer_certificates().and_then(<[_]>::first);
             Ok(Opened {
-                certificate: shown.map(|der| PeerCertificate(der.to_vec())),
+                certificate: side.verified(session),
                 http2: session.alpn_protocol() == Some(b"h2"),
+                cluster: true,
                 connection: Some(Connection {
                     tls: true,
                     local,
@@ -260,6 +269,7 @@ impl Opened {
             connection,
             certificate: None,
             http2: false,
+            cluster: false,
         }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn envelope(status: StatusCode, code: &str, message: &str) -> Respons
 
 /// The answer to a request that is not to be served, after which the connection closes.
 pub(super) fn refuse<B>(request: &Request<B>) -> Option<Response<Body>> {
-    let (status, message) = fault(request)?;
+    let (status, message) = fault(request, MAX_URI_BYTES)?;
     let mut response = envelope(status, "UNSUPPORTED", message);
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -33,13 +33,24 @@ pub(super) fn refuse<B>(request: &Request<B>) -> Option<Response<Body>> {
     Some(response)
 }
 
-fn fault<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
+/// The same at the port of a cluster, in the words of Kubernetes. Selectors may make targets as long
+/// as a whole header may be.
+pub(super) fn refuse_to_cluster<B>(request: &Request<B>) -> Option<Response<Body>> {
+    let (status, message) = fault(request, usize::MAX)?;
+    let status = wharf_kubernetes::Status::new(status, "", message);
+    let mut response = axum::response::IntoResponse::into_response(status);
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(CONNECTION, close);
+    Some(response)
+}
+
+fn fault<B>(request: &Request<B>, longest: usize) -> Option<(StatusCode, &'static str)> {
     let headers = request.headers();
     if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
         let message = "this method is not supported";
         return Some((StatusCode::METHOD_NOT_ALLOWED, message));
     }
-    if target_bytes(request.uri()) > MAX_URI_BYTES {
+    if target_bytes(request.uri()) > longest {
         return Some((StatusCode::URI_TOO_LONG, "the request target is too long"));
     }
     if headers.len() > MAX_HEADERS {

@@ -280,17 +280,6 @@ impl Write<'_> {
         stmt.execute([Owner::Image(repository, digest.clone()).key()])?;
         Ok(())
     }
-
-    /// Removes what is known of a repository that goes, and of its images.
-    pub(super) fn forget_repository(&self, repository: i64) -> Result<(), Error> {
-        // '0' comes after '/'.
-        let mut stmt = self.0.0.prepare_cached(
-            "DELETE FROM document WHERE owner = 'repository/' || ?1
-             OR (owner > 'image/' || ?1 || '/' AND owner < 'image/' || ?1 || '0')",
-        )?;
-        stmt.execute([repository.to_string()])?;
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -353,7 +342,7 @@ mod tests {
             assert_eq!(names, ["a", "b"]);
             assert_eq!(tx.documents::<Note>(&registry, "a", 10)?.len(), 1);
             assert_eq!(tx.all_documents::<Note>(None, 10)?.len(), 5);
-            tx.forget_repository(7)?;
+            tx.delete_repository(7)?;
             assert!(tx.document::<Note>(&image, "")?.is_none());
             assert!(tx.document::<Note>(&Owner::Repository(7), "")?.is_none());
             let left = tx.document::<Note>(&Owner::Repository(70), "")?.unwrap();

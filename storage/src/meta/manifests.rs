@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use rusqlite::{OptionalExtension as _, Row};
 use wharf_types::{Digest, Manifest, ManifestRef, Role, Timestamp};
 
-use super::{Document as _, Read, Sparse, Write, columns};
+use super::{Document as _, Read, Sparse, Write, columns, deletion::HIDDEN};
 use crate::Error;
 
 /// A stored manifest as `/v2/` serves it.
@@ -313,9 +313,9 @@ impl Read<'_> {
                                WHERE l.repository = r.repository AND l.digest = r.digest)
              AND NOT EXISTS (SELECT 1 FROM manifest m WHERE m.repository = r.repository AND m.digest = r.digest)
              AND NOT EXISTS (SELECT 1 FROM document d WHERE d.owner = 'repository/' || r.repository AND d.kind = ?2)
-             AND r.role <> 'optional' LIMIT ?1",
+             AND r.role <> 'optional' AND p.account <> ?3 LIMIT ?1",
         )?;
-        let rows = stmt.query_map((limit, Sparse::KIND), |row| {
+        let rows = stmt.query_map((limit, Sparse::KIND, HIDDEN), |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

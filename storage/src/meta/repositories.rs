@@ -3,7 +3,7 @@ use rusqlite::{OptionalExtension as _, Row};
 use serde::{Deserialize, Serialize};
 use wharf_types::{Registry, RepoName, Timestamp};
 
-use super::{Read, Write, columns};
+use super::{Read, Write, columns, deletion::HIDDEN};
 use crate::Error;
 
 /// Whether tags may move, spelled as ECR spells it.
@@ -98,10 +98,10 @@ impl Read<'_> {
 
     /// A repository by its id.
     pub fn repository_by_id(&self, id: i64) -> Result<Option<Repository>, Error> {
-        let mut stmt = self
-            .0
-            .prepare_cached(&format!("SELECT {COLUMNS} FROM repository WHERE id = ?1"))?;
-        Ok(stmt.query_row([id], repository).optional()?)
+        let mut stmt = self.0.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM repository WHERE id = ?1 AND account <> ?2"
+        ))?;
+        Ok(stmt.query_row((id, HIDDEN), repository).optional()?)
     }
 
     /// A registry's repositories by name, those after `after` only.
@@ -169,23 +169,5 @@ impl Write<'_> {
             .prepare_cached("UPDATE repository SET scan_on_push = ?2 WHERE id = ?1")?;
         stmt.execute((repository, scan_on_push))?;
         Ok(())
-    }
-
-    /// Removes a repository with all that is in it. The uploads that were under way are returned:
-    /// their bytes are the caller's to remove.
-    pub fn delete_repository(&self, repository: i64) -> Result<Vec<super::UploadRow>, Error> {
-        let uploads = self.uploads_of(repository)?;
-        self.forget_repository(repository)?;
-        for sql in [
-            "DELETE FROM tag WHERE repository = ?1",
-            "DELETE FROM reference WHERE repository = ?1",
-            "DELETE FROM manifest WHERE repository = ?1",
-            "DELETE FROM repository_blob WHERE repository = ?1",
-            "DELETE FROM upload WHERE repository = ?1",
-            "DELETE FROM repository WHERE id = ?1",
-        ] {
-            self.0.0.prepare_cached(sql)?.execute([repository])?;
-        }
-        Ok(uploads)
     }
 }

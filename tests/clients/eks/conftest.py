@@ -7,7 +7,6 @@ success and the errors that can occur. `cargo test` starts a server for each fil
 import importlib.util
 import os
 import pathlib
-import time
 import uuid
 
 import pytest
@@ -56,14 +55,8 @@ def fails(code: str, call, text: str = "", **arguments):
     return raised.value.response
 
 
-class Quick:
-    """Demands that what is done within takes less than a second, such as a waiter."""
-
-    def __enter__(self):
-        self.start = time.monotonic()
-
-    def __exit__(self, *_):
-        assert time.monotonic() - self.start < 1
+# A waiter asks at once and then sleeps for half a minute: nobody has to sleep.
+AT_ONCE = {"MaxAttempts": 1}
 
 
 def unique(prefix: str = "c") -> str:

@@ -1,7 +1,7 @@
 """Clusters: their life, their configuration, their updates and their tags."""
 
 import pytest
-from conftest import ACCOUNT, REGION, ROLE, VPC, Quick, fails, names, new_cluster, unique
+from conftest import ACCOUNT, REGION, ROLE, VPC, AT_ONCE, fails, names, new_cluster, unique
 
 
 def test_create_cluster(eks):
@@ -170,12 +170,10 @@ def test_delete_cluster(eks):
 
 def test_waiters_of_clusters(eks):
     name = unique()
-    with Quick():
-        eks.create_cluster(name=name, roleArn=ROLE, resourcesVpcConfig=VPC)
-        eks.get_waiter("cluster_active").wait(name=name)
-    with Quick():
-        eks.delete_cluster(name=name)
-        eks.get_waiter("cluster_deleted").wait(name=name)
+    eks.create_cluster(name=name, roleArn=ROLE, resourcesVpcConfig=VPC)
+    eks.get_waiter("cluster_active").wait(name=name, WaiterConfig=AT_ONCE)
+    eks.delete_cluster(name=name)
+    eks.get_waiter("cluster_deleted").wait(name=name, WaiterConfig=AT_ONCE)
 
 
 def updated(eks, cluster, kind, **members):

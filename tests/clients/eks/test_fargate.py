@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from conftest import ACCOUNT, REGION, ROLE, SUBNETS, Quick, fails, names
+from conftest import ACCOUNT, REGION, ROLE, SUBNETS, AT_ONCE, fails, names
 
 SELECTORS = [{"namespace": "dev", "labels": {"profile": "fargate"}}]
 
@@ -76,9 +76,7 @@ def test_delete_fargate_profile(eks, cluster):
 
 def test_waiters_of_profiles(eks, cluster):
     named = dict(clusterName=cluster, fargateProfileName="p")
-    with Quick():
-        new(eks, cluster)
-        eks.get_waiter("fargate_profile_active").wait(**named)
-    with Quick():
-        eks.delete_fargate_profile(**named)
-        eks.get_waiter("fargate_profile_deleted").wait(**named)
+    new(eks, cluster)
+    eks.get_waiter("fargate_profile_active").wait(**named, WaiterConfig=AT_ONCE)
+    eks.delete_fargate_profile(**named)
+    eks.get_waiter("fargate_profile_deleted").wait(**named, WaiterConfig=AT_ONCE)

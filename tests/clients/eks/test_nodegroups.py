@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from conftest import ACCOUNT, REGION, ROLE, Quick, fails, names, new_cluster
+from conftest import ACCOUNT, REGION, ROLE, AT_ONCE, fails, names, new_cluster
 
 
 def new(eks, cluster, name="n", **members):
@@ -141,12 +141,10 @@ def test_delete_nodegroup(eks, cluster):
 
 def test_waiters_of_nodegroups(eks, cluster):
     named = dict(clusterName=cluster, nodegroupName="n")
-    with Quick():
-        new(eks, cluster)
-        eks.get_waiter("nodegroup_active").wait(**named)
-    with Quick():
-        eks.delete_nodegroup(**named)
-        eks.get_waiter("nodegroup_deleted").wait(**named)
+    new(eks, cluster)
+    eks.get_waiter("nodegroup_active").wait(**named, WaiterConfig=AT_ONCE)
+    eks.delete_nodegroup(**named)
+    eks.get_waiter("nodegroup_deleted").wait(**named, WaiterConfig=AT_ONCE)
 
 
 def test_update_nodegroup_config(eks, cluster):

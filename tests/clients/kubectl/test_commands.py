@@ -282,6 +282,7 @@ def test_create_of_every_kind(shell):
     assert shell.get("service", "made")["spec"]["clusterIP"].startswith("10.100.")
     assert shell.kubectl("auth", "can-i", "get", "pods", "--as=jane").strip() == "yes"
     shell.kubectl("create", "job", "--from=cronjob/nightly", "tonight")
+    shell.kubectl("wait", "job/once", "job/tonight", "--for=condition=Complete", "--timeout=30s")
     shell.kubectl("expose", "deployment", "made", "--port=81", "--name=exposed")
     shell.kubectl("run", "single", "--image=nginx")
     shell.kubectl("wait", "pod/single", "--for=condition=Ready", "--timeout=30s")

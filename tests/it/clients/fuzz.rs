@@ -61,3 +61,32 @@ async fn whatever_ecr_is_asked_it_answers_with_its_shapes_and_errors() {
 async fn whatever_ecr_public_is_asked_it_answers_with_its_shapes_and_errors() {
     fuzz("ecr-public", &[]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_the_kubernetes_api_is_asked_it_answers_with_a_status() {
+    if !has_python_module("boto3") {
+        return;
+    }
+    let Some(python) = tool("python3") else {
+        return;
+    };
+    let scratch = tempfile::tempdir().unwrap();
+    let s = Process::serve(&scratch.path().join("data"), &[]).await;
+    let client = python
+        .env("AWS_ENDPOINT_URL", &s.url())
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_DEFAULT_REGION", "us-east-1")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    let script = format!("{}/clients/fuzz_kubernetes.py", env!("CARGO_MANIFEST_DIR"));
+    let pid = s.pid().to_string();
+    let printed = tokio::task::spawn_blocking(move || {
+        client.run(&[&script, "--seconds", "10", "--seed", "7", "--pid", &pid])
+    });
+    println!("{}", printed.await.unwrap());
+    let log = s.log();
+    let wrong = |line: &&str| line.contains("ERROR") || line.contains("panicked");
+    assert_eq!(log.lines().find(wrong), None, "{log}");
+    s.stop().await;
+}

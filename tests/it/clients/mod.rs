@@ -2,11 +2,15 @@
 use wharf_testkit::{TestServer, tool};
 
 mod autoscaling;
+mod client_go;
+mod cluster;
 mod ec2;
 mod ecr;
 mod eks;
 mod fuzz;
+mod kube_rs;
 mod kubectl;
+mod kubernetes_python;
 mod model;
 
 /// Runs a script against a server, in an environment that knows no other one.

@@ -1,4 +1,4 @@
-//! `wharf gc` and `wharf backup`, beside a running server and alone.
+//! `wharf gc`, `wharf backup` and `wharf ready`, beside a running server and alone.
 use std::path::Path;
 
 use wharf_testkit::{Image, Process, TestServer};
@@ -12,6 +12,22 @@ async fn run(dir: &Path, args: &[&str], status: i32) -> String {
     let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     assert_eq!(output.status.code(), Some(status), "{args:?}: {said}");
     said
+}
+
+#[tokio::test]
+async fn a_server_is_ready_while_it_serves() {
+    let mut s = TestServer::new().await;
+    let url = s.url();
+    let ready = async || {
+        let output = Process::run(&["ready", "--endpoint", &url]).await;
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), said)
+    };
+    assert_eq!(ready().await, (Some(0), "ready\n".to_owned()));
+    s.stop().await;
+    let (code, said) = ready().await;
+    assert_eq!(code, Some(1));
+    assert!(said.contains("no server answers at http://"), "{said}");
 }
 
 #[tokio::test]

@@ -3,16 +3,20 @@ use std::net::Ipv4Addr;
 
 use super::{
     config::{
-        AuthenticationMode, ComputeConfig, EncryptionConfig, IpFamily, KubeApiServerConfig,
-        KubeControllerManagerConfig, KubeSchedulerConfig, Logging, NetworkConfig, NewCluster,
-        RemoteNetworkConfig, StorageConfig, VpcConfig,
+        AuthenticationMode, EncryptionConfig, IpFamily, Logging, NetworkConfig, NewCluster,
+        RemoteNetworkConfig, VpcConfig,
     },
     create,
 };
 use crate::{Error, checks, versions::Version};
 
+mod auto_mode;
+mod components;
 mod update;
 
+pub(super) use auto_mode::merged_compute;
+use auto_mode::{auto_mode, auto_mode_of_new, is_on};
+use components::components;
 pub(super) use update::{config_update, version_update};
 
 /// The most security groups of a cluster.
@@ -271,132 +275,6 @@ fn remote(config: &RemoteNetworkConfig) -> Result<(), Error> {
     Ok(())
 }
 
-fn is_on(compute: Option<&ComputeConfig>) -> bool {
-    compute.and_then(|compute| compute.enabled).unwrap_or(false)
-}
-
-/// The three parts of EKS Auto Mode are all on or all off.
-fn auto_mode(
-    compute: Option<&ComputeConfig>,
-    storage: Option<&StorageConfig>,
-    network: Option<&NetworkConfig>,
-) -> Result<(), Error> {
-    let block = storage.and_then(|storage| storage.block_storage.as_ref());
-    let block = block.and_then(|block| block.enabled).unwrap_or(false);
-    let balancing = network.and_then(|network| network.elastic_load_balancing.as_ref());
-    let balancing = balancing.and_then(|b| b.enabled).unwrap_or(false);
-    let on = is_on(compute);
-    if on != block || on != balancing {
-        return Err(refused(
-            "For EKS Auto Mode, please ensure that all required configs, including computeConfig, kubernetesNetworkConfig, and blockStorage are all either fully enabled or fully disabled.",
-        ));
-    }
-    let Some(compute) = compute else {
-        return Ok(());
-    };
-    let pools = compute.node_pools.as_deref().unwrap_or_default();
-    for pool in pools {
-        if !matches!(pool.as_str(), "general-purpose" | "system") {
-            let text =
-                format!("Compute Config nodePools has {pool}: use general-purpose or system");
-            return Err(refused(text));
-        }
-    }
-    checks::distinct("Compute Config nodePools", pools)?;
-    if !on && !pools.is_empty() {
-        return Err(refused(
-            "Compute Config nodePools can only be specified if Compute Config is enabled",
-        ));
-    }
-    match &compute.node_role_arn {
-        Some(_) if pools.is_empty() => Err(refused(
-            "When Compute Config nodeRoleArn is not null or empty, nodePool value(s) must be provided.",
-        )),
-        Some(role) => checks::role_arn("nodeRoleArn", role),
-        None if !pools.is_empty() => Err(refused(
-            "When Compute Config nodePools are not null or empty, nodeRoleArn must be provided.",
-        )),
-        None => Ok(()),
-    }
-}
-
-fn auto_mode_of_new(new: &NewCluster) -> Result<(), Error> {
-    if new.bootstrap_self_managed_addons != Some(false) {
-        return Err(refused(
-            "When EKS Auto Mode is enabled, bootstrapSelfManagedAddons must be false",
-        ));
-    }
-    let mode = new
-        .access_config
-        .as_ref()
-        .and_then(|a| a.authentication_mode);
-    if mode.is_none_or(|mode| mode == AuthenticationMode::ConfigMap) {
-        return Err(refused(
-            "When EKS Auto Mode is enabled, the authentication mode must be API or API_AND_CONFIG_MAP",
-        ));
-    }
-    Ok(())
-}
-
-/// What a change of `computeConfig` makes of it.
-pub(super) fn merged_compute(now: Option<&ComputeConfig>, change: &ComputeConfig) -> ComputeConfig {
-    let now = now.cloned().unwrap_or_default();
-    let change = change.clone();
-    ComputeConfig {
-        enabled: change.enabled.or(now.enabled),
-        node_pools: change.node_pools.or(now.node_pools),
-        node_role_arn: change.node_role_arn.or(now.node_role_arn),
-    }
-}
-
-/// The ports that services can have.
-const NODE_PORTS: std::ops::RangeInclusive<i64> = 1024..=65_535;
-
-fn components(
-    api: Option<&KubeApiServerConfig>,
-    scheduler: Option<&KubeSchedulerConfig>,
-    manager: Option<&KubeControllerManagerConfig>,
-) -> Result<(), Error> {
-    if let Some(api) = api {
-        if let Some(ttl) = &api.event_ttl {
-            duration("eventTtl", ttl)?;
-        }
-        if let Some(range) = &api.service_node_port_range {
-            let (min, max) = (range.min_port.unwrap_or(0), range.max_port.unwrap_or(0));
-            if !NODE_PORTS.contains(&min) || !NODE_PORTS.contains(&max) || min > max {
-                let text = format!("serviceNodePortRange {min}-{max} is not a range of ports");
-                return Err(refused(text));
-            }
-        }
-    }
-    let fit = scheduler.and_then(|scheduler| scheduler.node_resources_fit.as_ref());
-    if let Some(strategy) = fit.and_then(|fit| fit.scoring_strategy.as_ref()) {
-        let resources = strategy.resources.as_deref().unwrap_or_default();
-        if resources.len() > 100 {
-            return Err(refused(
-                "scoringStrategy.resources can have up to 100 entries",
-            ));
-        }
-        for resource in resources {
-            let name = resource.name.as_deref().unwrap_or_default();
-            checks::length("scoringStrategy.resources.name", name, 1, 253)?;
-            in_range("scoringStrategy.resources.weight", resource.weight, 1, 100)?;
-        }
-    }
-    if let Some(manager) = manager {
-        if let Some(gc) = &manager.pod_gc_controller_config {
-            let threshold = gc.terminated_pod_gc_threshold;
-            in_range("terminatedPodGcThreshold", threshold, 1, 1_000_000)?;
-        }
-        let autoscaler = manager.horizontal_pod_autoscaler_controller_config.as_ref();
-        let period = autoscaler.and_then(|a| a.horizontal_pod_autoscaler_sync_period.as_ref());
-        period.map_or(Ok(()), |text| {
-            duration("horizontalPodAutoscalerSyncPeriod", text)
-        })?;
-    }
-    Ok(())
-}
-
 /// A number, if it is there.
 pub(crate) fn in_range(member: &str, value: Option<i64>, min: i64, max: i64) -> Result<(), Error> {
     match value {
@@ -405,18 +283,6 @@ pub(crate) fn in_range(member: &str, value: Option<i64>, min: i64, max: i64) -> 
         }
         _ => Ok(()),
     }
-}
-
-/// A duration of one unit, such as `30m`.
-fn duration(member: &str, text: &str) -> Result<(), Error> {
-    let digits = text.trim_end_matches(['s', 'm', 'h']);
-    let number: Option<u32> = digits.parse().ok().filter(|n| *n > 0);
-    if number.is_some() && text.len() == digits.len() + 1 {
-        return Ok(());
-    }
-    Err(refused(format!(
-        "{member} {text:?} is not a duration such as 30m"
-    )))
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+use super::super::config::ComputeConfig;
+use super::components::duration;
 use super::*;
 
 #[test]

@@ -1,6 +1,8 @@
 //! Sets of fields as JSON: the format `FieldsV1` of `managedFields`.
 //!
 //! <https://kubernetes.io/docs/reference/using-api/server-side-apply/>
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::path::{Element, Key};
@@ -52,22 +54,32 @@ pub fn decode(fields: &Value) -> Result<Set, String> {
     Ok(decode_below(fields, MAX_DEPTH)?.children)
 }
 
+/// Whether a set that [`encode`] wrote may have anything of another one.
+pub(super) fn meet(fields: &Value, set: &Set) -> bool {
+    set.nodes().any(|(element, node)| {
+        let below = fields.get(text(element));
+        below.is_some_and(|below| node.member || meet(below, &node.children))
+    })
+}
+
 fn decode_below(fields: &Value, levels: usize) -> Result<Node, String> {
     let Value::Object(fields) = fields else {
         return Err("expect { or n".to_owned());
     };
     let levels = levels.checked_sub(1).ok_or("exceeded max depth")?;
-    let mut node = Node::default();
+    let mut nodes = Vec::with_capacity(fields.len());
+    let mut member = false;
     for (name, below) in fields {
         if name == "." {
-            node.member = true;
+            member = true;
         } else if let Some(element) = parse(name)? {
-            node.children.put(element, decode_below(below, levels)?);
+            nodes.push((Arc::new(element), decode_below(below, levels)?));
         }
     }
+    let children: Set = nodes.into_iter().collect();
     // A leaf is a member without saying so.
-    node.member |= node.children.is_empty();
-    Ok(node)
+    member |= children.is_empty();
+    Ok(Node { member, children })
 }
 
 fn parse(name: &str) -> Result<Option<Element>, String> {

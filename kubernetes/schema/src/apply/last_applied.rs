@@ -56,14 +56,12 @@ fn applied_before(typed: &Typed<'_>, live: &Value, change: &Change<'_>) -> Optio
     }
     size_within(&applied, MAX_DEPTH)?;
     typed.validate(&applied).ok()?;
-    let fields = typed.fields(&applied).ok()?;
+    let mut fields = typed.fields(&applied).ok()?;
     let compared = typed.compare(&applied, live).ok()?;
-    Some(
-        fields
-            .difference(&compared.modified)
-            .difference(&compared.added)
-            .difference(&compared.removed),
-    )
+    for differing in [&compared.modified, &compared.added, &compared.removed] {
+        fields.subtract(differing);
+    }
+    Some(fields)
 }
 
 fn annotation(object: &Value) -> Option<&str> {

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::fields_v1;
 use super::set::Set;
@@ -61,19 +61,56 @@ pub(super) struct Entry {
     pub(super) version: String,
     pub(super) set: Set,
     pub(super) time: Option<Timestamp>,
+    /// The set as JSON that was not read: then `set` is empty.
+    pub(super) unread: Option<Value>,
+}
+
+impl Entry {
+    pub(super) fn is_empty(&self) -> bool {
+        self.unread.is_none() && self.set.is_empty()
+    }
+
+    /// Reads the set if a change may be about it.
+    pub(super) fn read_for(&mut self, changed: &[&Set]) {
+        let about = |fields: &Value| changed.iter().any(|set| fields_v1::meet(fields, set));
+        if self.unread.as_ref().is_some_and(about) {
+            self.read();
+        }
+    }
+
+    /// Reads the set.
+    pub(super) fn read(&mut self) {
+        if let Some(fields) = self.unread.take() {
+            // We wrote it.
+            self.set = fields_v1::decode(&fields).unwrap_or_default();
+        }
+    }
 }
 
 pub(super) type Managed = BTreeMap<Manager, Entry>;
 
 /// Reads `managedFields`; null and nothing are none.
-pub(super) fn decode(entries: Option<&Value>) -> Result<Managed, String> {
+pub(super) fn decode(entries: Option<Value>) -> Result<Managed, String> {
+    let mut managed = decode_heads(entries)?;
+    for entry in managed.values_mut() {
+        if let Some(fields) = entry.unread.take() {
+            entry.set =
+                fields_v1::decode(&fields).map_err(|why| format!("error decoding set: {why}"))?;
+        }
+    }
+    Ok(managed)
+}
+
+/// Reads `managedFields` that we wrote, and of their sets none.
+pub(super) fn decode_heads(entries: Option<Value>) -> Result<Managed, String> {
     let entries = match entries {
         None | Some(Value::Null) => return Ok(Managed::new()),
         Some(Value::Array(entries)) => entries,
         Some(_) => return Err("managedFields must be a list".to_owned()),
     };
     let mut managed = Managed::new();
-    for (i, entry) in entries.iter().enumerate() {
+    for (i, mut entry) in entries.into_iter().enumerate() {
+        let fields = entry.get_mut("fieldsV1").map(Value::take);
         let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
         let operation = match text("operation") {
             "Apply" => Verb::Apply,
@@ -93,12 +130,6 @@ pub(super) fn decode(entries: Option<&Value>) -> Result<Managed, String> {
                 ));
             }
         }
-        let set = match entry.get("fieldsV1") {
-            None | Some(Value::Null) => Set::default(),
-            Some(fields) => {
-                fields_v1::decode(fields).map_err(|why| format!("error decoding set: {why}"))?
-            }
-        };
         let time = match text("time") {
             "" => None,
             time => Some(
@@ -115,16 +146,21 @@ pub(super) fn decode(entries: Option<&Value>) -> Result<Managed, String> {
             },
             subresource: text("subresource").to_owned(),
         };
-        let entry = Entry { version, set, time };
+        let entry = Entry {
+            version,
+            set: Set::default(),
+            time,
+            unread: fields.filter(|fields| *fields != json!({}) && !fields.is_null()),
+        };
         managed.insert(manager, entry);
     }
     Ok(managed)
 }
 
 /// Writes `managedFields`: appliers first, then by age and name.
-pub(super) fn encode(managed: &Managed) -> Value {
+pub(super) fn encode(managed: Managed) -> Value {
     let seconds = |entry: &Entry| entry.time.map_or(0, Timestamp::as_second);
-    let mut entries: Vec<(&Manager, &Entry)> = managed.iter().collect();
+    let mut entries: Vec<(Manager, Entry)> = managed.into_iter().collect();
     entries.sort_by(|(p, a), (q, b)| {
         (p.operation.cmp(&q.operation))
             .then_with(|| seconds(a).cmp(&seconds(b)))
@@ -132,13 +168,10 @@ pub(super) fn encode(managed: &Managed) -> Value {
             .then_with(|| a.version.cmp(&b.version))
             .then_with(|| p.subresource.cmp(&q.subresource))
     });
-    entries
-        .into_iter()
-        .map(|(manager, entry)| encode_entry(manager, entry))
-        .collect()
+    entries.into_iter().map(encode_entry).collect()
 }
 
-fn encode_entry(manager: &Manager, entry: &Entry) -> Value {
+fn encode_entry((manager, entry): (Manager, Entry)) -> Value {
     let mut object = Map::new();
     let mut put = |name: &str, text: &str| {
         if !text.is_empty() {
@@ -153,12 +186,19 @@ fn encode_entry(manager: &Manager, entry: &Entry) -> Value {
     }
     put("fieldsType", "FieldsV1");
     put("subresource", &manager.subresource);
-    object.insert("fieldsV1".to_owned(), fields_v1::encode(&entry.set));
+    let fields = entry
+        .unread
+        .unwrap_or_else(|| fields_v1::encode(&entry.set));
+    object.insert("fieldsV1".to_owned(), fields);
     Value::Object(object)
 }
 
 /// Merges the oldest updaters of a version into one until there are few enough.
 pub(super) fn cap(managed: &mut Managed) {
+    if managed.len() <= MAX_UPDATERS {
+        return;
+    }
+    managed.values_mut().for_each(Entry::read);
     let mut updaters: Vec<(i64, Manager)> = managed
         .iter()
         .filter(|(manager, _)| manager.operation == Verb::Update)

@@ -16,6 +16,8 @@ mod set;
 mod typed;
 mod update;
 
+use std::sync::LazyLock;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -85,7 +87,7 @@ pub fn apply(
         root: &root,
     };
     let mut old = live.cloned().unwrap_or_else(|| Value::Object(Map::new()));
-    let mut managed = managed::decode(take_managed(&mut old).as_ref())
+    let mut managed = managed::decode(take_managed(&mut old))
         .map_err(|why| ApplyError::Failed(format!("failed to decode managed fields: {why}")))?;
     let known = managed.clone();
     if managed.is_empty() && live.is_some() {
@@ -121,7 +123,7 @@ pub fn apply(
             _ => Some(change.now),
         };
     }
-    put_managed(&mut new, &managed);
+    put_managed(&mut new, managed);
     Ok(new)
 }
 
@@ -152,7 +154,7 @@ fn check(live: Option<&Value>, applied: &Value, change: &Change<'_>) -> Result<(
 
 /// Checks `managedFields` that a client wrote; the error is upstream's text.
 pub fn check_managed(entries: &Value) -> Result<(), String> {
-    managed::decode(Some(entries)).map(drop)
+    managed::decode(Some(entries.clone())).map(drop)
 }
 
 fn take_managed(object: &mut Value) -> Option<Value> {
@@ -160,7 +162,7 @@ fn take_managed(object: &mut Value) -> Option<Value> {
     metadata.remove("managedFields")
 }
 
-fn put_managed(object: &mut Value, managed: &Managed) {
+fn put_managed(object: &mut Value, managed: Managed) {
     let Some(object) = object.as_object_mut() else {
         return;
     };
@@ -176,28 +178,24 @@ fn put_managed(object: &mut Value, managed: &Managed) {
 }
 
 /// Fields of every object that nobody owns.
-fn unowned() -> Set {
-    let metadata = [
-        "name",
-        "namespace",
-        "creationTimestamp",
-        "selfLink",
-        "uid",
-        "clusterName",
-        "generation",
-        "managedFields",
-        "resourceVersion",
-    ];
-    let mut set: Set = [["apiVersion"], ["kind"], ["metadata"]]
-        .iter()
-        .map(|names| Path::fields(names))
-        .collect::<Vec<_>>()
-        .iter()
-        .collect();
-    for name in metadata {
-        set.insert(&Path::fields(&["metadata", name]));
-    }
-    set
+fn unowned() -> &'static Set {
+    static UNOWNED: LazyLock<Set> = LazyLock::new(|| {
+        let metadata = [
+            "name",
+            "namespace",
+            "creationTimestamp",
+            "selfLink",
+            "uid",
+            "clusterName",
+            "generation",
+            "managedFields",
+            "resourceVersion",
+        ];
+        let paths = [["apiVersion"], ["kind"], ["metadata"]].map(|names| Path::fields(&names));
+        let metadata = metadata.map(|name| Path::fields(&["metadata", name]));
+        paths.iter().chain(&metadata).collect()
+    });
+    &UNOWNED
 }
 
 #[cfg(test)]

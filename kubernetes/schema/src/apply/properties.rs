@@ -37,12 +37,12 @@ proptest! {
         let later = Change { now: Timestamp::MAX, ..change("me") };
         let twice = apply(&schema, id, Some(&once), &new, &later, false).unwrap();
         prop_assert_eq!(&twice, &once);
-        let fields = typed.fields(&new).unwrap().difference(&unowned());
+        let fields = typed.fields(&new).unwrap().difference(unowned());
         prop_assert_eq!(&owned(&once, "me"), &fields);
         let entries = &once["metadata"]["managedFields"];
-        let decoded = managed::decode(Some(entries)).unwrap();
+        let decoded = managed::decode(Some(entries.clone())).unwrap();
         if !decoded.is_empty() {
-            prop_assert_eq!(&managed::encode(&decoded), entries);
+            prop_assert_eq!(&managed::encode(decoded), entries);
         }
         // Applied values are there.
         let compared = typed.compare(&new, &once).unwrap();

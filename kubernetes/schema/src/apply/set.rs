@@ -1,5 +1,4 @@
 //! Sets of fields: who owns what.
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::path::{Element, Path};
@@ -7,8 +6,8 @@ use super::path::{Element, Path};
 /// A set of paths, as a tree. The root itself is never a member.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Set {
-    /// No node is empty. Sets made of each other share their elements.
-    nodes: BTreeMap<Arc<Element>, Node>,
+    /// In order, none twice, and no node is empty. Sets made of each other share their elements.
+    nodes: Vec<(Arc<Element>, Node)>,
 }
 
 /// What a set has at a path and below it.
@@ -21,9 +20,7 @@ pub(super) struct Node {
 impl Node {
     pub(super) const MEMBER: Self = Self {
         member: true,
-        children: Set {
-            nodes: BTreeMap::new(),
-        },
+        children: Set { nodes: Vec::new() },
     };
 
     pub(super) fn is_empty(&self) -> bool {
@@ -38,21 +35,28 @@ impl Set {
 
     /// How many paths the set has.
     pub fn len(&self) -> usize {
-        let node = |node: &Node| usize::from(node.member) + node.children.len();
-        self.nodes.values().map(node).sum()
+        let node = |(_, node): &(_, Node)| usize::from(node.member) + node.children.len();
+        self.nodes.iter().map(node).sum()
+    }
+
+    fn find(&self, element: &Element) -> Result<usize, usize> {
+        self.nodes.binary_search_by(|(own, _)| (**own).cmp(element))
     }
 
     /// Adds a path. Those above and below it are not added.
     pub fn insert(&mut self, path: &Path) {
-        let mut set = self;
-        let mut elements = path.0.iter().peekable();
-        while let Some(element) = elements.next() {
-            let node = set.nodes.entry(Arc::new(element.clone())).or_default();
-            if elements.peek().is_none() {
-                node.member = true;
-            }
-            set = &mut node.children;
+        let Some((first, below)) = path.0.split_first() else {
+            return;
+        };
+        let mut added = Node::MEMBER;
+        for element in below.iter().rev() {
+            let mut node = Node::default();
+            node.children.nodes.push((Arc::new(element.clone()), added));
+            added = node;
         }
+        let mut one = Self::default();
+        one.nodes.push((Arc::new(first.clone()), added));
+        *self = std::mem::take(self).union(&one);
     }
 
     pub fn has(&self, path: &Path) -> bool {
@@ -61,12 +65,12 @@ impl Set {
         };
         let mut set = self;
         for element in parents {
-            let Some(node) = set.nodes.get(element) else {
+            let Some(node) = set.node(element) else {
                 return false;
             };
             set = &node.children;
         }
-        set.nodes.get(last).is_some_and(|node| node.member)
+        set.node(last).is_some_and(|node| node.member)
     }
 
     /// All paths: those of a level before those below it.
@@ -97,29 +101,35 @@ impl Set {
             .map(|(element, node)| (element.as_ref(), node))
     }
 
-    pub(super) fn node(&self, element: &Element) -> Option<&Node> {
-        self.nodes.get(element)
+    /// The nodes, to be changed; none may get empty.
+    pub(super) fn nodes_mut(&mut self) -> impl Iterator<Item = (&Element, &mut Node)> {
+        let nodes = self.nodes.iter_mut();
+        nodes.map(|(element, node)| (&**element, node))
     }
 
-    /// Puts a node below an element, unless it is empty.
-    pub(super) fn put(&mut self, element: Element, node: Node) {
-        if !node.is_empty() {
-            self.nodes.insert(Arc::new(element), node);
-        }
+    pub(super) fn node(&self, element: &Element) -> Option<&Node> {
+        let at = self.find(element).ok()?;
+        self.nodes.get(at).map(|(_, node)| node)
     }
 
     #[must_use]
     pub fn union(mut self, other: &Self) -> Self {
+        let mut new = Vec::new();
         for (element, theirs) in &other.nodes {
-            match self.nodes.get_mut(element) {
-                Some(node) => {
-                    node.member |= theirs.member;
-                    node.children = std::mem::take(&mut node.children).union(&theirs.children);
+            match self.find(element) {
+                Ok(at) => {
+                    if let Some((_, node)) = self.nodes.get_mut(at) {
+                        node.member |= theirs.member;
+                        node.children = std::mem::take(&mut node.children).union(&theirs.children);
+                    }
                 }
-                None => {
-                    self.nodes.insert(Arc::clone(element), theirs.clone());
-                }
+                Err(_) => new.push((Arc::clone(element), theirs.clone())),
             }
+        }
+        if !new.is_empty() {
+            self.nodes.append(&mut new);
+            // Two sorted runs, which are merged.
+            self.nodes.sort_by(|(a, _), (b, _)| a.cmp(b));
         }
         self
     }
@@ -127,7 +137,7 @@ impl Set {
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
         self.combined(|element, node| {
-            let Some(theirs) = other.nodes.get(element) else {
+            let Some(theirs) = other.node(element) else {
                 return Node::default();
             };
             Node {
@@ -140,26 +150,44 @@ impl Set {
     /// What is in this set only. Fields below a field of the other set stay.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
-        self.combined(|element, node| match other.nodes.get(element) {
-            None => node.clone(),
-            Some(theirs) => Node {
-                member: node.member && !theirs.member,
-                children: node.children.difference(&theirs.children),
-            },
-        })
+        let mut rest = self.clone();
+        rest.subtract(other);
+        rest
     }
 
-    /// What is neither in the other set nor below any of its fields.
-    #[must_use]
-    pub fn difference_below(&self, other: &Self) -> Self {
-        self.combined(|element, node| match other.nodes.get(element) {
-            None => node.clone(),
-            Some(theirs) if theirs.member => Node::default(),
-            Some(theirs) => Node {
-                member: node.member,
-                children: node.children.difference_below(&theirs.children),
-            },
-        })
+    /// Removes what is in the other set. Fields below a field of it stay. Costs as much as the other
+    /// set is large.
+    pub fn subtract(&mut self, other: &Self) {
+        self.without(other, |node, theirs| {
+            node.member &= !theirs.member;
+            node.children.subtract(&theirs.children);
+        });
+    }
+
+    /// Removes what is in the other set or below any of its fields.
+    pub fn subtract_below(&mut self, other: &Self) {
+        self.without(other, |node, theirs| {
+            if theirs.member {
+                *node = Node::default();
+            } else {
+                node.children.subtract_below(&theirs.children);
+            }
+        });
+    }
+
+    fn without(&mut self, other: &Self, reduce: impl Fn(&mut Node, &Node)) {
+        let mut emptied = false;
+        for (element, theirs) in &other.nodes {
+            if let Ok(at) = self.find(element)
+                && let Some((_, node)) = self.nodes.get_mut(at)
+            {
+                reduce(node, theirs);
+                emptied |= node.is_empty();
+            }
+        }
+        if emptied {
+            self.nodes.retain(|(_, node)| !node.is_empty());
+        }
     }
 
     /// The set with each node made anew.
@@ -171,6 +199,24 @@ impl Set {
             .filter(|(_, node)| !node.is_empty())
             .map(|(element, node)| (Arc::clone(element), node))
             .collect();
+        Self { nodes }
+    }
+}
+
+/// Of elements that come twice, the last is taken; nodes that are empty are not.
+impl FromIterator<(Arc<Element>, Node)> for Set {
+    fn from_iter<I: IntoIterator<Item = (Arc<Element>, Node)>>(nodes: I) -> Self {
+        let nodes = nodes.into_iter().filter(|(_, node)| !node.is_empty());
+        let mut nodes: Vec<_> = nodes.collect();
+        // Mostly they come in order, which costs nothing.
+        nodes.sort_by(|(a, _), (b, _)| a.cmp(b));
+        nodes.dedup_by(|later, kept| {
+            let same = later.0 == kept.0;
+            if same {
+                std::mem::swap(later, kept);
+            }
+            same
+        });
         Self { nodes }
     }
 }

@@ -1,12 +1,17 @@
 //! How ownership changes with an object.
+use std::sync::LazyLock;
+
 use serde_json::{Map, Value};
 
 use super::conflict::Conflict;
 use super::managed::{self, Entry, Managed};
 use super::typed::{Comparison, Typed};
-use super::{Change, Set, Verb, put_managed, take_managed, unowned};
+use super::{Change, Path, Set, Verb, put_managed, take_managed, unowned};
 use crate::patch::{MAX_DEPTH, size_within};
 use crate::{Schema, Shape, TypeId};
+
+/// Ownership itself, which a change is not asked about.
+static MANAGED: LazyLock<Path> = LazyLock::new(|| Path::fields(&["metadata", "managedFields"]));
 
 /// Records who owns what after an ordinary create (`old` is none), update or patch.
 ///
@@ -27,29 +32,31 @@ pub fn update(
         root: &root,
     };
     let given = take_managed(new);
-    let mut before = old.cloned().unwrap_or_else(|| Value::Object(Map::new()));
-    let recorded = take_managed(&mut before);
-    let mut managed = starting_point(given.as_ref(), recorded.as_ref(), change);
+    let recorded = old.and_then(|old| old.pointer("/metadata/managedFields"));
+    let mut managed = starting_point(given, recorded, change);
     let untracked = managed.is_empty() && old.is_some();
-    if untracked
-        || [&before, new]
-            .iter()
-            .any(|object| size_within(object, MAX_DEPTH).is_none())
-    {
+    // Ownership is a little deeper than what is owned.
+    let fits = |old: &Value| size_within(old, MAX_DEPTH + 8).is_some();
+    if untracked || !old.is_none_or(fits) || size_within(new, MAX_DEPTH).is_none() {
         return;
     }
-    if track(&typed, &before, new, &mut managed, change).is_ok() {
-        put_managed(new, &managed);
+    let nothing = Value::Object(Map::new());
+    let before = old.unwrap_or(&nothing);
+    if track(&typed, before, new, &mut managed, change).is_ok() {
+        put_managed(new, managed);
     }
 }
 
-fn starting_point(given: Option<&Value>, recorded: Option<&Value>, change: &Change<'_>) -> Managed {
-    let recorded = || managed::decode(recorded).unwrap_or_default();
+fn starting_point(given: Option<Value>, recorded: Option<&Value>, change: &Change<'_>) -> Managed {
+    if given.as_ref() == recorded {
+        return managed::decode_heads(given).unwrap_or_default();
+    }
+    let recorded = || managed::decode_heads(recorded.cloned()).unwrap_or_default();
     // Clients of subresources cannot set them.
     if !change.subresource.is_empty() {
         return recorded();
     }
-    let resets = match given.and_then(Value::as_array).map(Vec::as_slice) {
+    let resets = match given.as_ref().and_then(Value::as_array).map(Vec::as_slice) {
         Some([]) => true,
         Some([Value::Object(entry)]) => entry.is_empty(),
         _ => false,
@@ -72,21 +79,28 @@ pub(super) fn track(
     managed: &mut Managed,
     change: &Change<'_>,
 ) -> Result<(), String> {
-    reconcile(typed, managed);
     let compared = compare(typed, old, new, change)?;
-    let changed = compared.modified.clone().union(&compared.added);
-    for entry in managed.values_mut() {
-        entry.set = entry.set.difference(&changed).difference(&compared.removed);
+    let mut changed = compared.modified.union(&compared.added);
+    let id = change.id(Verb::Update);
+    for (manager, entry) in managed.iter_mut() {
+        if *manager == id {
+            entry.read();
+        } else {
+            entry.read_for(&[&changed, &compared.removed]);
+        }
+        typed.reconcile(&mut entry.set);
+        entry.set.subtract(&changed);
+        entry.set.subtract(&compared.removed);
     }
-    managed.retain(|_, entry| !entry.set.is_empty());
-    let mine = changed.difference(&unowned());
-    if !mine.is_empty() {
-        let id = change.id(Verb::Update);
+    managed.retain(|_, entry| !entry.is_empty());
+    changed.subtract(unowned());
+    if !changed.is_empty() {
         let before = managed.remove(&id).map(|entry| entry.set);
         let entry = Entry {
             version: change.version.to_owned(),
-            set: mine.union(&before.unwrap_or_default()),
+            set: before.unwrap_or_default().union(&changed),
             time: Some(change.now),
+            unread: None,
         };
         managed.insert(id, entry);
     }
@@ -108,10 +122,13 @@ pub(super) fn apply(
     let merged = typed.merge(live.clone(), applied)?;
     let id = change.id(Verb::Apply);
     let ignored: Set = change.ignored.iter().collect();
+    let mut set = typed.fields(applied)?;
+    set.subtract_below(&ignored);
     let entry = Entry {
         version: change.version.to_owned(),
-        set: typed.fields(applied)?.difference_below(&ignored),
+        set,
         time: None,
+        unread: None,
     };
     let last = managed.insert(id.clone(), entry).map(|entry| entry.set);
     let new = match last {
@@ -127,13 +144,14 @@ pub(super) fn apply(
             manager: manager.clone(),
             path,
         }));
-        entry.set = entry.set.difference(&lost).difference(&compared.removed);
+        entry.set.subtract(&lost);
+        entry.set.subtract(&compared.removed);
     }
     if !force && !conflicts.is_empty() {
         return Err(Failure::Conflicts(conflicts));
     }
     if let Some(entry) = managed.get_mut(&id) {
-        entry.set = entry.set.difference(&unowned());
+        entry.set.subtract(unowned());
     }
     managed.retain(|_, entry| !entry.set.is_empty());
     Ok((new, managed))
@@ -180,23 +198,23 @@ fn compare(
     new: &Value,
     change: &Change<'_>,
 ) -> Result<Comparison, String> {
-    let compared = typed
+    let mut compared = typed
         .compare(old, new)
         .map_err(|why| format!("failed to compare objects: {why}"))?;
-    if change.ignored.is_empty() {
-        return Ok(compared);
+    let ignored: Set = change.ignored.iter().chain([&*MANAGED]).collect();
+    for set in [
+        &mut compared.removed,
+        &mut compared.modified,
+        &mut compared.added,
+    ] {
+        set.subtract_below(&ignored);
     }
-    let ignored: Set = change.ignored.iter().collect();
-    Ok(Comparison {
-        removed: compared.removed.difference_below(&ignored),
-        modified: compared.modified.difference_below(&ignored),
-        added: compared.added.difference_below(&ignored),
-    })
+    Ok(compared)
 }
 
 /// Ownership as the schema, which may have changed since, is now.
 fn reconcile(typed: &Typed<'_>, managed: &mut Managed) {
     for entry in managed.values_mut() {
-        entry.set = typed.reconciled(&entry.set);
+        typed.reconcile(&mut entry.set);
     }
 }

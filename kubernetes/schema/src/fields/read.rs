@@ -9,6 +9,8 @@ use crate::path::Path;
 
 /// Objects and lists within each other.
 const MAX_DEPTH: usize = 120;
+/// The stack of a thread that reads YAML: many times what that many levels need.
+const STACK: usize = 16 << 20;
 /// Fields that are reported; Kubernetes stops there too.
 pub(super) const MAX_REPORTED: usize = 100;
 /// What aliases may make of a YAML body.
@@ -42,6 +44,17 @@ pub fn read_yaml(body: &[u8]) -> Result<(Value, Vec<DuplicateField>), ReadError>
         return Ok(read);
     }
     let text = str::from_utf8(body).map_err(|error| ReadError(error.to_string()))?;
+    // Its reader takes kilobytes of the stack for each level: more than threads have that serve.
+    std::thread::scope(|scope| {
+        let own = std::thread::Builder::new().stack_size(STACK);
+        let reading = own.spawn_scoped(scope, || read_yaml_text(text));
+        let read = reading.map_err(|error| ReadError(error.to_string()))?;
+        let broken = |_panic| Err(ReadError("the YAML could not be read".to_owned()));
+        read.join().unwrap_or_else(broken)
+    })
+}
+
+fn read_yaml_text(text: &str) -> Result<(Value, Vec<DuplicateField>), ReadError> {
     let found = RefCell::new(Vec::new());
     let options = serde_saphyr::options! {
         duplicate_keys: serde_saphyr::DuplicateKeyPolicy::PassThrough,

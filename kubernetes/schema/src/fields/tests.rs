@@ -301,3 +301,32 @@ proptest! {
         drop(read_yaml(text.as_bytes()));
     }
 }
+
+#[test]
+fn what_is_nested_too_deeply_is_refused_however_deep_it_is() {
+    let small = std::thread::Builder::new().stack_size(1 << 20);
+    let read = small.spawn(|| {
+        for many in [200, 2_000, 20_000, 300_000] {
+            let steps = (0..many.min(1500)).map(|depth| " ".repeat(depth) + "a:\n");
+            let stairs: String = steps.collect();
+            for deep in [
+                "[".repeat(many),
+                "{".repeat(many),
+                "{\"a\":".repeat(many),
+                "[a,".repeat(many),
+                format!("{}{}", "[".repeat(many), "]".repeat(many)),
+                "- ".repeat(many),
+                "? ".repeat(many),
+                "[? ".repeat(many),
+                "!a ".repeat(many),
+                "&a ".repeat(many),
+                "&a [".repeat(many),
+                stairs,
+            ] {
+                assert!(read_yaml(deep.as_bytes()).is_err(), "{many} {deep:.20}");
+                assert!(read_json(deep.as_bytes()).is_err());
+            }
+        }
+    });
+    read.unwrap().join().unwrap();
+}

@@ -59,6 +59,17 @@ pub fn charge_update(
     })
 }
 
+/// Whether a quota counts anything of the objects of a resource.
+pub fn is_about(quota: &Value, group: &str, plural: &str) -> bool {
+    let mut hard = fields::entries(&quota["spec"], "hard");
+    hard.any(|(name, _)| usage::counts(group, plural, name))
+}
+
+/// All that quotas could count of an object, to tell whether that changed.
+pub fn uses(group: &str, plural: &str, object: &Value, now: Timestamp) -> Value {
+    amounts::write(&usage::of(group, plural, object, now))
+}
+
 /// The status of a quota, counted anew from all objects of its namespace: group, plural, object.
 pub fn recount<'a>(
     quota: &Value,

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Part, Write, Written, check, metadata, to_stored, track, validate};
 use crate::cluster::{Cluster, What, addresses, admit, fields, names};
-use crate::store::{Op, Refused};
+use crate::store::{Op, Pledge, Refused};
 use crate::{Errors, Status, Subresource, crd};
 
 /// How often another name is tried where `generateName` made one that exists.
@@ -75,7 +75,7 @@ impl Cluster {
         if let What::Builtin(row) = &resource.what {
             (row.default)(&mut object);
         }
-        let mut held = addresses::reserve(self, write, None, &mut object)?;
+        let held = addresses::reserve(self, write, None, &mut object)?;
         let name = metadata::text(&object, "name").to_owned();
         let mut errors = Errors::default();
         validate(resource, &object, &mut errors);
@@ -93,21 +93,13 @@ impl Cluster {
                 created: true,
             });
         }
-        let namespace = write.namespace;
+        let mut pledges = admit::charge(self, write, None, &stored).await?;
+        pledges.extend(held.map(|held| Box::new(held) as Box<dyn Pledge>));
+        let (namespace, shelf, op) = (write.namespace, &resource.shelf, Op::Create(stored));
         let made = self
             .store()
-            .commit(&resource.shelf, namespace, &name, Op::Create(stored));
-        if let Some(held) = &mut held {
-            held.hold();
-        }
-        let made = made.await;
-        if let Some(held) = held {
-            if made.is_ok() {
-                held.keep();
-            } else {
-                held.give_back();
-            }
-        }
+            .commit_with(shelf, namespace, &name, op, pledges)
+            .await;
         let object = made.map_err(|refused: Refused| Self::refused(write, &name, refused))?;
         debug_assert!(write.part == Part::Main, "parts are of objects that exist");
         Ok(Written {

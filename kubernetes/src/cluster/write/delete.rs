@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Write, in_form, metadata, to_stored};
 use crate::cluster::time::rfc3339;
 use crate::cluster::{Cluster, Resource, addresses};
-use crate::store::{Object, Op, Refused};
+use crate::store::{Object, Op, Pledge, Refused};
 use crate::{Status, crd};
 
 const ORPHAN: &str = "orphan";
@@ -26,8 +26,8 @@ pub struct Deletion {
     pub propagation: Option<Propagation>,
     /// Only the object of this uid.
     pub uid: Option<String>,
-    /// Only in this state.
-    pub revision: Option<u64>,
+    /// Only in this state, as a client names it.
+    pub revision: Option<String>,
 }
 
 /// What becomes of the objects that it owns.
@@ -85,17 +85,17 @@ impl Cluster {
                     gone,
                 });
             }
-            let store = self.store();
+            let released = gone
+                .then(|| addresses::release(self, write, &old))
+                .flatten();
+            let pledges = released.map(|released| Box::new(released) as Box<dyn Pledge>);
+            let (store, shelf) = (self.store(), &resource.shelf);
+            let pledges = pledges.into_iter().collect();
             match store
-                .commit(&resource.shelf, write.namespace, write.name, op)
+                .commit_with(shelf, write.namespace, write.name, op, pledges)
                 .await
             {
-                Ok(object) => {
-                    if gone {
-                        addresses::release(self, write, &old);
-                    }
-                    return Ok(Deleted { object, gone });
-                }
+                Ok(object) => return Ok(Deleted { object, gone }),
                 Err(Refused::Changed(Some(_))) => {}
                 Err(refused) => return Err(Self::refused(write, write.name, refused)),
             }
@@ -168,8 +168,8 @@ fn preconditions(write: &Write<'_>, current: &Object, how: &Deletion) -> Result<
             current.uid
         ));
     }
-    if let Some(revision) = how.revision
-        && revision != current.revision
+    if let Some(revision) = &how.revision
+        && *revision != current.revision.to_string()
     {
         return conflict(format!(
             "the ResourceVersion in the precondition ({revision}) does not match the ResourceVersion in record ({}). The object might have been modified",

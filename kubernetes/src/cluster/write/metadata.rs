@@ -121,15 +121,14 @@ pub(super) fn count(resource: &Resource, old: &Value, new: &mut Value) {
     if !counts_generations(resource) {
         return;
     }
-    let rest = |object: &Value| -> Vec<(String, Value)> {
-        let members = object.as_object().into_iter().flatten();
-        let ours = members.filter(|(name, _)| *name != "metadata" && *name != "status");
-        ours.map(|(name, value)| (name.clone(), value.clone()))
-            .collect()
-    };
-    if rest(old) != rest(new) {
+    if !rest(old).eq(rest(new)) {
         next_generation(new);
     }
+}
+
+fn rest(object: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    let members = object.as_object().into_iter().flatten();
+    members.filter(|(name, _)| *name != "metadata" && *name != "status")
 }
 
 pub(super) fn next_generation(object: &mut Value) {

@@ -285,3 +285,52 @@ async fn an_autoscaler_is_one_object_in_two_versions() {
         50
     );
 }
+
+/// Whoever gives up halfway, at whichever step, leaves nothing taken that no service has.
+#[tokio::test]
+async fn a_service_that_is_given_up_leaks_no_address_and_no_port() {
+    let service = || {
+        json!({
+            "metadata": { "name": "web", "namespace": "default" },
+            "spec": {
+                "type": "NodePort", "clusterIP": "10.100.0.77",
+                "ports": [{ "port": 80, "nodePort": 30_077 }],
+            },
+        })
+    };
+    let test = TestCluster::new().await;
+    let (cluster, by) = (&test.cluster, &test.by);
+    for steps in 1..100 {
+        let mut making = Box::pin(cluster.create("services", service(), by));
+        let mut done = false;
+        for _ in 0..steps {
+            done = futures::poll!(&mut making).is_ready();
+            if done {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(making);
+        // What was on its way is decided before this is.
+        let after = config(&format!("after-{steps}"));
+        cluster.create("configmaps", after, by).await.unwrap();
+        if cluster.get("services", "default", "web").is_none() {
+            cluster.create("services", service(), by).await.unwrap();
+        }
+        let how = Deletion::default();
+        let mut deleting = Box::pin(cluster.delete("services", "default", "web", &how, by));
+        let gone = futures::poll!(&mut deleting).is_ready();
+        drop(deleting);
+        let after = config(&format!("gone-{steps}"));
+        cluster.create("configmaps", after, by).await.unwrap();
+        assert!(gone || cluster.get("services", "default", "web").is_none());
+        cluster.create("services", service(), by).await.unwrap();
+        cluster
+            .delete("services", "default", "web", &how, by)
+            .await
+            .unwrap();
+        if done {
+            return;
+        }
+    }
+}

@@ -7,7 +7,7 @@ use super::{Part, Write, Written, check, in_form, metadata, to_stored, track, va
 use crate::cluster::{Cluster, Resource, What, addresses, admit, fields};
 use crate::kinds::{validate_ephemeral_containers_update, validate_resize};
 use crate::services::Reservation;
-use crate::store::{Object, Op, Refused};
+use crate::store::{Object, Op, Pledge, Refused};
 use crate::{Errors, Status, Subresource, crd};
 
 /// How often a change is tried again because somebody else was faster.
@@ -115,24 +115,22 @@ impl Cluster {
         write: &Write<'_>,
         old: &Value,
         op: Op,
-        mut held: Option<Reservation>,
+        held: Option<Reservation>,
     ) -> Result<Arc<Object>, Tried> {
-        if let Some(held) = &mut held {
-            held.hold();
-        }
-        let gone = matches!(op, Op::Delete(_));
-        let (store, shelf) = (self.store(), &write.resource.shelf);
-        let done = store.commit(shelf, write.namespace, write.name, op).await;
-        if let Some(held) = held {
-            if done.is_ok() {
-                held.keep();
-            } else {
-                held.give_back();
+        let mut pledges = Vec::new();
+        // What goes needs nothing new.
+        let held = match &op {
+            Op::Update(_, new) => {
+                pledges = admit::charge(self, write, Some(old), new).await?;
+                held
             }
-        }
-        if gone && done.is_ok() {
-            addresses::release(self, write, old);
-        }
+            _gone => addresses::release(self, write, old),
+        };
+        pledges.extend(held.map(|held| Box::new(held) as Box<dyn Pledge>));
+        let (store, shelf) = (self.store(), &write.resource.shelf);
+        let done = store
+            .commit_with(shelf, write.namespace, write.name, op, pledges)
+            .await;
         done.map_err(|refused| match refused {
             Refused::Changed(Some(_)) => Tried::Changed,
             refused => Self::refused(write, write.name, refused).into(),
@@ -199,21 +197,21 @@ fn validate_change(write: &Write<'_>, old: &Value, new: &Value, errors: &mut Err
 
 /// The new state: what is asked for in the part that the request is for, the old in all others.
 fn merged(write: &Write<'_>, old: &Value, mut new: Value) -> Value {
-    let take = |paths: &[&str]| {
+    const OWNED: &str = "/metadata/managedFields";
+    let mut take = |paths: &[&str]| {
         let mut state = old.clone();
         for path in paths {
-            put(&mut state, &new, path);
+            let value = new.pointer_mut(path).map(Value::take);
+            set(&mut state, value, path);
         }
-        state["metadata"]["managedFields"] = new["metadata"]["managedFields"].clone();
-        if state["metadata"]["managedFields"].is_null() {
-            metadata::remove(&mut state, "managedFields");
-        }
+        let owned = new.pointer_mut(OWNED).map(Value::take);
+        set(&mut state, owned.filter(|owned| !owned.is_null()), OWNED);
         state
     };
     match write.part {
         Part::Main => {
             if write.resource.has(Subresource::Status) {
-                put(&mut new, old, "/status");
+                set(&mut new, old.pointer("/status").cloned(), "/status");
             }
             new
         }
@@ -235,12 +233,11 @@ fn merged(write: &Write<'_>, old: &Value, mut new: Value) -> Value {
     }
 }
 
-/// Makes one member of an object what it is in another one, or absent as there.
-fn put(target: &mut Value, source: &Value, path: &str) {
+/// Makes one member of an object what it is elsewhere, or absent.
+fn set(target: &mut Value, value: Option<Value>, path: &str) {
     let Some((parent, name)) = path.rsplit_once('/') else {
         return;
     };
-    let value = source.pointer(path).cloned();
     if value.is_some()
         && let (Some(first), Value::Object(members)) = (parent.split('/').nth(1), &mut *target)
     {

@@ -16,10 +16,11 @@ use plan::{Plan, View, plan, status};
 use serde_json::Value;
 
 use super::history::History;
-use super::owners::{Claim, Owner, claim, labels, orphans, selects, settle};
+use super::owners::{Owner, labels, selects};
 use super::{Frame, Index, Key, Outcome, Seen, WORKERS, pod_control as pods, save_status};
 use crate::Status;
 use crate::cluster::{Actor, Cluster, EventType};
+use crate::store::Object;
 use crate::validation::Selector;
 use crate::views::{ControllerRevisionView, DaemonSetView, NodeView, PodView};
 
@@ -43,9 +44,7 @@ struct Work {
 pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
     let pods = cluster.shelf("pods")?;
     let mut frame = Frame::of("daemonset-controller", &cluster);
-    frame.on(cluster.shelf(DAEMON_SETS)?, |seen| {
-        seen.latest().map(|set| Key::of(set)).into_iter().collect()
-    });
+    frame.on(cluster.shelf(DAEMON_SETS)?, |seen| seen.keys());
     let all = cluster.clone();
     frame.on(Arc::clone(&pods), move |seen| concerned(&all, seen));
     let all = cluster.clone();
@@ -70,17 +69,7 @@ pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
 
 /// The sets to which a change of a pod may matter.
 fn concerned(cluster: &Cluster, seen: &Seen<'_>) -> Vec<Key> {
-    let mut keys = Vec::new();
-    let mut controlled = false;
-    for pod in seen.states() {
-        let view = pod.view::<PodView>();
-        if let Some(owner) = view.metadata.controller() {
-            controlled = true;
-            if owner.kind == "DaemonSet" {
-                keys.push(Key::new(&pod.namespace, &owner.name));
-            }
-        }
-    }
+    let (mut keys, controlled) = pods::controllers(seen, "DaemonSet");
     let Some(pod) = seen.new.filter(|_| !controlled) else {
         return keys;
     };
@@ -147,7 +136,9 @@ impl Work {
             .map_or("", String::as_str);
         let nodes = self.cluster.list("nodes", None);
         let nodes: Vec<Arc<NodeView>> = nodes.iter().map(|node| node.view()).collect();
-        let pods = self.claimed(&owner, selector).await?;
+        let candidates = pods::candidates(&self.pods, &owner);
+        let matches = |pod: &Object| selects(selector, pod);
+        let pods = pods::claimed(&self.cluster, &self.by, &owner, candidates, matches).await?;
         let now = self.cluster.now();
         let mut plan = plan(&View::new(&set, hash, &nodes, &pods, now));
         self.replace_finished(&owner, &set, &mut plan).await;
@@ -177,27 +168,6 @@ impl Work {
             .trim(&owner, &revisions, is_live, limit)
             .await?;
         Ok(plan.again)
-    }
-
-    async fn claimed(
-        &self,
-        owner: &Owner,
-        selector: Selector<'_>,
-    ) -> Result<Vec<Arc<PodView>>, Status> {
-        let mut candidates = self.pods.of(&owner.uid);
-        candidates.extend(self.pods.of(&orphans(&owner.namespace)));
-        let mut pods = Vec::new();
-        for pod in candidates {
-            let view = pod.view::<PodView>();
-            let claim = claim(owner, &view.metadata, selects(selector, &pod));
-            if claim == Claim::Keep {
-                pods.push(view);
-                continue;
-            }
-            let settled = settle(&self.cluster, &self.by, owner, "pods", pod, claim);
-            pods.extend(settled.await?.map(|pod| pod.view::<PodView>()));
-        }
-        Ok(pods)
     }
 
     /// Pods that ended make room for others; after a failure not at once.

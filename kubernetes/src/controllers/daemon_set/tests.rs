@@ -259,8 +259,7 @@ async fn a_daemon_set_has_a_pod_on_every_node_but_those_of_fargate() {
         .play_until("daemonsets.apps", "web", "an update", is_rolled_out)
         .await;
     let pods = running.cluster().list("pods", Some("default"));
-    let image =
-        |pod: &Arc<crate::store::Object>| pod.value()["spec"]["containers"][0]["image"].clone();
+    let image = |pod: &Arc<Object>| pod.value()["spec"]["containers"][0]["image"].clone();
     assert!(pods.iter().all(|pod| image(pod) == "web:2"));
     let revisions = running.cluster().list("controllerrevisions.apps", None);
     let mut numbers: Vec<i64> = revisions

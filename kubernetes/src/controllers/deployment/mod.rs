@@ -37,12 +37,7 @@ struct Work {
 pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
     let (sets, pods) = (cluster.shelf(REPLICA_SETS)?, cluster.shelf("pods")?);
     let mut frame = Frame::of("deployment-controller", &cluster);
-    frame.on(cluster.shelf(DEPLOYMENTS)?, |seen| {
-        seen.latest()
-            .map(|object| Key::of(object))
-            .into_iter()
-            .collect()
-    });
+    frame.on(cluster.shelf(DEPLOYMENTS)?, |seen| seen.keys());
     let all = cluster.clone();
     frame.on(Arc::clone(&sets), move |seen| concerned(&all, seen));
     let all = cluster.clone();

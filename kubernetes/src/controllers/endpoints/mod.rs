@@ -45,10 +45,10 @@ pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
         }),
         cluster: cluster.clone(),
     });
-    frame.on(Arc::clone(&services), latest);
+    frame.on(Arc::clone(&services), |seen| seen.keys());
     // What was changed by somebody else is made right.
     frame.on(endpoints, |seen| match seen.old {
-        Some(_) => latest(seen),
+        Some(_) => seen.keys(),
         None => Vec::new(),
     });
     frame.on(slices, |seen| {
@@ -73,13 +73,6 @@ pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
     });
     work.await;
     Ok(())
-}
-
-fn latest(seen: &Seen<'_>) -> Vec<Key> {
-    seen.latest()
-        .map(|object| Key::of(object))
-        .into_iter()
-        .collect()
 }
 
 /// Whether a change of a pod may be seen in an endpoint.

@@ -273,7 +273,7 @@ impl Collector {
                 Way::Orphan => Propagation::Orphan,
             }),
             uid: Some(object.uid.clone()),
-            revision: Some(object.revision),
+            revision: Some(object.revision.to_string()),
             ..Deletion::default()
         };
         let Object {
@@ -341,7 +341,8 @@ fn forget(object: &mut Value, uids: &[String]) {
     retain(object, "ownerReferences", |owner| !gone(owner));
 }
 
-fn drop_finalizer(object: &mut Value, finalizer: &str) {
+/// Takes a finalizer from an object.
+pub(super) fn drop_finalizer(object: &mut Value, finalizer: &str) {
     retain(object, "finalizers", |own| own != finalizer);
 }
 

@@ -57,12 +57,7 @@ pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
         Frame::new(name, cluster.store(), move || clock.now())
     };
     let (mut nodes, mut pods) = (frame("node-life"), frame("taint-eviction"));
-    nodes.on(cluster.shelf("nodes")?, |seen| {
-        seen.latest()
-            .map(|node| Key::of(node))
-            .into_iter()
-            .collect()
-    });
+    nodes.on(cluster.shelf("nodes")?, |seen| seen.keys());
     let known = Arc::clone(&life);
     pods.on(cluster.shelf("nodes")?, move |seen| known.pods_of(seen));
     let known = Arc::clone(&life);
@@ -308,6 +303,11 @@ impl Life {
                 "lastTransitionTime": now,
             });
             set_condition(value, condition);
+            // Nobody is left who could say how it ended.
+            let phase = fields::text(&value["status"], "phase");
+            if grace_secs == Some(0) && phase != "Succeeded" && phase != "Failed" {
+                value["status"]["phase"] = "Failed".into();
+            }
             Ok(())
         };
         let how = Deletion {

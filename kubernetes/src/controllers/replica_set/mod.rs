@@ -9,7 +9,7 @@ use futures::future::join_all;
 use plan::Step;
 use serde_json::Value;
 
-use super::owners::{Claim, Owner, claim, labels, orphans, owner_term, selects, settle};
+use super::owners::{Owner, labels, owner_term, selects};
 use super::{Frame, Index, Key, Outcome, Seen, WORKERS, pod_control as pods};
 use crate::Status;
 use crate::cluster::{Actor, Cluster};
@@ -68,9 +68,7 @@ struct Work {
 async fn run_family(cluster: Cluster, family: Family) -> Result<(), Status> {
     let (pods, sets) = (cluster.shelf("pods")?, cluster.shelf(family.resource)?);
     let mut frame = Frame::of(family.name, &cluster);
-    frame.on(Arc::clone(&sets), |seen| {
-        seen.latest().map(|set| Key::of(set)).into_iter().collect()
-    });
+    frame.on(Arc::clone(&sets), |seen| seen.keys());
     let all = cluster.clone();
     frame.on(Arc::clone(&pods), move |seen| concerned(&all, family, seen));
     let work = Arc::new(Work {
@@ -171,23 +169,10 @@ impl Work {
         owner: &Owner,
         selector: Selector<'_>,
     ) -> Result<Vec<Arc<PodView>>, Status> {
-        let mut candidates = self.pods.of(&owner.uid);
-        candidates.extend(self.pods.of(&orphans(&owner.namespace)));
-        let mut active = Vec::new();
-        for pod in candidates {
-            let view = pod.view::<PodView>();
-            if !pods::is_active(&view) {
-                continue;
-            }
-            let claim = claim(owner, &view.metadata, selects(selector, &pod));
-            if claim == Claim::Keep {
-                active.push(view);
-                continue;
-            }
-            let settled = settle(&self.cluster, &self.by, owner, "pods", pod, claim);
-            active.extend(settled.await?.map(|pod| pod.view::<PodView>()));
-        }
-        Ok(active)
+        let mut candidates = pods::candidates(&self.pods, owner);
+        candidates.retain(|pod| pods::is_active(&pod.view::<PodView>()));
+        let matches = |pod: &Object| selects(selector, pod);
+        pods::claimed(&self.cluster, &self.by, owner, candidates, matches).await
     }
 
     /// The pods of all sets that have the same owner.

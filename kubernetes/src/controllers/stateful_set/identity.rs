@@ -64,8 +64,9 @@ pub(super) fn is_stored(set: &StatefulSetView, pod: &PodView, ordinal: i64) -> b
     templates.all(|template| {
         let wanted = claim_name(template, &set.metadata.name, ordinal);
         let mut volumes = pod.spec.volumes.iter();
-        let volume = volumes.find(|volume| volume["name"] == template["metadata"]["name"]);
-        volume.is_some_and(|volume| volume["persistentVolumeClaim"]["claimName"] == wanted.as_str())
+        let volume = volumes.find(|volume| template["metadata"]["name"] == volume.name);
+        let claim = volume.and_then(|volume| volume.persistent_volume_claim.as_ref());
+        claim.is_some_and(|claim| claim.claim_name == wanted)
     })
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use plan::{Revisions, plan};
 
 use super::history::{self, History};
-use super::owners::{Claim, Owner, claim, labels, orphans, selects, settle};
+use super::owners::{Owner, labels, selects};
 use super::{Frame, Index, Key, Outcome, Seen, WORKERS, pod_control as pods, save_status};
 use crate::Status;
 use crate::cluster::{Actor, Cluster};
@@ -34,9 +34,7 @@ struct Work {
 pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
     let pods = cluster.shelf("pods")?;
     let mut frame = Frame::of("statefulset-controller", &cluster);
-    frame.on(cluster.shelf(STATEFUL_SETS)?, |seen| {
-        seen.latest().map(|set| Key::of(set)).into_iter().collect()
-    });
+    frame.on(cluster.shelf(STATEFUL_SETS)?, |seen| seen.keys());
     let all = cluster.clone();
     frame.on(Arc::clone(&pods), move |seen| concerned(&all, seen));
     frame.on(cluster.shelf(CLAIMS)?, |seen| {
@@ -73,17 +71,7 @@ fn of_claim(claim: &Object) -> Option<Key> {
 
 /// The sets to which a change of a pod may matter.
 fn concerned(cluster: &Cluster, seen: &Seen<'_>) -> Vec<Key> {
-    let mut keys = Vec::new();
-    let mut controlled = false;
-    for pod in seen.states() {
-        let view = pod.view::<PodView>();
-        if let Some(owner) = view.metadata.controller() {
-            controlled = true;
-            if owner.kind == "StatefulSet" {
-                keys.push(Key::new(&pod.namespace, &owner.name));
-            }
-        }
-    }
+    let (mut keys, controlled) = pods::controllers(seen, "StatefulSet");
     // Only a set of the name in the pod's can adopt it.
     if let Some(pod) = seen.new.filter(|_| !controlled)
         && let Some((parent, _)) = identity::parse(&pod.name)
@@ -158,20 +146,11 @@ impl Work {
         owner: &Owner,
         selector: Selector<'_>,
     ) -> Result<Vec<Arc<PodView>>, Status> {
-        let mut candidates = self.pods.of(&owner.uid);
-        candidates.extend(self.pods.of(&orphans(&owner.namespace)));
-        let mut pods = Vec::new();
-        for pod in candidates {
+        let candidates = pods::candidates(&self.pods, owner);
+        let matches = |pod: &Object| {
             let member = identity::parse(&pod.name).is_some_and(|(set, _)| set == owner.name);
-            let view = pod.view::<PodView>();
-            let claim = claim(owner, &view.metadata, member && selects(selector, &pod));
-            if claim == Claim::Keep {
-                pods.push(view);
-                continue;
-            }
-            let settled = settle(&self.cluster, &self.by, owner, "pods", pod, claim);
-            pods.extend(settled.await?.map(|pod| pod.view::<PodView>()));
-        }
-        Ok(pods)
+            member && selects(selector, pod)
+        };
+        pods::claimed(&self.cluster, &self.by, owner, candidates, matches).await
     }
 }

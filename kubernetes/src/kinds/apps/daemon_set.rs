@@ -6,9 +6,7 @@ use super::super::workload::{
 };
 use super::super::{Kind, Subresource};
 use crate::defaults::default_template;
-use crate::table::cells::{
-    AGE, NAME, container_images, container_names, integer, labels, selector, text, wide,
-};
+use crate::table::cells::{AGE, CONTAINERS, IMAGES, NAME, integer, labels, selector, text, wide};
 use crate::validation::{
     Selector, amount, dns_subdomain, not_negative, validate_at_most_all, validate_int_or_percent,
     validate_metadata, validate_metadata_update, validate_selector,
@@ -33,12 +31,8 @@ pub(super) const DAEMON_SET: Kind = Kind {
             labels(&o["spec"]["template"]["spec"]["nodeSelector"])
         }),
         AGE,
-        wide("Containers", |o, _| {
-            container_names(&o["spec"]["template"]["spec"])
-        }),
-        wide("Images", |o, _| {
-            container_images(&o["spec"]["template"]["spec"])
-        }),
+        CONTAINERS,
+        IMAGES,
         wide("Selector", |o, _| selector(&o["spec"]["selector"])),
     ],
     default,

@@ -7,7 +7,7 @@ use super::super::workload::{
 };
 use super::super::{Kind, Subresource};
 use crate::defaults::default_template;
-use crate::table::cells::{AGE, NAME, container_images, container_names, text, wide};
+use crate::table::cells::{AGE, CONTAINERS, IMAGES, NAME, READY_OF_REPLICAS, text, wide};
 use crate::validation::{
     Selector, amount, dns_subdomain, not_negative, validate_at_most_all, validate_int_or_percent,
     validate_metadata, validate_metadata_update,
@@ -20,10 +20,7 @@ pub(super) const DEPLOYMENT: Kind = Kind {
     subresources: &[Subresource::Status, Subresource::Scale],
     columns: &[
         NAME,
-        text("Ready", |o, _| {
-            let ready = fields::integer(&o["status"], "readyReplicas");
-            format!("{ready}/{}", fields::integer(&o["spec"], "replicas")).into()
-        }),
+        READY_OF_REPLICAS,
         text("Up-to-date", |o, _| {
             fields::integer(&o["status"], "updatedReplicas").into()
         }),
@@ -31,12 +28,8 @@ pub(super) const DEPLOYMENT: Kind = Kind {
             fields::integer(&o["status"], "availableReplicas").into()
         }),
         AGE,
-        wide("Containers", |o, _| {
-            container_names(&o["spec"]["template"]["spec"])
-        }),
-        wide("Images", |o, _| {
-            container_images(&o["spec"]["template"]["spec"])
-        }),
+        CONTAINERS,
+        IMAGES,
         wide("Selector", |o, _| {
             match Selector::parse(&o["spec"]["selector"]) {
                 Some(selector) => selector.show().into(),

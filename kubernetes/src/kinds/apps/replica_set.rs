@@ -7,7 +7,7 @@ use super::super::workload::{
 };
 use super::super::{Kind, Subresource};
 use crate::defaults::default_template;
-use crate::table::cells::{AGE, NAME, container_images, container_names, integer, selector, wide};
+use crate::table::cells::{AGE, CONTAINERS, CURRENT, DESIRED, IMAGES, NAME, READY, selector, wide};
 use crate::validation::{dns_subdomain, not_negative, validate_metadata, validate_metadata_update};
 use crate::{Errors, Path, fields};
 
@@ -17,22 +17,12 @@ pub(super) const REPLICA_SET: Kind = Kind {
     subresources: &[Subresource::Status, Subresource::Scale],
     columns: &[
         NAME,
-        integer("Desired", |o, _| {
-            fields::integer(&o["spec"], "replicas").into()
-        }),
-        integer("Current", |o, _| {
-            fields::integer(&o["status"], "replicas").into()
-        }),
-        integer("Ready", |o, _| {
-            fields::integer(&o["status"], "readyReplicas").into()
-        }),
+        DESIRED,
+        CURRENT,
+        READY,
         AGE,
-        wide("Containers", |o, _| {
-            container_names(&o["spec"]["template"]["spec"])
-        }),
-        wide("Images", |o, _| {
-            container_images(&o["spec"]["template"]["spec"])
-        }),
+        CONTAINERS,
+        IMAGES,
         wide("Selector", |o, _| selector(&o["spec"]["selector"])),
     ],
     fields: &["status.replicas"],

@@ -8,7 +8,7 @@ use super::super::workload::{
 };
 use super::super::{Kind, Subresource};
 use crate::defaults::{default_claim, default_template};
-use crate::table::cells::{AGE, NAME, container_images, container_names, text, wide};
+use crate::table::cells::{AGE, CONTAINERS, IMAGES, NAME, READY_OF_REPLICAS};
 use crate::validation::{
     amount, complain, dns_label, not_negative, one_of, validate_at_most_all, validate_claim_spec,
     validate_int_or_percent, validate_metadata, validate_metadata_update,
@@ -32,20 +32,7 @@ pub(super) const STATEFUL_SET: Kind = Kind {
     short: &["sts"],
     categories: &["all"],
     subresources: &[Subresource::Status, Subresource::Scale],
-    columns: &[
-        NAME,
-        text("Ready", |o, _| {
-            let ready = fields::integer(&o["status"], "readyReplicas");
-            format!("{ready}/{}", fields::integer(&o["spec"], "replicas")).into()
-        }),
-        AGE,
-        wide("Containers", |o, _| {
-            container_names(&o["spec"]["template"]["spec"])
-        }),
-        wide("Images", |o, _| {
-            container_images(&o["spec"]["template"]["spec"])
-        }),
-    ],
+    columns: &[NAME, READY_OF_REPLICAS, AGE, CONTAINERS, IMAGES],
     default,
     prepare_create: |object| {
         start_status(object, json!({ "replicas": 0, "availableReplicas": 0 }));

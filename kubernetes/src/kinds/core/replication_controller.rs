@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::super::workload::{keep_status, start_status, validate_running_template};
 use super::super::{Kind, Subresource};
 use crate::defaults::default_template;
-use crate::table::cells::{AGE, NAME, container_images, container_names, integer, labels, wide};
+use crate::table::cells::{AGE, CONTAINERS, CURRENT, DESIRED, IMAGES, NAME, READY, labels, wide};
 use crate::validation::{
     Selector, dns_subdomain, not_negative, validate_metadata, validate_metadata_update,
 };
@@ -16,22 +16,12 @@ pub(super) const REPLICATION_CONTROLLER: Kind = Kind {
     subresources: &[Subresource::Status, Subresource::Scale],
     columns: &[
         NAME,
-        integer("Desired", |o, _| {
-            fields::integer(&o["spec"], "replicas").into()
-        }),
-        integer("Current", |o, _| {
-            fields::integer(&o["status"], "replicas").into()
-        }),
-        integer("Ready", |o, _| {
-            fields::integer(&o["status"], "readyReplicas").into()
-        }),
+        DESIRED,
+        CURRENT,
+        READY,
         AGE,
-        wide("Containers", |o, _| {
-            container_names(&o["spec"]["template"]["spec"])
-        }),
-        wide("Images", |o, _| {
-            container_images(&o["spec"]["template"]["spec"])
-        }),
+        CONTAINERS,
+        IMAGES,
         wide("Selector", |o, _| labels(&o["spec"]["selector"])),
     ],
     fields: &["status.replicas"],

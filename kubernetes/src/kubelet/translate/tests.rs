@@ -277,24 +277,33 @@ fn annotations_of_old_are_refused_too() {
 
 #[test]
 fn a_persistent_volume_of_the_host_is_refused() {
-    let mut volume = json!({ "spec": { "hostPath": { "path": "/" } } });
+    let claimed = json!({ "uid": "c1" });
+    let mut volume = json!({ "spec": { "hostPath": { "path": "/" }, "claimRef": claimed } });
+    let claim = json!({
+        "metadata": { "uid": "c1" }, "spec": { "volumeName": "pv" }, "status": { "phase": "Bound" },
+    });
     let pod = pod(|pod| {
         pod["spec"]["volumes"] =
             json!([{ "name": "v", "persistentVolumeClaim": { "claimName": "data" } }]);
     });
     let look = |volume: &Value| {
-        let volume = volume.clone();
+        let (volume, claim) = (volume.clone(), claim.clone());
         run(
             &pod,
             &move |resource: &str, _: &str, _: &str| match resource {
-                "persistentvolumeclaims" => Some(json!({ "spec": { "volumeName": "pv" } })),
+                "persistentvolumeclaims" => Some(claim.clone()),
                 "persistentvolumes" => Some(volume.clone()),
                 _ => None,
             },
         )
     };
     assert_eq!(look(&volume).unwrap_err().trouble, Trouble::Policy);
-    volume["spec"] = json!({ "csi": { "driver": "ebs.csi.aws.com", "volumeHandle": "../../etc" } });
+    let csi = json!({ "driver": "ebs.csi.aws.com", "volumeHandle": "../../etc" });
+    volume["spec"] = json!({ "csi": csi, "claimRef": { "uid": "of another claim" } });
+    let why = look(&volume).unwrap_err();
+    assert_eq!(why.trouble, Trouble::Mount);
+    assert!(why.message.contains("does not point to claim.UID c1"));
+    volume["spec"] = json!({ "csi": csi, "claimRef": claimed });
     let translated = look(&volume).unwrap();
     match &translated.spec.volumes[0].source {
         VolumeSource::Persistent { id, .. } => assert!(!id.contains(['.', '/'])),

@@ -226,22 +226,12 @@ fn claim(
     context: &Context<'_>,
 ) -> Result<VolumeSource, Refusal> {
     let namespace = fields::text(&pod["metadata"], "namespace");
-    let waiting = |message: String| Refusal {
+    let found = bound(namespace, name, context).map_err(|why| Refusal {
         trouble: Trouble::Mount,
         container: None,
-        message,
-    };
-    let claim = (context.lookup)("persistentvolumeclaims", namespace, name);
-    let claim =
-        claim.ok_or_else(|| waiting(format!("persistentvolumeclaim {name:?} not found")))?;
-    let volume = fields::text(&claim["spec"], "volumeName");
-    let found = (context.lookup)("persistentvolumes", "", volume);
-    let found = found.filter(|_| !volume.is_empty());
-    let found = found.ok_or_else(|| {
-        waiting(format!(
-            "error processing PVC {namespace}/{name}: PVC is not bound"
-        ))
+        message: format!("error processing PVC {namespace}/{name}: {why}"),
     })?;
+    let volume = fields::text(&found["metadata"], "name");
     let spec = &found["spec"];
     let block = &spec["awsElasticBlockStore"];
     let handle = match (fields::is_set(block), fields::text(&spec["csi"], "driver")) {
@@ -259,4 +249,40 @@ fn claim(
         let _infallible = write!(id, "{byte:02x}");
     }
     Ok(VolumeSource::Persistent { id, read_only })
+}
+
+/// The volume of a claim. Both must say that they are bound to each other: a claim may name any volume.
+fn bound(namespace: &str, name: &str, context: &Context<'_>) -> Result<Value, String> {
+    let claim = (context.lookup)("persistentvolumeclaims", namespace, name);
+    let claim = claim.ok_or_else(|| {
+        format!("failed to fetch PVC from API server: persistentvolumeclaims {name:?} not found")
+    })?;
+    if claim["status"]["phase"] != "Bound" {
+        return Err("PVC is not bound".to_owned());
+    }
+    let volume = fields::text(&claim["spec"], "volumeName");
+    if volume.is_empty() {
+        return Err("PVC has empty pvc.Spec.VolumeName".to_owned());
+    }
+    let found = (context.lookup)("persistentvolumes", "", volume).ok_or_else(|| {
+        format!(
+            "failed to fetch PV {volume} from API server: persistentvolumes {volume:?} not found"
+        )
+    })?;
+    let reference = &found["spec"]["claimRef"];
+    if reference.is_null() {
+        return Err(format!(
+            "found PV object {volume} but it has a nil pv.Spec.ClaimRef indicating it is not yet bound to the claim"
+        ));
+    }
+    let (own, wanted) = (
+        fields::text(reference, "uid"),
+        fields::text(&claim["metadata"], "uid"),
+    );
+    if own != wanted {
+        return Err(format!(
+            "found PV object {volume} but its pv.Spec.ClaimRef.UID {own} does not point to claim.UID {wanted}"
+        ));
+    }
+    Ok(found)
 }

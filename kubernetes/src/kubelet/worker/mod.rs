@@ -4,6 +4,7 @@ mod stop;
 mod tell;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -17,6 +18,7 @@ use super::translate::{Context, Refusal, Trouble, translate};
 use super::{Kubelet, virtuals};
 use crate::cluster::time::parse_rfc3339;
 use crate::store::Object;
+use crate::views::NodeView;
 use crate::{Status, fields};
 
 /// After how long something that is missing is looked for again, if nobody tells of it.
@@ -31,7 +33,7 @@ struct Placed {
     pod: Value,
     uid: String,
     node: String,
-    host: Value,
+    host: Arc<NodeView>,
     host_ip: Option<IpAddr>,
     is_virtual: bool,
 }
@@ -80,7 +82,7 @@ impl Kubelet {
         {
             self.forget(key).await;
         }
-        let host = host.value();
+        let host = host.view::<NodeView>();
         let placed = Placed {
             key: key.clone(),
             uid: object.uid.clone(),
@@ -230,8 +232,9 @@ impl Kubelet {
 
     /// The address of a pod: its node's on Fargate and in the network of its node.
     fn address(&self, placed: &Placed) -> Option<IpAddr> {
-        let labels = &placed.host["metadata"]["labels"];
-        let fargate = fields::text(labels, "eks.amazonaws.com/compute-type") == "fargate";
+        let labels = &placed.host.metadata.labels;
+        let compute = labels.get("eks.amazonaws.com/compute-type");
+        let fargate = compute.is_some_and(|compute| compute == "fargate");
         // Only virtual pods come that far with it.
         if fargate || fields::flag(&placed.pod["spec"], "hostNetwork") {
             return placed.host_ip;
@@ -264,7 +267,7 @@ impl Kubelet {
             lookup: &lookup,
             pod_ip: Some(ip),
             host_ip: placed.host_ip,
-            allocatable: &host["status"]["allocatable"],
+            allocatable: &host.status.allocatable,
             services: &services,
             dns,
             machine_domain: &super::network::private_domain(&cluster.settings().region),
@@ -275,10 +278,10 @@ impl Kubelet {
     }
 }
 
-fn internal_ip(node: &Value) -> Option<IpAddr> {
-    let mut all = fields::list(&node["status"], "addresses").iter();
-    let found = all.find(|address| fields::text(address, "type") == "InternalIP")?;
-    fields::text(found, "address").parse().ok()
+fn internal_ip(node: &NodeView) -> Option<IpAddr> {
+    let mut all = node.status.addresses.iter();
+    let found = all.find(|address| address.r#type == "InternalIP")?;
+    found.address.parse().ok()
 }
 
 /// When a pod has run long enough.

@@ -1,5 +1,5 @@
 //! Volumes that are claimed: where they are, or where they can be made.
-use super::super::model::{Claim, Pod, StorageClass, Volume};
+use super::super::model::{Claim, Pod, StorageClass, Volume, choose};
 use super::super::state::{Key, NodeInfo, State};
 use super::Refusal;
 
@@ -64,13 +64,10 @@ impl Claims {
                         && other.volumes.iter().any(|used| used.claim == *name)
                 });
             }
-            if !claim.volume.is_empty() {
+            let class = state.classes.get(&claim.class);
+            if !claim.volume.is_empty() && claim.bind_completed {
                 found.bound.push(claim.volume.clone());
-            } else if state
-                .classes
-                .get(&claim.class)
-                .is_some_and(|class| class.delayed)
-            {
+            } else if claim.volume.is_empty() && class.is_some_and(|class| class.delayed) {
                 found.delayed.push(key);
             } else {
                 immediate = true;
@@ -131,7 +128,7 @@ impl Claims {
 }
 
 fn usable(claim: &Claim, name: &str) -> Result<(), String> {
-    if claim.lost {
+    if claim.phase == "Lost" {
         let volume = &claim.volume;
         return Err(format!(
             "persistentvolumeclaim \"{name}\" bound to non-existent persistentvolume \"{volume}\""
@@ -153,7 +150,7 @@ fn in_zone(volume: &Volume, info: &NodeInfo) -> bool {
     })
 }
 
-/// The smallest volume that would do and that nobody has.
+/// The volume that there is for a claim on a node.
 fn free<'a>(
     key: &Key,
     claim: &Claim,
@@ -161,18 +158,14 @@ fn free<'a>(
     state: &'a State,
     taken: &[&str],
 ) -> Option<&'a str> {
+    let near = |volume: &Volume| volume.is_near(&info.node.name, &info.node.labels);
     let all = state.volumes.values().filter(|volume| {
-        let ours = volume.claim.as_ref().is_none_or(|claim| claim == key);
-        volume.available
-            && ours
-            && volume.class == claim.class
-            && volume.size >= claim.size
-            && claim.modes.iter().all(|mode| volume.modes.contains(mode))
-            && !taken.contains(&volume.name.as_str())
-            && volume.is_near(&info.node.name, &info.node.labels)
+        // One that is kept for the claim is the only one, wherever it is.
+        let kept = volume.claim.as_ref() == Some(key);
+        !taken.contains(&volume.name.as_str()) && (kept || near(volume))
     });
-    let best = all.min_by_key(|volume| (volume.claim.is_none(), volume.size));
-    best.map(|volume| volume.name.as_str())
+    let found = choose(claim, all).filter(|volume| near(volume));
+    found.map(|volume| volume.name.as_str())
 }
 
 fn can_provision(class: Option<&StorageClass>, info: &NodeInfo) -> bool {

@@ -6,14 +6,14 @@ use serde::Deserialize;
 pub(crate) type Labels = BTreeMap<String, String>;
 
 /// `metav1.LabelSelector`: an empty one matches everything.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Selector {
     pub(crate) match_labels: Labels,
     pub(crate) match_expressions: Vec<Requirement>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Requirement {
     pub(crate) key: String,

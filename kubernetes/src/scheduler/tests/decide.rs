@@ -174,9 +174,12 @@ fn claims_decide_where_a_pod_can_go() {
     );
     let key = ("default".to_owned(), "data".to_owned());
     let claim = |volume: &str| {
-        Claim::read(&json!({ "spec": {
-            "volumeName": volume, "storageClassName": "gp2", "accessModes": ["ReadWriteOnce"],
-        } }))
+        Claim::read(&json!({
+            "metadata": { "annotations": { "pv.kubernetes.io/bind-completed": "yes" } },
+            "spec": {
+                "volumeName": volume, "storageClassName": "gp2", "accessModes": ["ReadWriteOnce"],
+            },
+        }))
     };
     here.claims.insert(key.clone(), claim(""));
     assert_eq!(

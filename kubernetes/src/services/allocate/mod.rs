@@ -1,28 +1,40 @@
 //! Gives services their addresses and node ports: each to one service at a time.
 //!
 //! # Guarantees
-//! * What a reservation holds nobody else gets, until the object is written ([`Reservation::keep`])
-//!   or was not (the reservation is dropped).
+//! * What a reservation holds nobody else gets, until the object is written (it is kept) or was not
+//!   (the reservation is dropped). It goes with the write, so a caller that goes away leaks nothing.
 //! * What an update gives up is free only once the update is written.
 //!
 //! Nothing is stored: what is in use is read from the services when a cluster starts.
-use std::collections::HashMap;
+mod ports;
+
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ports::{give_health_port, give_node_ports, needs_health_check, update_node_ports};
 use serde_json::{Value, json};
 
 use super::families::{self, is_headless};
 use super::pool::Pool;
+use crate::store::Pledge;
 use crate::{Errors, Path, Status, fields};
 
 const FIRST_NODE_PORT: u32 = 30_000;
+
 const LAST_NODE_PORT: u32 = 32_767;
+
 /// Of the ports, and of the addresses of a network of 4096 and more: left to those who ask.
 const RESERVED_PORTS: u32 = 86;
+
 const RESERVED_ADDRESSES: u32 = 256;
 
+/// The places of the API server and of the name server in the network: nobody gets them by chance, not
+/// even while their services are not there.
+const API: u32 = 1;
+const NAME_SERVER: u32 = 10;
+
 const PORT_TAKEN: &str = "provided port is already allocated";
+
 const FULL: &str = "range is full";
 
 /// The addresses and node ports of a cluster. A cheap handle.
@@ -54,22 +66,16 @@ enum Item {
 pub struct Reservation {
     allocator: Allocator,
     taken: Vec<Item>,
-    held: Vec<Item>,
     freed: Vec<Item>,
 }
 
+impl Pledge for Reservation {
+    fn keep(self: Box<Self>) {
+        (*self).keep();
+    }
+}
+
 impl Reservation {
-    /// The object is about to be written: from now on nothing is given back by itself, because the
-    /// write goes on if its caller goes away.
-    pub fn hold(&mut self) {
-        self.held.append(&mut self.taken);
-    }
-
-    /// The object was not written.
-    pub fn give_back(self) {
-        self.allocator.free(&self.held);
-    }
-
     /// The object is written: what is new stays, what it no longer uses is free.
     pub fn keep(mut self) {
         self.taken.clear();
@@ -143,7 +149,8 @@ impl Allocator {
         // Neither the network's own address nor that of all.
         let reserved = (size / 16).clamp(16, RESERVED_ADDRESSES).min(size / 2);
         let pools = Pools {
-            addresses: Pool::new(base + 1, base + (size - 2), reserved),
+            addresses: Pool::new(base + 1, base + (size - 2), reserved)
+                .keeping([base + API, base + NAME_SERVER]),
             ports: Pool::new(FIRST_NODE_PORT, LAST_NODE_PORT, RESERVED_PORTS),
         };
         let allocator = Self(Arc::new(Inner {
@@ -181,7 +188,6 @@ impl Allocator {
         Reservation {
             allocator: self.clone(),
             taken: Vec::new(),
-            held: Vec::new(),
             freed: Vec::new(),
         }
     }
@@ -231,9 +237,11 @@ impl Allocator {
         Ok(held)
     }
 
-    /// Takes back what a service had that is gone.
-    pub fn release(&self, service: &Value) {
-        self.free(&items(&service["spec"]));
+    /// What a service had that goes: kept, it is free.
+    pub fn release(&self, service: &Value) -> Reservation {
+        let mut released = self.reservation();
+        released.freed = items(&service["spec"]);
+        released
     }
 }
 
@@ -311,143 +319,6 @@ fn give_address(spec: &mut Value, held: &mut Reservation, name: &str) -> Result<
         errors.invalid_without_value(&Path::new("spec").field("clusterIPs"), &shown);
         return invalid(name, &errors);
     }
-    Ok(())
-}
-
-fn has_node_ports(spec: &Value) -> bool {
-    ["NodePort", "LoadBalancer"].contains(&fields::text(spec, "type"))
-}
-
-/// Whether ports that ask for none get one.
-fn gives_node_ports(spec: &Value) -> bool {
-    match fields::text(spec, "type") {
-        "NodePort" => true,
-        "LoadBalancer" => spec["allocateLoadBalancerNodePorts"] != false,
-        _ => false,
-    }
-}
-
-fn needs_health_check(spec: &Value) -> bool {
-    fields::text(spec, "type") == "LoadBalancer"
-        && fields::text(spec, "externalTrafficPolicy") == "Local"
-}
-
-fn asked_node_port(
-    held: &mut Reservation,
-    index: usize,
-    wanted: i64,
-    name: &str,
-) -> Result<(), Status> {
-    if let Err(why) = held.port(Some(wanted)) {
-        let path = Path::new("spec")
-            .field("ports")
-            .index(index)
-            .field("nodePort");
-        let mut errors = Errors::default();
-        errors.invalid(&path, &wanted.into(), &why);
-        return invalid(name, &errors);
-    }
-    Ok(())
-}
-
-fn any_node_port(held: &mut Reservation) -> Result<i64, Status> {
-    let any = held.port(None);
-    any.map_err(|why| nothing_left("nodePort", &why))
-}
-
-/// One number serves the same port in several protocols.
-fn give_node_ports(spec: &mut Value, held: &mut Reservation, name: &str) -> Result<(), Status> {
-    if !has_node_ports(spec) {
-        return Ok(());
-    }
-    let gives = gives_node_ports(spec);
-    let mut asked: HashMap<i64, i64> = HashMap::new();
-    for port in fields::list(spec, "ports") {
-        let wanted = fields::integer(port, "nodePort");
-        if wanted != 0 {
-            asked.entry(fields::integer(port, "port")).or_insert(wanted);
-        }
-    }
-    let mut given: HashMap<i64, i64> = HashMap::new();
-    for (i, port) in fields::each(spec, "ports").enumerate() {
-        let number = fields::integer(port, "port");
-        let own = fields::integer(port, "nodePort");
-        if own == 0 && !gives {
-            continue;
-        }
-        let node_port = match given.get(&number) {
-            Some(same) if own == 0 || own == *same => *same,
-            Some(_) => {
-                asked_node_port(held, i, own, name)?;
-                own
-            }
-            None => {
-                let taken = match asked.get(&number) {
-                    Some(&wanted) => asked_node_port(held, i, wanted, name).map(|()| wanted)?,
-                    None => any_node_port(held)?,
-                };
-                given.insert(number, taken);
-                if own != 0 && own != taken {
-                    asked_node_port(held, i, own, name)?;
-                    own
-                } else {
-                    taken
-                }
-            }
-        };
-        fields::set(port, "nodePort", node_port);
-    }
-    Ok(())
-}
-
-fn update_node_ports(
-    spec: &mut Value,
-    old: &Value,
-    held: &mut Reservation,
-    name: &str,
-) -> Result<(), Status> {
-    if !has_node_ports(spec) {
-        return Ok(());
-    }
-    let gives = gives_node_ports(spec);
-    let mut own: Vec<i64> = fields::list(old, "ports")
-        .iter()
-        .map(|port| fields::integer(port, "nodePort"))
-        .filter(|port| *port != 0)
-        .collect();
-    for (i, port) in fields::each(spec, "ports").enumerate() {
-        let wanted = fields::integer(port, "nodePort");
-        if wanted == 0 && !gives {
-            continue;
-        }
-        if wanted == 0 {
-            let any = any_node_port(held)?;
-            fields::set(port, "nodePort", any);
-        } else if !own.contains(&wanted) {
-            asked_node_port(held, i, wanted, name)?;
-            own.push(wanted);
-        }
-    }
-    Ok(())
-}
-
-fn give_health_port(spec: &mut Value, held: &mut Reservation) -> Result<(), Status> {
-    let wanted = fields::integer(spec, "healthCheckNodePort");
-    let given = held.port((wanted != 0).then_some(wanted));
-    let given = given.map_err(|why| {
-        let text = if wanted == 0 {
-            format!("failed to allocate a HealthCheck NodePort 0: {why}")
-        } else {
-            format!("failed to allocate requested HealthCheck NodePort {wanted}: {why}")
-        };
-        let text = format!("Internal error occurred: {text}");
-        Status::new(
-            http::StatusCode::INTERNAL_SERVER_ERROR,
-            "InternalError",
-            text,
-        )
-    })?;
-    fields::set(spec, "healthCheckNodePort", given);
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Which fields differ between two objects.
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -23,22 +24,45 @@ struct Change {
     added: Node,
 }
 
+/// What changed below a value, in no order.
+#[derive(Default)]
+struct Below {
+    removed: Vec<(Arc<Element>, Node)>,
+    modified: Vec<(Arc<Element>, Node)>,
+    added: Vec<(Arc<Element>, Node)>,
+}
+
+impl Below {
+    fn put(&mut self, element: impl FnOnce() -> Element, change: Change) {
+        let sides = [
+            (&mut self.removed, change.removed),
+            (&mut self.modified, change.modified),
+            (&mut self.added, change.added),
+        ];
+        let sides = sides.into_iter().filter(|(_, node)| !node.is_empty());
+        let mut sides = sides.peekable();
+        if sides.peek().is_none() {
+            return;
+        }
+        let element = Arc::new(element());
+        for (nodes, node) in sides {
+            nodes.push((Arc::clone(&element), node));
+        }
+    }
+}
+
 impl Change {
-    fn put(&mut self, element: Element, below: Self) {
-        let Self {
-            removed,
-            modified,
-            added,
-        } = below;
-        for (set, node) in [
-            (&mut self.removed.children, removed),
-            (&mut self.modified.children, modified),
+    fn put(&mut self, below: Below) {
+        for (node, nodes) in [
+            (&mut self.removed, below.removed),
+            (&mut self.modified, below.modified),
+            (&mut self.added, below.added),
         ] {
-            if !node.is_empty() {
-                set.put(element.clone(), node);
+            if !nodes.is_empty() {
+                node.children =
+                    std::mem::take(&mut node.children).union(&nodes.into_iter().collect());
             }
         }
-        self.added.children.put(element, added);
     }
 
     fn leaf(&mut self, old: Option<&Value>, new: Option<&Value>) {
@@ -68,6 +92,11 @@ impl<'a> Typed<'a> {
         new: Option<&Value>,
     ) -> Result<Change, String> {
         let mut change = Change::default();
+        if let (Some(old), Some(new)) = (old, new)
+            && old == new
+        {
+            return Ok(change);
+        }
         let old_kind = self.kind(shape, old);
         let kind = match new {
             None => old_kind,
@@ -114,11 +143,13 @@ impl<'a> Typed<'a> {
         };
         let added = new.into_iter().flat_map(Map::keys);
         let names = old.into_iter().flat_map(Map::keys);
+        let mut below = Below::default();
         for name in names.chain(added.filter(|name| old.is_none_or(|old| !old.contains_key(*name))))
         {
-            let below = self.change(kind.field(name), side(old, name), side(new, name))?;
-            change.put(Element::Field(name.clone()), below);
+            let field = self.change(kind.field(name), side(old, name), side(new, name))?;
+            below.put(|| Element::Field(name.clone()), field);
         }
+        change.put(below);
         Ok(false)
     }
 
@@ -138,6 +169,7 @@ impl<'a> Typed<'a> {
         for (element, item) in self.elements(shape, kind, new)?.into_iter().zip(new) {
             elements.entry(element).or_default().1.push(item);
         }
+        let mut all = Below::default();
         for (element, (old, new)) in elements {
             let (a, b) = (old.first().copied(), new.first().copied());
             let mut below = Change::default();
@@ -161,8 +193,9 @@ impl<'a> Typed<'a> {
                     below.added.member = true;
                 }
             }
-            change.put(element, below);
+            all.put(|| element, below);
         }
+        change.put(all);
         Ok(())
     }
 }

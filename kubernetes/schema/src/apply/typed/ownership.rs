@@ -1,5 +1,6 @@
 //! The fields that an object mentions.
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -19,19 +20,24 @@ impl<'a> Typed<'a> {
         if kind.atomic() {
             return Ok(Node::MEMBER);
         }
-        let mut node = Node::default();
-        if let Kind::List(shape, list) = kind {
-            node.children = self.element_fields(shape, list, items(Some(value)))?;
-            return Ok(node);
-        }
-        for (name, value) in value.as_object().into_iter().flatten() {
-            let element = Element::Field(name.clone());
-            let mut below = self.node(kind.field(name), value)?;
-            let empty = value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty);
-            below.member |= empty || kind.declared(&element).is_none();
-            node.children.put(element, below);
-        }
-        Ok(node)
+        let children = if let Kind::List(shape, list) = kind {
+            self.element_fields(shape, list, items(Some(value)))?
+        } else {
+            let fields = value.as_object().into_iter().flatten();
+            let node = |(name, value): (&String, &Value)| {
+                let element = Element::Field(name.clone());
+                let mut below = self.node(kind.field(name), value)?;
+                let empty =
+                    value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty);
+                below.member |= empty || kind.declared(&element).is_none();
+                Ok::<_, String>((Arc::new(element), below))
+            };
+            fields.map(node).collect::<Result<_, _>>()?
+        };
+        Ok(Node {
+            member: false,
+            children,
+        })
     }
 
     fn element_fields(
@@ -44,8 +50,7 @@ impl<'a> Typed<'a> {
         for (element, item) in self.elements(shape, kind, items)?.into_iter().zip(items) {
             elements.entry(element).or_insert((0, item)).0 += 1;
         }
-        let mut set = Set::default();
-        for (element, (count, item)) in elements {
+        let node = |(element, (count, item))| {
             let below = if count > 1 {
                 Node::MEMBER
             } else {
@@ -54,9 +59,9 @@ impl<'a> Typed<'a> {
                     ..self.node(shape, item)?
                 }
             };
-            set.put(element, below);
-        }
-        Ok(set)
+            Ok((Arc::new(element), below))
+        };
+        elements.into_iter().map(node).collect()
     }
 
     /// The set, and the declared fields above its members too.
@@ -75,25 +80,26 @@ impl<'a> Typed<'a> {
         })
     }
 
-    /// The set as the schema is now: what became atomic is owned as a whole.
-    pub(in crate::apply) fn reconciled(&self, set: &Set) -> Set {
-        self.reconciled_below(self.root, set)
+    /// Makes the set what it is with the schema of now: what became atomic is owned as a whole.
+    pub(in crate::apply) fn reconcile(&self, set: &mut Set) {
+        self.reconcile_below(self.root, set);
     }
 
-    fn reconciled_below(&self, shape: &'a Shape, set: &Set) -> Set {
+    fn reconcile_below(&self, shape: &'a Shape, set: &mut Set) {
         let kind = self.kind(shape, None);
-        set.combined(|element, node| {
+        for (element, node) in set
+            .nodes_mut()
+            .filter(|(_, node)| !node.children.is_empty())
+        {
             let shape = kind.below(element);
             let structured = !matches!(shape, Shape::Any);
             let below = self.kind(shape, None);
             let scalar = matches!(below, Kind::Scalar);
-            if structured && !scalar && below.atomic() && !node.children.is_empty() {
-                return Node::MEMBER;
+            if structured && !scalar && below.atomic() {
+                *node = Node::MEMBER;
+            } else {
+                self.reconcile_below(shape, &mut node.children);
             }
-            Node {
-                member: node.member,
-                children: self.reconciled_below(shape, &node.children),
-            }
-        })
+        }
     }
 }
