@@ -1,9 +1,9 @@
 //! Following the changes of a shelf.
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Key;
-use crate::store::{Object, Shelf, Store};
+use crate::store::{Named, Object, Shelf, Store};
 
 /// How many changes are read at a time.
 const BATCH: usize = 1024;
@@ -39,7 +39,7 @@ impl<'a> Seen<'a> {
 /// changes are forgotten is told the difference.
 pub(crate) async fn follow(store: &Store, shelf: &Shelf, mut tell: impl FnMut(&Seen<'_>)) {
     let mut latest = shelf.subscribe();
-    let mut known: BTreeMap<Key, Arc<Object>> = BTreeMap::new();
+    let mut known = BTreeSet::new();
     let mut at = relist(store, shelf, &mut known, &mut tell);
     loop {
         latest.mark_unchanged();
@@ -55,14 +55,15 @@ pub(crate) async fn follow(store: &Store, shelf: &Shelf, mut tell: impl FnMut(&S
             Ok(changes) => {
                 for change in changes {
                     at = change.revision;
-                    let key = Key::of(&change.object);
+                    let named = Named(Arc::clone(&change.object));
                     let old = if change.deleted {
-                        known.remove(&key)
+                        known.take(&named)
                     } else {
-                        known.insert(key, Arc::clone(&change.object))
+                        known.replace(named)
                     };
                     let new = (!change.deleted).then_some(&change.object);
-                    let old = old.as_ref().or(change.previous.as_ref());
+                    let old = old.as_ref().map(|old| &old.0);
+                    let old = old.or(change.previous.as_ref());
                     tell(&Seen { old, new });
                 }
                 // A burst of changes lets others work.
@@ -75,26 +76,24 @@ pub(crate) async fn follow(store: &Store, shelf: &Shelf, mut tell: impl FnMut(&S
 fn relist(
     store: &Store,
     shelf: &Shelf,
-    known: &mut BTreeMap<Key, Arc<Object>>,
+    known: &mut BTreeSet<Named>,
     tell: &mut impl FnMut(&Seen<'_>),
 ) -> u64 {
     let listed = store.list(shelf, None);
     let mut gone = std::mem::take(known);
     for object in listed.objects {
-        let key = Key::of(&object);
-        let old = gone.remove(&key);
-        let same = old
-            .as_ref()
-            .is_some_and(|old| old.revision == object.revision);
-        if !same {
+        let named = Named(object);
+        let old = gone.take(&named).map(|old| old.0);
+        let new = &named.0;
+        if old.as_ref().is_none_or(|old| old.revision != new.revision) {
             tell(&Seen {
                 old: old.as_ref(),
-                new: Some(&object),
+                new: Some(new),
             });
         }
-        known.insert(key, object);
+        known.insert(named);
     }
-    for object in gone.values() {
+    for Named(object) in &gone {
         tell(&Seen {
             old: Some(object),
             new: None,

@@ -1,22 +1,24 @@
 //! All objects of one resource, and their latest changes.
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::Bound;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::watch;
 
 use super::Object;
+use super::body::Packer;
+use super::named::{Named, Place};
 
 /// How many changes of a resource are remembered for watchers and for the pages of a list.
 const HISTORY: usize = 20_000;
 
-/// How many bytes of old states the changes of a resource may hold.
+/// How many bytes of states, before they are packed, the changes of a resource may hold.
 const HISTORY_BYTES: usize = 32 * 1024 * 1024;
 
-/// How many changes ago a superseded object keeps what was read of it: who follows a shelf has looked
-/// at it by then.
+/// How many changes ago an object is packed, and a superseded one keeps what was read of it: who
+/// follows a shelf has looked at it by then.
 const VIEWED: usize = 256;
 
 /// What happened to an object.
@@ -47,12 +49,14 @@ pub struct Shelf {
     fields: fn(&Value, &str) -> String,
     paths: Vec<String>,
     inner: RwLock<Inner>,
+    /// Of the one thread that changes objects.
+    packer: Mutex<Packer>,
     latest: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
 struct Inner {
-    objects: BTreeMap<(String, String), Arc<Object>>,
+    objects: BTreeSet<Named>,
     history: VecDeque<Change>,
     history_bytes: usize,
     /// Changes up to here are forgotten.
@@ -81,12 +85,13 @@ impl Shelf {
             fields,
             paths,
             inner: RwLock::new(Inner {
-                objects: BTreeMap::new(),
+                objects: BTreeSet::new(),
                 history: VecDeque::new(),
                 history_bytes: 0,
                 forgotten: start,
                 last: 0,
             }),
+            packer: Mutex::default(),
             latest: watch::Sender::new(0),
         }
     }
@@ -102,8 +107,9 @@ impl Shelf {
 
     /// An object as it is now.
     pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<Object>> {
-        let key = (namespace.to_owned(), name.to_owned());
-        self.read().objects.get(&key).cloned()
+        let place: &dyn Place = &(namespace, name);
+        let inner = self.read();
+        inner.objects.get(place).map(|found| Arc::clone(&found.0))
     }
 
     /// The objects of a namespace, or of all if it is none, by namespace and name.
@@ -112,14 +118,16 @@ impl Shelf {
     }
 
     fn select(inner: &Inner, namespace: Option<&str>) -> Vec<Arc<Object>> {
+        let all = |named: &Named| Arc::clone(&named.0);
         let Some(namespace) = namespace else {
-            return inner.objects.values().cloned().collect();
+            return inner.objects.iter().map(all).collect();
         };
-        let from = Bound::Included((namespace.to_owned(), String::new()));
-        let range = inner.objects.range((from, Bound::Unbounded));
+        let first: &dyn Place = &(namespace, "");
+        let range = (Bound::Included(first), Bound::Unbounded);
+        let range = inner.objects.range::<dyn Place, _>(range);
         range
-            .take_while(|((own, _), _)| own == namespace)
-            .map(|(_, object)| Arc::clone(object))
+            .take_while(|named| named.0.namespace == namespace)
+            .map(all)
             .collect()
     }
 
@@ -154,24 +162,19 @@ impl Shelf {
                 oldest: inner.forgotten,
             });
         }
-        let mut objects: BTreeMap<(String, String), Arc<Object>> = Self::select(&inner, namespace)
-            .into_iter()
-            .map(|object| ((object.namespace.clone(), object.name.clone()), object))
-            .collect();
+        let objects = Self::select(&inner, namespace).into_iter();
+        let mut objects: BTreeSet<Named> = objects.map(Named).collect();
         let undone = inner.history.iter().rev();
         for change in undone.take_while(|change| change.revision > revision) {
             let object = &change.object;
             if namespace.is_some_and(|namespace| namespace != object.namespace) {
                 continue;
             }
-            let key = (object.namespace.clone(), object.name.clone());
-            match &change.previous {
-                Some(previous) => objects.insert(key, Arc::clone(previous)),
-                None => objects.remove(&key),
-            };
+            objects.remove(&Named(Arc::clone(object)));
+            objects.extend(change.previous.clone().map(Named));
         }
         Ok(Listed {
-            objects: objects.into_values().collect(),
+            objects: objects.into_iter().map(|named| named.0).collect(),
             revision,
         })
     }
@@ -225,53 +228,55 @@ impl Shelf {
         let value: Value = serde_json::from_slice(&body).unwrap_or_default();
         let revision = value["metadata"]["resourceVersion"].as_str();
         let revision = revision.and_then(|text| text.parse().ok()).unwrap_or(0);
-        let object = Arc::new(self.known(&value, revision, body.into()));
-        let key = (object.namespace.clone(), object.name.clone());
+        let object = self.known(&value, revision, body.into());
+        self.pack(std::iter::once(&object));
         let mut inner = self.write();
         inner.last = inner.last.max(revision);
-        inner.objects.insert(key, object);
+        inner.objects.insert(Named(Arc::new(object)));
     }
 
     /// Shows changes that are on the disk.
     pub(super) fn apply(&self, changes: Vec<Change>) {
+        let mut seen = Vec::new();
         let mut inner = self.write();
         for change in changes {
             let object = &change.object;
-            let key = (object.namespace.clone(), object.name.clone());
+            let named = Named(Arc::clone(object));
             if change.deleted {
-                inner.objects.remove(&key);
+                inner.objects.remove(&named);
             } else {
-                inner.objects.insert(key, Arc::clone(object));
+                inner.objects.replace(named);
             }
             inner.last = change.revision;
-            inner.history_bytes += object.body.len();
+            inner.history_bytes += object.size;
             inner.history.push_back(change);
-            let seen = inner.history.len().checked_sub(VIEWED);
-            if let Some(change) = seen.and_then(|at| inner.history.get(at))
-                && let Some(superseded) = &change.previous
-            {
-                superseded.drop_view();
-            }
+            let at = inner.history.len().checked_sub(VIEWED);
+            seen.extend(at.and_then(|at| inner.history.get(at)).cloned());
         }
         while inner.history.len() > HISTORY || inner.history_bytes > HISTORY_BYTES {
             let Some(oldest) = inner.history.pop_front() else {
                 break;
             };
-            inner.history_bytes -= oldest.object.body.len();
+            inner.history_bytes -= oldest.object.size;
             inner.forgotten = oldest.revision;
+            seen.push(oldest);
         }
         let last = inner.last;
         drop(inner);
         self.latest.send_replace(last);
+        for superseded in seen.iter().filter_map(|change| change.previous.as_ref()) {
+            superseded.drop_view();
+        }
+        self.pack(seen.iter().map(|change| &*change.object));
+    }
+
+    fn pack<'a>(&self, objects: impl Iterator<Item = &'a Object>) {
+        let mut packer = self.packer.lock().unwrap_or_else(PoisonError::into_inner);
+        objects.for_each(|object| object.pack(&mut packer));
     }
 
     /// The place of a selectable field in [`Object::fields`].
     pub fn field(&self, path: &str) -> Option<usize> {
         self.paths.iter().position(|own| own == path)
-    }
-
-    /// Looks an object up on behalf of the one thread that changes it.
-    pub(super) fn current(&self, key: &(String, String)) -> Option<Arc<Object>> {
-        self.read().objects.get(key).cloned()
     }
 }

@@ -67,7 +67,7 @@ struct Body {
 }
 
 fn item(object: &Object) -> Item {
-    let body: Body = serde_json::from_slice(&object.body).unwrap_or_default();
+    let body: Body = serde_json::from_slice(&object.body()).unwrap_or_default();
     body.metadata
 }
 
