@@ -132,8 +132,9 @@ mod tests {
         }
         let waiting = Waiting::default();
         let look = || {
-            let events = cluster.list("events", None);
-            events.iter().for_each(|event| waiting.add(event));
+            for event in &cluster.list("events", None) {
+                waiting.add(event);
+            }
         };
         look();
         waiting.expire(cluster).await;

@@ -1,9 +1,8 @@
 //! Following the changes of a shelf.
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Key;
-use crate::store::{Named, Object, Shelf, Store};
+use crate::store::{ByName, Object, Shelf, Store};
 
 /// How many changes are read at a time.
 const BATCH: usize = 1024;
@@ -39,7 +38,7 @@ impl<'a> Seen<'a> {
 /// changes are forgotten is told the difference.
 pub(crate) async fn follow(store: &Store, shelf: &Shelf, mut tell: impl FnMut(&Seen<'_>)) {
     let mut latest = shelf.subscribe();
-    let mut known = BTreeSet::new();
+    let mut known = ByName::default();
     let mut at = relist(store, shelf, &mut known, &mut tell);
     loop {
         latest.mark_unchanged();
@@ -55,15 +54,13 @@ pub(crate) async fn follow(store: &Store, shelf: &Shelf, mut tell: impl FnMut(&S
             Ok(changes) => {
                 for change in changes {
                     at = change.revision;
-                    let named = Named(Arc::clone(&change.object));
                     let old = if change.deleted {
-                        known.take(&named)
+                        known.take(&change.object)
                     } else {
-                        known.replace(named)
+                        known.put(Arc::clone(&change.object))
                     };
                     let new = (!change.deleted).then_some(&change.object);
-                    let old = old.as_ref().map(|old| &old.0);
-                    let old = old.or(change.previous.as_ref());
+                    let old = old.as_ref().or(change.previous.as_ref());
                     tell(&Seen { old, new });
                 }
                 // A burst of changes lets others work.
@@ -76,24 +73,22 @@ pub(crate) async fn follow(store: &Store, shelf: &Shelf, mut tell: impl FnMut(&S
 fn relist(
     store: &Store,
     shelf: &Shelf,
-    known: &mut BTreeSet<Named>,
+    known: &mut ByName,
     tell: &mut impl FnMut(&Seen<'_>),
 ) -> u64 {
     let listed = store.list(shelf, None);
     let mut gone = std::mem::take(known);
-    for object in listed.objects {
-        let named = Named(object);
-        let old = gone.take(&named).map(|old| old.0);
-        let new = &named.0;
+    for new in listed.objects {
+        let old = gone.take(&new);
         if old.as_ref().is_none_or(|old| old.revision != new.revision) {
             tell(&Seen {
                 old: old.as_ref(),
-                new: Some(new),
+                new: Some(&new),
             });
         }
-        known.insert(named);
+        known.put(new);
     }
-    for Named(object) in &gone {
+    for object in gone.iter() {
         tell(&Seen {
             old: Some(object),
             new: None,

@@ -128,18 +128,19 @@ impl Committer {
         };
         let revision = self.next;
         let (object, deleted) = match (op, &current) {
-            (Op::Create(mut value), None) => (shelf.object(&mut value, revision), false),
+            (Op::Create(mut value), None) => (shelf.object(&mut value, revision, None), false),
             (Op::Create(_), Some(there)) => {
                 drop(pledges);
                 drop(reply.send(Err(Refused::Exists(Arc::clone(there)))));
                 return;
             }
             (Op::Update(at, mut value), Some(there)) if there.revision == at => {
-                (shelf.object(&mut value, revision), false)
+                (shelf.object(&mut value, revision, Some(there)), false)
             }
-            (Op::Delete(at), Some(there)) if there.revision == at => {
-                (shelf.object(&mut there.value(), revision), true)
-            }
+            (Op::Delete(at), Some(there)) if there.revision == at => (
+                shelf.object(&mut there.value(), revision, Some(there)),
+                true,
+            ),
             (Op::Update(..) | Op::Delete(_), _) => {
                 drop(pledges);
                 drop(reply.send(Err(Refused::Changed(current))));

@@ -6,8 +6,8 @@
 //! * A change states what it was decided on, and is refused if that is no longer so.
 
 mod body;
+mod by_name;
 mod committer;
-mod named;
 mod object;
 mod pledge;
 mod shelf;
@@ -19,9 +19,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+pub(crate) use by_name::ByName;
 use committer::{Committer, Job};
-pub(crate) use named::Named;
-pub use object::Object;
+pub use object::{Identity, Object};
 pub use pledge::Pledge;
 use serde_json::Value;
 pub use shelf::{Change, Listed, Shelf, TooOld};

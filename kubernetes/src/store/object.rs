@@ -1,5 +1,6 @@
 //! An object as it is kept: bytes, and what must be known without reading them.
 use std::any::Any;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -9,20 +10,34 @@ use serde_json::Value;
 use super::body::{Body, Packer};
 use super::texts::Texts;
 
-/// One state of an object. Never changes; shared by whoever reads, lists or watches it.
-#[derive(Debug)]
-pub struct Object {
+/// What seldom differs between the states of an object, which share it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Identity {
     /// Empty for objects of the cluster.
     pub namespace: String,
     pub name: String,
     pub uid: String,
+    pub labels: Vec<(String, String)>,
+    /// The uids of its owners.
+    pub owners: Vec<String>,
+}
+
+impl Deref for Object {
+    type Target = Identity;
+
+    fn deref(&self) -> &Identity {
+        &self.identity
+    }
+}
+
+/// One state of an object. Never changes; shared by whoever reads, lists or watches it.
+#[derive(Debug)]
+pub struct Object {
+    identity: Arc<Identity>,
     /// `metadata.resourceVersion`.
     pub revision: u64,
     /// The length of its JSON.
     pub size: usize,
-    pub labels: Vec<(String, String)>,
-    /// The uids of its owners.
-    pub owners: Vec<String>,
     /// The values of its kind's selectable fields, in the order of the row.
     pub fields: Texts,
     /// Whether it has a deletion timestamp.
@@ -45,24 +60,35 @@ enum View {
 }
 
 impl Object {
-    /// Notes what must be known of an object.
-    pub(super) fn new(value: &Value, revision: u64, fields: Texts, body: Bytes) -> Self {
+    /// Notes what must be known of an object, of which there may be an earlier state.
+    pub(super) fn new(
+        value: &Value,
+        revision: u64,
+        fields: Texts,
+        body: Bytes,
+        earlier: Option<&Self>,
+    ) -> Self {
         let metadata = &value["metadata"];
         let text = |name: &str| metadata[name].as_str().unwrap_or_default().to_owned();
         let labels = metadata["labels"].as_object().into_iter().flatten();
         let owners = metadata["ownerReferences"].as_array().into_iter().flatten();
-        Self {
+        let identity = Identity {
             namespace: text("namespace"),
             name: text("name"),
             uid: text("uid"),
-            revision,
-            size: body.len(),
             labels: labels
                 .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
                 .collect(),
             owners: owners
                 .filter_map(|owner| owner["uid"].as_str().map(str::to_owned))
                 .collect(),
+        };
+        let same = earlier.map(|earlier| &earlier.identity);
+        let same = same.filter(|earlier| ***earlier == identity);
+        Self {
+            identity: same.map_or_else(|| Arc::new(identity), Arc::clone),
+            revision,
+            size: body.len(),
             fields,
             deleting: !metadata["deletionTimestamp"].is_null(),
             kept: Mutex::new(Kept {

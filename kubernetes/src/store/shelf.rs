@@ -1,6 +1,5 @@
 //! All objects of one resource, and their latest changes.
-use std::collections::{BTreeSet, VecDeque};
-use std::ops::Bound;
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
@@ -9,7 +8,7 @@ use tokio::sync::watch;
 
 use super::Object;
 use super::body::Packer;
-use super::named::{Named, Place};
+use super::by_name::ByName;
 
 /// How many changes of a resource are remembered for watchers and for the pages of a list.
 const HISTORY: usize = 20_000;
@@ -19,7 +18,7 @@ const HISTORY_BYTES: usize = 32 * 1024 * 1024;
 
 /// How many changes ago an object is packed, and a superseded one keeps what was read of it: who
 /// follows a shelf has looked at it by then.
-const VIEWED: usize = 256;
+const VIEWED: usize = 128;
 
 /// What happened to an object.
 #[derive(Clone, Debug)]
@@ -56,7 +55,7 @@ pub struct Shelf {
 
 #[derive(Debug)]
 struct Inner {
-    objects: BTreeSet<Named>,
+    objects: ByName,
     history: VecDeque<Change>,
     history_bytes: usize,
     /// Changes up to here are forgotten.
@@ -85,7 +84,7 @@ impl Shelf {
             fields,
             paths,
             inner: RwLock::new(Inner {
-                objects: BTreeSet::new(),
+                objects: ByName::default(),
                 history: VecDeque::new(),
                 history_bytes: 0,
                 forgotten: start,
@@ -107,9 +106,7 @@ impl Shelf {
 
     /// An object as it is now.
     pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<Object>> {
-        let place: &dyn Place = &(namespace, name);
-        let inner = self.read();
-        inner.objects.get(place).map(|found| Arc::clone(&found.0))
+        self.read().objects.get(namespace, name).cloned()
     }
 
     /// The objects of a namespace, or of all if it is none, by namespace and name.
@@ -118,17 +115,10 @@ impl Shelf {
     }
 
     fn select(inner: &Inner, namespace: Option<&str>) -> Vec<Arc<Object>> {
-        let all = |named: &Named| Arc::clone(&named.0);
-        let Some(namespace) = namespace else {
-            return inner.objects.iter().map(all).collect();
-        };
-        let first: &dyn Place = &(namespace, "");
-        let range = (Bound::Included(first), Bound::Unbounded);
-        let range = inner.objects.range::<dyn Place, _>(range);
-        range
-            .take_while(|named| named.0.namespace == namespace)
-            .map(all)
-            .collect()
+        match namespace {
+            None => inner.objects.iter().cloned().collect(),
+            Some(namespace) => inner.objects.of(namespace).cloned().collect(),
+        }
     }
 
     /// The revision of the last change.
@@ -162,19 +152,23 @@ impl Shelf {
                 oldest: inner.forgotten,
             });
         }
-        let objects = Self::select(&inner, namespace).into_iter();
-        let mut objects: BTreeSet<Named> = objects.map(Named).collect();
+        let mut objects = ByName::default();
+        for object in Self::select(&inner, namespace) {
+            objects.put(object);
+        }
         let undone = inner.history.iter().rev();
         for change in undone.take_while(|change| change.revision > revision) {
             let object = &change.object;
             if namespace.is_some_and(|namespace| namespace != object.namespace) {
                 continue;
             }
-            objects.remove(&Named(Arc::clone(object)));
-            objects.extend(change.previous.clone().map(Named));
+            match &change.previous {
+                Some(previous) => objects.put(Arc::clone(previous)),
+                None => objects.take(object),
+            };
         }
         Ok(Listed {
-            objects: objects.into_iter().map(|named| named.0).collect(),
+            objects: objects.iter().cloned().collect(),
             revision,
         })
     }
@@ -199,28 +193,33 @@ impl Shelf {
     }
 
     /// The object of a value that gets a revision now.
-    pub(super) fn object(&self, value: &mut Value, revision: u64) -> Object {
+    pub(super) fn object(
+        &self,
+        value: &mut Value,
+        revision: u64,
+        earlier: Option<&Object>,
+    ) -> Object {
         if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.insert("resourceVersion".to_owned(), revision.to_string().into());
         }
         // Copied, because the text has room to grow, which would be kept with it.
         let body = Bytes::copy_from_slice(value.to_string().as_bytes());
-        self.known(value, revision, body)
+        self.known(value, revision, body, earlier)
     }
 
     /// An object as it would be.
     pub(crate) fn unsaved(&self, mut value: Value, revision: u64) -> Object {
-        self.object(&mut value, revision)
+        self.object(&mut value, revision, None)
     }
 
     /// An object that is made to be shown and has no revision.
     pub(crate) fn measured(&self, value: &Value) -> Object {
-        self.known(value, 0, value.to_string().into())
+        self.known(value, 0, value.to_string().into(), None)
     }
 
-    fn known(&self, value: &Value, revision: u64, body: Bytes) -> Object {
+    fn known(&self, value: &Value, revision: u64, body: Bytes, earlier: Option<&Object>) -> Object {
         let fields = self.paths.iter().map(|path| (self.fields)(value, path));
-        Object::new(value, revision, fields.collect(), body)
+        Object::new(value, revision, fields.collect(), body, earlier)
     }
 
     /// Puts what was read from the disk.
@@ -228,11 +227,11 @@ impl Shelf {
         let value: Value = serde_json::from_slice(&body).unwrap_or_default();
         let revision = value["metadata"]["resourceVersion"].as_str();
         let revision = revision.and_then(|text| text.parse().ok()).unwrap_or(0);
-        let object = self.known(&value, revision, body.into());
+        let object = self.known(&value, revision, body.into(), None);
         self.pack(std::iter::once(&object));
         let mut inner = self.write();
         inner.last = inner.last.max(revision);
-        inner.objects.insert(Named(Arc::new(object)));
+        inner.objects.put(Arc::new(object));
     }
 
     /// Shows changes that are on the disk.
@@ -241,11 +240,10 @@ impl Shelf {
         let mut inner = self.write();
         for change in changes {
             let object = &change.object;
-            let named = Named(Arc::clone(object));
             if change.deleted {
-                inner.objects.remove(&named);
+                inner.objects.take(object);
             } else {
-                inner.objects.replace(named);
+                inner.objects.put(Arc::clone(object));
             }
             inner.last = change.revision;
             inner.history_bytes += object.size;
