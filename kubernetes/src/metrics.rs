@@ -99,7 +99,7 @@ fn of_node(cluster: &Cluster, node: &Object) -> Option<Value> {
     let shelf = cluster.shelf("pods").ok()?;
     let at = shelf.field("spec.nodeName")?;
     let pods = shelf.objects(None).into_iter();
-    let here = pods.filter(|pod| pod.fields.get(at) == Some(&node.name));
+    let here = pods.filter(|pod| pod.fields.get(at) == Some(node.name.as_str()));
     let used = here.filter_map(|pod| metrics.usage(&pod.namespace, &pod.name));
     let used: Vec<PodUsage> = used.collect();
     let latest = used.iter().max_by_key(|usage| usage.at)?;

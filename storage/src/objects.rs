@@ -60,6 +60,8 @@ impl Objects {
     pub fn open(path: &Path, durable: bool) -> Result<Self, Error> {
         let conn = Connection::open(path)?;
         conn.pragma_update(None, "journal_mode", "WAL")?;
+        // In KiB, since it is negative: everything is read once, when it starts.
+        conn.pragma_update(None, "cache_size", -256)?;
         conn.pragma_update(None, "synchronous", if durable { "FULL" } else { "OFF" })?;
         let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
         match version {

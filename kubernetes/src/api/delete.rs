@@ -1,4 +1,5 @@
 //! Deleting one object or many.
+use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::ApiServer;
@@ -68,7 +69,7 @@ impl ApiServer {
         query: &Query,
         writer: &Writer,
         how: &Deletion,
-    ) -> Result<Reply, Status> {
+    ) -> Result<Response, Status> {
         let selection = Selection::parse(target, query)?;
         let namespace = Some(target.namespace.as_str()).filter(|name| !name.is_empty());
         let mut objects = target.resource.shelf.objects(namespace);
@@ -91,7 +92,7 @@ impl ApiServer {
             next: None,
             remaining: None,
         };
-        Ok(Self::listed(target, &page))
+        Ok(Self::listed(target, page))
     }
 }
 

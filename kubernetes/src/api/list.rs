@@ -1,9 +1,13 @@
 //! Reading one object or many.
+use std::convert::Infallible;
 use std::sync::Arc;
 
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use futures::stream;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -75,7 +79,7 @@ pub(super) fn body(resource: &Resource, object: &Object) -> Bytes {
     if resource.converted.is_some() {
         return in_form(resource, object).to_string().into();
     }
-    object.body.clone()
+    object.body()
 }
 
 impl ApiServer {
@@ -196,9 +200,9 @@ impl ApiServer {
         Ok(Arc::new(shelf.measured(&found)))
     }
 
-    /// A list as JSON.
-    pub(super) fn listed(target: &Target, page: &Page) -> Reply {
-        let resource = &target.resource;
+    /// A list as JSON, made while it is sent.
+    pub(super) fn listed(target: &Target, page: Page) -> Response {
+        let resource = Arc::clone(&target.resource);
         let mut metadata = json!({ "resourceVersion": page.revision.to_string() });
         if let Some(next) = &page.next {
             metadata["continue"] = next.as_str().into();
@@ -207,24 +211,54 @@ impl ApiServer {
             metadata["remainingItemCount"] = remaining.into();
         }
         let (kind, version) = (&resource.list_kind, resource.api_version());
-        let size: usize = page
-            .objects
-            .iter()
-            .map(|object| object.body.len() + 1)
-            .sum();
         let head = format!(
             "{{\"kind\":{kind:?},\"apiVersion\":{version:?},\"metadata\":{metadata},\"items\":["
         );
-        let mut body = Vec::with_capacity(size + head.len() + 8);
-        body.extend_from_slice(head.as_bytes());
-        for (index, object) in page.objects.iter().enumerate() {
-            if index > 0 {
-                body.push(b',');
-            }
-            body.extend_from_slice(&self::body(resource, object));
+        let mut parts = Parts {
+            resource,
+            objects: page.objects.into_iter(),
+            part: Some(head.into_bytes()),
+            first: true,
+        };
+        let first = parts.next().unwrap_or_default();
+        if parts.part.is_none() {
+            return Reply::ok(first).into_response();
         }
-        body.extend_from_slice(b"]}\n");
-        Reply::ok(body)
+        let parts = std::iter::once(first).chain(parts);
+        let parts = stream::iter(parts.map(Ok::<_, Infallible>));
+        Reply::ok(Bytes::new()).with_body(Body::from_stream(parts))
+    }
+}
+
+/// How much of a list is made at once.
+const PART: usize = 64 * 1024;
+
+/// The text of a list, from some objects to the next.
+struct Parts {
+    resource: Arc<Resource>,
+    objects: std::vec::IntoIter<Arc<Object>>,
+    /// What is next; none after the end.
+    part: Option<Vec<u8>>,
+    first: bool,
+}
+
+impl Iterator for Parts {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        let mut part = self.part.take()?;
+        while part.len() < PART {
+            let Some(object) = self.objects.next() else {
+                part.extend_from_slice(b"]}\n");
+                return Some(part.into());
+            };
+            if !std::mem::take(&mut self.first) {
+                part.push(b',');
+            }
+            part.extend_from_slice(&body(&self.resource, &object));
+        }
+        self.part = Some(Vec::with_capacity(PART + PART / 8));
+        Some(part.into())
     }
 }
 

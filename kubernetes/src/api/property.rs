@@ -271,7 +271,13 @@ impl Model {
         if !data.is_empty() {
             body["data"] = data.clone().into();
         }
-        let status = patch(s, name, APPLY, &format!("manager{manager}"), &body).await;
+        let mine = format!("manager{manager}");
+        let mut status = patch(s, name, APPLY, &mine, &body).await;
+        let is_empty = self.maps.get(name).is_some_and(Map::is_empty);
+        if status == StatusCode::CONFLICT && is_empty {
+            // Whoever first wrote data owns `.data` itself, even when none of it is left.
+            status = patch(s, name, APPLY, &format!("{mine}&force=true"), &body).await;
+        }
         let created = !self.maps.contains_key(name);
         let expected = if created {
             StatusCode::CREATED

@@ -34,6 +34,13 @@ impl Reply {
         Self::ok(value.to_string())
     }
 
+    /// With another body.
+    pub(super) fn with_body(self, body: Body) -> Response {
+        let mut response = self.into_response();
+        *response.body_mut() = body;
+        response
+    }
+
     #[must_use]
     pub(super) fn created(self) -> Self {
         Self {

@@ -94,7 +94,7 @@ impl ApiServer {
             }
             Method::GET | Method::HEAD => {
                 let page = self.page(target, &asked.query)?;
-                return Ok(self.many(form, asked, target, page).await?.into_response());
+                return self.many(form, asked, target, page).await;
             }
             Method::POST if !one => {
                 let read = body::read(headers, &body::take(body).await?)?;
@@ -124,12 +124,11 @@ impl ApiServer {
                 let how = delete::options(&value, &asked.query)?;
                 let mut writer = asked.writer()?;
                 writer.options.dry_run |= value["dryRun"][0] == "All";
-                if one {
-                    self.delete(target, &writer, &how).await?
-                } else {
-                    self.delete_collection(target, &asked.query, &writer, &how)
-                        .await?
+                if !one {
+                    let query = &asked.query;
+                    return self.delete_collection(target, query, &writer, &how).await;
                 }
+                self.delete(target, &writer, &how).await?
             }
             _ => return Err(Status::method_not_allowed()),
         };

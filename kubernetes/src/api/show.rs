@@ -1,6 +1,7 @@
 //! Objects in the form that a client asks for: whole, as a table, or only their metadata.
 use std::sync::Arc;
 
+use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -64,14 +65,14 @@ impl ApiServer {
         asked: &Asked,
         target: &Target,
         page: Page,
-    ) -> Result<Reply, Status> {
+    ) -> Result<Response, Status> {
         let metadata = ListMeta {
             revision: page.revision,
             continue_at: page.next.clone().unwrap_or_default(),
             remaining: page.remaining.and_then(|count| u64::try_from(count).ok()),
         };
         let options = match form {
-            Form::Whole => return Ok(Self::listed(target, &page)),
+            Form::Whole => return Ok(Self::listed(target, page)),
             Form::Metadata(_) => {
                 return Err(Status::not_acceptable(
                     "you requested PartialObjectMetadata, but the requested object is a list",
@@ -92,10 +93,10 @@ impl ApiServer {
             }
         };
         if count < MANY {
-            return Ok(Reply::ok(render()));
+            return Ok(Reply::ok(render()).into_response());
         }
         let done = tokio::task::spawn_blocking(render).await;
-        Ok(Reply::ok(done.map_err(Status::internal)?))
+        Ok(Reply::ok(done.map_err(Status::internal)?).into_response())
     }
 
     /// The events of a watch: only the first table has its columns.

@@ -22,7 +22,7 @@ use super::query::Query;
 use super::route::Target;
 use crate::Status;
 use crate::cluster::{Cluster, Resource};
-use crate::store::{Change, Object};
+use crate::store::{Change, Object, TooOld};
 
 /// How long a watch lasts that does not say it: half an hour to an hour.
 const DEFAULT_SECS: u64 = 1800;
@@ -39,6 +39,16 @@ const BATCH: usize = 256;
 /// How an object is shown in an event; the first event of a watch may be shown with more.
 pub(super) type Show = Arc<dyn Fn(&Resource, &Object, bool) -> Bytes + Send + Sync>;
 
+/// What is sent next; its text is only made then.
+enum Next {
+    /// As it is when the watch begins.
+    State(Arc<Object>),
+    Change(Change),
+    /// The end of the initial state.
+    Mark,
+    Expired(TooOld),
+}
+
 struct Watcher {
     cluster: Cluster,
     resource: Arc<Resource>,
@@ -47,7 +57,7 @@ struct Watcher {
     told: watch::Receiver<u64>,
     /// Everything up to here was sent.
     cursor: u64,
-    waiting: VecDeque<Bytes>,
+    waiting: VecDeque<Next>,
     bookmarks: Option<Instant>,
     end: Instant,
     first: bool,
@@ -135,24 +145,22 @@ impl Watcher {
             .cluster
             .store()
             .list(&self.resource.shelf, namespace.as_deref());
-        for object in listed.objects {
-            if self.selection.matches(&object) {
-                let event = self.event("ADDED", &object);
-                self.waiting.push_back(event);
-            }
-        }
+        let selected = listed.objects.into_iter();
+        let selected = selected.filter(|object| self.selection.matches(object));
+        self.waiting.extend(selected.map(Next::State));
         self.cursor = listed.revision;
         if mark_end {
-            let ended = json!({ "k8s.io/initial-events-end": "true" });
-            let mark = self.bookmark(&ended);
-            self.waiting.push_back(mark);
+            self.waiting.push_back(Next::Mark);
         }
     }
 
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(event) = self.waiting.pop_front() {
-                return Some(event);
+            if let Some(next) = self.waiting.pop_front() {
+                match self.line(&next) {
+                    Some(line) => return Some(line),
+                    None => continue,
+                }
             }
             if self.over {
                 return None;
@@ -189,23 +197,37 @@ impl Watcher {
         let changes = match self.resource.shelf.changes(self.cursor, BATCH) {
             Ok(changes) => changes,
             Err(old) => {
-                let text = format!("too old resource version: {} ({})", self.cursor, old.oldest);
-                let status = Status::expired(text).to_json();
-                let event = json!({ "type": "ERROR", "object": status });
-                self.waiting.push_back(format!("{event}\n").into());
+                self.waiting.push_back(Next::Expired(old));
                 self.over = true;
                 return true;
             }
         };
-        let some = !changes.is_empty();
-        for change in changes {
-            self.cursor = change.revision;
-            self.take(&change);
+        if let Some(last) = changes.last() {
+            self.cursor = last.revision;
         }
-        some
+        self.waiting.extend(changes.into_iter().map(Next::Change));
+        !self.waiting.is_empty()
     }
 
-    fn take(&mut self, change: &Change) {
+    /// None for a change of what was not selected and is not.
+    fn line(&mut self, next: &Next) -> Option<Bytes> {
+        match next {
+            Next::State(object) => Some(self.event("ADDED", object)),
+            Next::Change(change) => self.change(change),
+            Next::Mark => {
+                let ended = json!({ "k8s.io/initial-events-end": "true" });
+                Some(self.bookmark(&ended))
+            }
+            Next::Expired(TooOld { oldest }) => {
+                let text = format!("too old resource version: {} ({oldest})", self.cursor);
+                let status = Status::expired(text).to_json();
+                let event = json!({ "type": "ERROR", "object": status });
+                Some(format!("{event}\n").into())
+            }
+        }
+    }
+
+    fn change(&mut self, change: &Change) -> Option<Bytes> {
         let was = change
             .previous
             .as_ref()
@@ -223,9 +245,9 @@ impl Watcher {
                 }
                 _ => self.event("DELETED", &change.object),
             },
-            (false, false) => return,
+            (false, false) => return None,
         };
-        self.waiting.push_back(event);
+        Some(event)
     }
 
     fn event(&mut self, what: &str, object: &Object) -> Bytes {

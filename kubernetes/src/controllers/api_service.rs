@@ -20,7 +20,7 @@ pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
     for resource in ["services", "endpoints", SLICES] {
         frame.on(cluster.shelf(resource)?, |seen| {
             let ours = seen.latest().map(|object| Key::of(object));
-            ours.filter(|key| key.namespace == NAMESPACE && key.name == NAME)
+            ours.filter(|key| *key.namespace == *NAMESPACE && *key.name == *NAME)
                 .into_iter()
                 .collect()
         });

@@ -224,6 +224,18 @@ impl Frame {
         });
     }
 
+    /// Works with what all keys have in common, as [`Frame::run`] does.
+    pub(crate) async fn run_on<S, F, W>(self, shared: S, work: F)
+    where
+        S: Send + Sync + 'static,
+        F: Fn(Arc<S>, Key) -> W + Send + Sync + 'static,
+        W: Future<Output = Outcome> + Send,
+    {
+        let shared = Arc::new(shared);
+        self.run(WORKERS, move |key| work(Arc::clone(&shared), key))
+            .await;
+    }
+
     /// Works until it is dropped. An error, or a panic, brings the key back later.
     pub(crate) async fn run<F, W>(mut self, workers: usize, work: F)
     where

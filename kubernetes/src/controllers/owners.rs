@@ -1,8 +1,10 @@
 //! Who controls an object: adoption and release by selector.
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::Key;
 use super::garbage::drop_finalizer;
 use crate::cluster::{Actor, Cluster, Part, Reference};
 use crate::store::Object;
@@ -97,6 +99,28 @@ pub(crate) fn claim(owner: &Owner, object: &Meta, matches: bool) -> Claim {
 /// Whether a selector takes an object.
 pub(crate) fn selects(selector: Selector<'_>, object: &Object) -> bool {
     selector.matches(&labels(object))
+}
+
+/// The objects of a resource whose selector takes an object of their namespace. An empty one takes none.
+pub(crate) fn fitting<V>(
+    cluster: &Cluster,
+    resource: &str,
+    object: &Object,
+    selector: impl Fn(&V) -> Option<Selector<'_>>,
+) -> Vec<Key>
+where
+    V: DeserializeOwned + Default + Send + Sync + 'static,
+{
+    let labels = labels(object);
+    let all = cluster.list(resource, Some(&object.namespace));
+    let fits = |owner: &&Arc<Object>| {
+        let view = owner.view::<V>();
+        selector(&view).is_some_and(|selector| !selector.is_empty() && selector.matches(&labels))
+    };
+    all.iter()
+        .filter(fits)
+        .map(|owner| Key::of(owner))
+        .collect()
 }
 
 /// The labels of an object as they are in JSON.

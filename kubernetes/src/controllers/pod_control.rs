@@ -23,20 +23,31 @@ pub(crate) fn pod_terms(object: &Object) -> Vec<String> {
     owner_term(&object.namespace, pod.metadata.controller())
 }
 
-/// The objects of a kind that control a pod, before or after a change, and whether anything does.
-pub(crate) fn controllers(seen: &Seen<'_>, kind: &str) -> (Vec<Key>, bool) {
+/// The objects of a kind to which a change of a pod may matter: those that control it, before or after,
+/// and, once nobody does, those that might adopt it.
+pub(crate) fn concerned(
+    seen: &Seen<'_>,
+    (api_version, kind): (&str, &str),
+    adopters: impl FnOnce(&Object) -> Vec<Key>,
+) -> Vec<Key> {
     let mut keys = Vec::new();
-    let mut controlled = false;
     for pod in seen.states() {
         let view = pod.view::<PodView>();
-        if let Some(owner) = view.metadata.controller() {
-            controlled = true;
-            if owner.kind == kind {
-                keys.push(Key::new(&pod.namespace, &owner.name));
-            }
+        let owner = view.metadata.controller();
+        if let Some(owner) = owner.filter(|one| one.kind == kind && one.api_version == api_version)
+        {
+            keys.push(Key::new(&pod.namespace, &owner.name));
         }
     }
-    (keys, controlled)
+    let is_orphan = |pod: &Object| pod.view::<PodView>().metadata.controller().is_none();
+    let Some(pod) = seen.new.filter(|pod| is_orphan(pod)) else {
+        return keys;
+    };
+    let was = seen.old.filter(|old| is_orphan(old));
+    if was.is_none_or(|old| old.labels != pod.labels) {
+        keys.extend(adopters(pod));
+    }
+    keys
 }
 
 /// The pods that an owner has, or could have because nobody else does.

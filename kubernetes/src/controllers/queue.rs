@@ -19,19 +19,19 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1000);
 /// How often the cluster's clock is looked at while a timer runs: it can be moved, and nobody tells.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// An object by its name.
+/// An object by its name. Cheap to clone: a queue has it in several places.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
     /// Empty for objects of the cluster.
-    pub namespace: String,
-    pub name: String,
+    pub namespace: Arc<str>,
+    pub name: Arc<str>,
 }
 
 impl Key {
     pub(crate) fn new(namespace: &str, name: &str) -> Self {
         Self {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
+            namespace: namespace.into(),
+            name: name.into(),
         }
     }
 

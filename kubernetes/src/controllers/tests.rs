@@ -173,11 +173,11 @@ async fn a_controller_is_woken_by_changes_and_survives_errors_and_panics() {
             }
         }
     }));
-    assert_eq!(told.recv().await.unwrap(), "a");
+    assert_eq!(&*told.recv().await.unwrap(), "a");
     let made = create(&store, &shelf, "b", "one").await;
-    assert_eq!(told.recv().await.unwrap(), "b");
+    assert_eq!(&*told.recv().await.unwrap(), "b");
     let gone = store.commit(&shelf, "n", "b", Op::Delete(made.revision));
     gone.await.unwrap();
-    assert_eq!(told.recv().await.unwrap(), "b");
+    assert_eq!(&*told.recv().await.unwrap(), "b");
     run.abort();
 }

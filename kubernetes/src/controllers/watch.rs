@@ -1,9 +1,8 @@
 //! Following the changes of a shelf.
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Key;
-use crate::store::{Object, Shelf, Store};
+use crate::store::{ByName, Object, Shelf, Store};
 
 /// How many changes are read at a time.
 const BATCH: usize = 1024;
@@ -39,7 +38,7 @@ impl<'a> Seen<'a> {
 /// changes are forgotten is told the difference.
 pub(crate) async fn follow(store: &Store, shelf: &Shelf, mut tell: impl FnMut(&Seen<'_>)) {
     let mut latest = shelf.subscribe();
-    let mut known: BTreeMap<Key, Arc<Object>> = BTreeMap::new();
+    let mut known = ByName::default();
     let mut at = relist(store, shelf, &mut known, &mut tell);
     loop {
         latest.mark_unchanged();
@@ -55,11 +54,10 @@ pub(crate) async fn follow(store: &Store, shelf: &Shelf, mut tell: impl FnMut(&S
             Ok(changes) => {
                 for change in changes {
                     at = change.revision;
-                    let key = Key::of(&change.object);
                     let old = if change.deleted {
-                        known.remove(&key)
+                        known.take(&change.object)
                     } else {
-                        known.insert(key, Arc::clone(&change.object))
+                        known.put(Arc::clone(&change.object))
                     };
                     let new = (!change.deleted).then_some(&change.object);
                     let old = old.as_ref().or(change.previous.as_ref());
@@ -75,26 +73,22 @@ pub(crate) async fn follow(store: &Store, shelf: &Shelf, mut tell: impl FnMut(&S
 fn relist(
     store: &Store,
     shelf: &Shelf,
-    known: &mut BTreeMap<Key, Arc<Object>>,
+    known: &mut ByName,
     tell: &mut impl FnMut(&Seen<'_>),
 ) -> u64 {
     let listed = store.list(shelf, None);
     let mut gone = std::mem::take(known);
-    for object in listed.objects {
-        let key = Key::of(&object);
-        let old = gone.remove(&key);
-        let same = old
-            .as_ref()
-            .is_some_and(|old| old.revision == object.revision);
-        if !same {
+    for new in listed.objects {
+        let old = gone.take(&new);
+        if old.as_ref().is_none_or(|old| old.revision != new.revision) {
             tell(&Seen {
                 old: old.as_ref(),
-                new: Some(&object),
+                new: Some(&new),
             });
         }
-        known.insert(key, object);
+        known.put(new);
     }
-    for object in gone.values() {
+    for object in gone.iter() {
         tell(&Seen {
             old: Some(object),
             new: None,

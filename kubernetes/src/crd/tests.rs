@@ -166,7 +166,7 @@ async fn an_accepted_definition_is_a_resource_in_each_version() {
     assert_eq!(preferred.version, "v1");
     running.make(json!({ "image": "i" })).await.unwrap();
     let stored = preferred.shelf.get("default", "a").unwrap();
-    assert_eq!(stored.fields, ["i"]);
+    assert_eq!(stored.fields, ["i"].into_iter().collect());
     assert_eq!(
         in_form(&preferred, &stored)["apiVersion"],
         "stable.example.com/v1"

@@ -19,7 +19,7 @@ pub(super) struct Known {
     /// What was refused of its ephemeral containers: name, reason and message.
     pub(super) refused: Vec<(String, &'static str, String)>,
     /// The ids of containers whose start was told.
-    pub(super) told: BTreeSet<String>,
+    pub(super) told: Vec<String>,
     /// The revision of the last status that we wrote.
     pub(super) written: u64,
     pub(super) ending: Ending,

@@ -217,9 +217,8 @@ fn key(object: &Object) -> Key {
 /// The pods of a node that has just come.
 fn on_node(pods: &Shelf, node: &str) -> Vec<Key> {
     let field = pods.field("spec.nodeName");
-    let of = |pod: &Object| field.and_then(|at| pod.fields.get(at)).cloned();
     let all = pods.objects(None).into_iter();
-    all.filter(|pod| of(pod).is_some_and(|own| own == node))
+    all.filter(|pod| field.and_then(|at| pod.fields.get(at)) == Some(node))
         .map(|pod| key(&pod))
         .collect()
 }

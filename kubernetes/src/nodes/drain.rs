@@ -82,7 +82,10 @@ pub async fn drain(
 
 /// Marks a node so that no pods come any more.
 pub(crate) async fn cordon(cluster: &Cluster, node: &str, by: &Actor) -> Result<(), Status> {
-    mark(cluster, node, by, true).await
+    change(cluster, node, by, |node| {
+        node["spec"]["unschedulable"] = true.into();
+    })
+    .await
 }
 
 /// Takes the mark away: pods may come again.
@@ -90,22 +93,26 @@ pub(crate) async fn cordon(cluster: &Cluster, node: &str, by: &Actor) -> Result<
 /// # Errors
 /// The node could not be changed; that it is gone is no error.
 pub async fn uncordon(cluster: &Cluster, node: &str, by: &Actor) -> Result<(), Status> {
-    mark(cluster, node, by, false).await
-}
-
-async fn mark(cluster: &Cluster, node: &str, by: &Actor, marked: bool) -> Result<(), Status> {
-    let mark = |node: &mut Value| {
-        if marked {
-            node["spec"]["unschedulable"] = true.into();
-        } else if let Some(spec) = node["spec"].as_object_mut() {
+    change(cluster, node, by, |node| {
+        if let Some(spec) = node["spec"].as_object_mut() {
             spec.remove("unschedulable");
         }
+    })
+    .await
+}
+
+async fn change(
+    cluster: &Cluster,
+    node: &str,
+    by: &Actor,
+    how: impl Fn(&mut Value) + Send + Sync,
+) -> Result<(), Status> {
+    let change = |node: &mut Value| {
+        how(node);
         Ok(())
     };
-    let done = cluster
-        .modify("nodes", "", node, Part::Main, by, mark)
-        .await;
-    accept_gone(done.map(drop))
+    let done = cluster.modify("nodes", "", node, Part::Main, by, change);
+    accept_gone(done.await.map(drop))
 }
 
 fn accept_gone(done: Result<(), Status>) -> Result<(), Status> {

@@ -73,10 +73,7 @@ impl FieldSelector {
             let same = match &term.place {
                 Place::Name => object.name == term.value,
                 Place::Namespace => object.namespace == term.value,
-                Place::Noted(index) => {
-                    let noted = object.fields.get(*index);
-                    noted.map_or("", String::as_str) == term.value
-                }
+                Place::Noted(index) => object.fields.get(*index).unwrap_or_default() == term.value,
                 Place::Read(path) => selectable_field(&object.value(), path) == term.value,
             };
             same != term.negated

@@ -73,12 +73,16 @@ impl Committer {
             self.decide(job, &mut decided);
         }
         let stored = decided.changes.iter().filter(|(shelf, _)| shelf.durable);
+        let stored: Vec<_> = stored
+            .map(|(shelf, change)| (shelf, change, change.object.body()))
+            .collect();
         let rows: Vec<ObjectChange<'_>> = stored
-            .map(|(shelf, change)| ObjectChange {
+            .iter()
+            .map(|(shelf, change, body)| ObjectChange {
                 resource: &shelf.name,
                 namespace: &change.object.namespace,
                 name: &change.object.name,
-                body: (!change.deleted).then_some(&*change.object.body),
+                body: (!change.deleted).then_some(&**body),
             })
             .collect();
         if let Err(error) = self.objects.commit(&rows, self.next) {
@@ -120,22 +124,23 @@ impl Committer {
         let place = (shelf.name.clone(), key);
         let current = match decided.states.get(&place) {
             Some(state) => state.clone(),
-            None => shelf.current(&place.1),
+            None => shelf.get(&place.1.0, &place.1.1),
         };
         let revision = self.next;
         let (object, deleted) = match (op, &current) {
-            (Op::Create(mut value), None) => (shelf.object(&mut value, revision), false),
+            (Op::Create(mut value), None) => (shelf.object(&mut value, revision, None), false),
             (Op::Create(_), Some(there)) => {
                 drop(pledges);
                 drop(reply.send(Err(Refused::Exists(Arc::clone(there)))));
                 return;
             }
             (Op::Update(at, mut value), Some(there)) if there.revision == at => {
-                (shelf.object(&mut value, revision), false)
+                (shelf.object(&mut value, revision, Some(there)), false)
             }
-            (Op::Delete(at), Some(there)) if there.revision == at => {
-                (shelf.object(&mut there.value(), revision), true)
-            }
+            (Op::Delete(at), Some(there)) if there.revision == at => (
+                shelf.object(&mut there.value(), revision, Some(there)),
+                true,
+            ),
             (Op::Update(..) | Op::Delete(_), _) => {
                 drop(pledges);
                 drop(reply.send(Err(Refused::Changed(current))));

@@ -5,22 +5,27 @@
 //! * Revisions are one counter a cluster; changes of a resource are seen in their order.
 //! * A change states what it was decided on, and is refused if that is no longer so.
 
+mod body;
+mod by_name;
 mod committer;
 mod object;
 mod pledge;
 mod shelf;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+pub(crate) use by_name::ByName;
 use committer::{Committer, Job};
-pub use object::Object;
+pub use object::{Identity, Object};
 pub use pledge::Pledge;
 use serde_json::Value;
 pub use shelf::{Change, Listed, Shelf, TooOld};
+pub use texts::Texts;
 use tokio::sync::{mpsc, oneshot, watch};
 use wharf_storage::Objects;
 

@@ -1,23 +1,24 @@
 //! All objects of one resource, and their latest changes.
-use std::collections::{BTreeMap, VecDeque};
-use std::ops::Bound;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::watch;
 
 use super::Object;
+use super::body::Packer;
+use super::by_name::ByName;
 
 /// How many changes of a resource are remembered for watchers and for the pages of a list.
 const HISTORY: usize = 20_000;
 
-/// How many bytes of old states the changes of a resource may hold.
+/// How many bytes of states, before they are packed, the changes of a resource may hold.
 const HISTORY_BYTES: usize = 32 * 1024 * 1024;
 
-/// How many changes ago a superseded object keeps what was read of it: who follows a shelf has looked
-/// at it by then.
-const VIEWED: usize = 256;
+/// How many changes ago an object is packed, and a superseded one keeps what was read of it: who
+/// follows a shelf has looked at it by then.
+const VIEWED: usize = 128;
 
 /// What happened to an object.
 #[derive(Clone, Debug)]
@@ -47,12 +48,14 @@ pub struct Shelf {
     fields: fn(&Value, &str) -> String,
     paths: Vec<String>,
     inner: RwLock<Inner>,
+    /// Of the one thread that changes objects.
+    packer: Mutex<Packer>,
     latest: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
 struct Inner {
-    objects: BTreeMap<(String, String), Arc<Object>>,
+    objects: ByName,
     history: VecDeque<Change>,
     history_bytes: usize,
     /// Changes up to here are forgotten.
@@ -81,12 +84,13 @@ impl Shelf {
             fields,
             paths,
             inner: RwLock::new(Inner {
-                objects: BTreeMap::new(),
+                objects: ByName::default(),
                 history: VecDeque::new(),
                 history_bytes: 0,
                 forgotten: start,
                 last: 0,
             }),
+            packer: Mutex::default(),
             latest: watch::Sender::new(0),
         }
     }
@@ -102,8 +106,7 @@ impl Shelf {
 
     /// An object as it is now.
     pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<Object>> {
-        let key = (namespace.to_owned(), name.to_owned());
-        self.read().objects.get(&key).cloned()
+        self.read().objects.get(namespace, name).cloned()
     }
 
     /// The objects of a namespace, or of all if it is none, by namespace and name.
@@ -112,15 +115,10 @@ impl Shelf {
     }
 
     fn select(inner: &Inner, namespace: Option<&str>) -> Vec<Arc<Object>> {
-        let Some(namespace) = namespace else {
-            return inner.objects.values().cloned().collect();
-        };
-        let from = Bound::Included((namespace.to_owned(), String::new()));
-        let range = inner.objects.range((from, Bound::Unbounded));
-        range
-            .take_while(|((own, _), _)| own == namespace)
-            .map(|(_, object)| Arc::clone(object))
-            .collect()
+        match namespace {
+            None => inner.objects.iter().cloned().collect(),
+            Some(namespace) => inner.objects.of(namespace).cloned().collect(),
+        }
     }
 
     /// The revision of the last change.
@@ -154,24 +152,23 @@ impl Shelf {
                 oldest: inner.forgotten,
             });
         }
-        let mut objects: BTreeMap<(String, String), Arc<Object>> = Self::select(&inner, namespace)
-            .into_iter()
-            .map(|object| ((object.namespace.clone(), object.name.clone()), object))
-            .collect();
+        let mut objects = ByName::default();
+        for object in Self::select(&inner, namespace) {
+            objects.put(object);
+        }
         let undone = inner.history.iter().rev();
         for change in undone.take_while(|change| change.revision > revision) {
             let object = &change.object;
             if namespace.is_some_and(|namespace| namespace != object.namespace) {
                 continue;
             }
-            let key = (object.namespace.clone(), object.name.clone());
             match &change.previous {
-                Some(previous) => objects.insert(key, Arc::clone(previous)),
-                None => objects.remove(&key),
+                Some(previous) => objects.put(Arc::clone(previous)),
+                None => objects.take(object),
             };
         }
         Ok(Listed {
-            objects: objects.into_values().collect(),
+            objects: objects.iter().cloned().collect(),
             revision,
         })
     }
@@ -196,28 +193,33 @@ impl Shelf {
     }
 
     /// The object of a value that gets a revision now.
-    pub(super) fn object(&self, value: &mut Value, revision: u64) -> Object {
+    pub(super) fn object(
+        &self,
+        value: &mut Value,
+        revision: u64,
+        earlier: Option<&Object>,
+    ) -> Object {
         if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.insert("resourceVersion".to_owned(), revision.to_string().into());
         }
         // Copied, because the text has room to grow, which would be kept with it.
         let body = Bytes::copy_from_slice(value.to_string().as_bytes());
-        self.known(value, revision, body)
+        self.known(value, revision, body, earlier)
     }
 
     /// An object as it would be.
     pub(crate) fn unsaved(&self, mut value: Value, revision: u64) -> Object {
-        self.object(&mut value, revision)
+        self.object(&mut value, revision, None)
     }
 
     /// An object that is made to be shown and has no revision.
     pub(crate) fn measured(&self, value: &Value) -> Object {
-        self.known(value, 0, value.to_string().into())
+        self.known(value, 0, value.to_string().into(), None)
     }
 
-    fn known(&self, value: &Value, revision: u64, body: Bytes) -> Object {
+    fn known(&self, value: &Value, revision: u64, body: Bytes, earlier: Option<&Object>) -> Object {
         let fields = self.paths.iter().map(|path| (self.fields)(value, path));
-        Object::new(value, revision, fields.collect(), body)
+        Object::new(value, revision, fields.collect(), body, earlier)
     }
 
     /// Puts what was read from the disk.
@@ -225,53 +227,54 @@ impl Shelf {
         let value: Value = serde_json::from_slice(&body).unwrap_or_default();
         let revision = value["metadata"]["resourceVersion"].as_str();
         let revision = revision.and_then(|text| text.parse().ok()).unwrap_or(0);
-        let object = Arc::new(self.known(&value, revision, body.into()));
-        let key = (object.namespace.clone(), object.name.clone());
+        let object = self.known(&value, revision, body.into(), None);
+        self.pack(std::iter::once(&object));
         let mut inner = self.write();
         inner.last = inner.last.max(revision);
-        inner.objects.insert(key, object);
+        inner.objects.put(Arc::new(object));
     }
 
     /// Shows changes that are on the disk.
     pub(super) fn apply(&self, changes: Vec<Change>) {
+        let mut seen = Vec::new();
         let mut inner = self.write();
         for change in changes {
             let object = &change.object;
-            let key = (object.namespace.clone(), object.name.clone());
             if change.deleted {
-                inner.objects.remove(&key);
+                inner.objects.take(object);
             } else {
-                inner.objects.insert(key, Arc::clone(object));
+                inner.objects.put(Arc::clone(object));
             }
             inner.last = change.revision;
-            inner.history_bytes += object.body.len();
+            inner.history_bytes += object.size;
             inner.history.push_back(change);
-            let seen = inner.history.len().checked_sub(VIEWED);
-            if let Some(change) = seen.and_then(|at| inner.history.get(at))
-                && let Some(superseded) = &change.previous
-            {
-                superseded.drop_view();
-            }
+            let at = inner.history.len().checked_sub(VIEWED);
+            seen.extend(at.and_then(|at| inner.history.get(at)).cloned());
         }
         while inner.history.len() > HISTORY || inner.history_bytes > HISTORY_BYTES {
             let Some(oldest) = inner.history.pop_front() else {
                 break;
             };
-            inner.history_bytes -= oldest.object.body.len();
+            inner.history_bytes -= oldest.object.size;
             inner.forgotten = oldest.revision;
+            seen.push(oldest);
         }
         let last = inner.last;
         drop(inner);
         self.latest.send_replace(last);
+        for superseded in seen.iter().filter_map(|change| change.previous.as_ref()) {
+            superseded.drop_view();
+        }
+        self.pack(seen.iter().map(|change| &*change.object));
+    }
+
+    fn pack<'a>(&self, objects: impl Iterator<Item = &'a Object>) {
+        let mut packer = self.packer.lock().unwrap_or_else(PoisonError::into_inner);
+        objects.for_each(|object| object.pack(&mut packer));
     }
 
     /// The place of a selectable field in [`Object::fields`].
     pub fn field(&self, path: &str) -> Option<usize> {
         self.paths.iter().position(|own| own == path)
-    }
-
-    /// Looks an object up on behalf of the one thread that changes it.
-    pub(super) fn current(&self, key: &(String, String)) -> Option<Arc<Object>> {
-        self.read().objects.get(key).cloned()
     }
 }

@@ -172,7 +172,7 @@ async fn five_thousand_pods() {
         pod["status"]["conditions"] = vec![json!({ "type": "Ready", "status": "True", "lastTransitionTime": "2023-11-14T22:13:15Z" }); 5].into();
         objects.push(put(&test.cluster, &pods, pod).await);
     }
-    let size: usize = objects.iter().map(|object| object.body.len()).sum();
+    let size: usize = objects.iter().map(|object| object.size).sum();
     let start = Instant::now();
     let body = table(&pods, &objects, &ListMeta::default(), options(&test));
     let took = start.elapsed();

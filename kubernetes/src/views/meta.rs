@@ -19,8 +19,8 @@ pub(crate) struct Meta {
     pub deletion_grace_period_seconds: Option<i64>,
     pub labels: BTreeMap<String, String>,
     pub annotations: BTreeMap<String, String>,
-    pub owner_references: Vec<OwnerReference>,
-    pub finalizers: Vec<String>,
+    pub owner_references: Box<[OwnerReference]>,
+    pub finalizers: Box<[String]>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]

@@ -21,9 +21,9 @@ pub(crate) struct PodSpec {
     pub affinity: Value,
     pub hostname: String,
     pub subdomain: String,
-    pub volumes: Vec<Volume>,
-    pub containers: Vec<Container>,
-    pub init_containers: Vec<Container>,
+    pub volumes: Box<[Volume]>,
+    pub containers: Box<[Container]>,
+    pub init_containers: Box<[Container]>,
 }
 
 /// A volume, as far as it is a claim.
@@ -59,7 +59,7 @@ pub(crate) struct ClaimSource {
 pub(crate) struct Container {
     pub name: String,
     pub restart_policy: Option<String>,
-    pub ports: Vec<Port>,
+    pub ports: Box<[Port]>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -78,10 +78,10 @@ pub(crate) struct PodStatus {
     #[serde(rename = "podIP")]
     pub pod_ip: String,
     #[serde(rename = "podIPs")]
-    pub pod_ips: Vec<PodIp>,
-    pub conditions: Vec<Condition>,
-    pub container_statuses: Vec<ContainerStatus>,
-    pub init_container_statuses: Vec<ContainerStatus>,
+    pub pod_ips: Box<[PodIp]>,
+    pub conditions: Box<[Condition]>,
+    pub container_statuses: Box<[ContainerStatus]>,
+    pub init_container_statuses: Box<[ContainerStatus]>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -114,6 +114,8 @@ fn began(status: &PodStatus) -> Option<Timestamp> {
 impl Pod {
     /// Takes the containers of a spec: new ones, and those with another image, start now.
     fn update(&mut self, spec: &PodSpec, last: Option<&PodStatus>, now: Timestamp) {
+        let more = spec.containers.len().saturating_sub(self.containers.len());
+        self.containers.reserve_exact(more);
         for container in &spec.containers {
             let there = self
                 .containers

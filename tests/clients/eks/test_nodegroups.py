@@ -1,6 +1,7 @@
 """Managed node groups."""
 
 import re
+import time
 
 import pytest
 from conftest import ACCOUNT, REGION, ROLE, AT_ONCE, fails, names, new_cluster
@@ -180,6 +181,17 @@ def test_update_nodegroup_config(eks, cluster):
     fails("ResourceNotFoundException", change, clusterName=cluster, nodegroupName="x", scalingConfig={"desiredSize": 1})
 
 
+def settle(eks, cluster, nodegroup, update):
+    """Waits until an update has ended, and demands that it did what it should."""
+    end = time.monotonic() + 120
+    while (now := eks.describe_update(name=cluster, nodegroupName=nodegroup, updateId=update["id"])["update"])[
+        "status"
+    ] == "InProgress":
+        assert time.monotonic() < end, now
+        time.sleep(0.1)
+    assert now["status"] == "Successful", now
+
+
 def test_update_nodegroup_version(eks):
     cluster = new_cluster(eks, version="1.33")
     named = dict(clusterName=cluster, nodegroupName="n")
@@ -193,9 +205,12 @@ def test_update_nodegroup_version(eks):
     update = change(**named)["update"]
     assert update["type"] == "VersionUpdate"
     assert {"type": "Version", "value": "1.33"} in update["params"]
+    # New machines come first, and the old ones are drained.
+    settle(eks, cluster, "n", update)
     assert eks.describe_nodegroup(**named)["nodegroup"]["version"] == "1.33"
     new(eks, cluster, "lt", launchTemplate={"name": "mine"})
     named["nodegroupName"] = "lt"
     fails("InvalidParameterException", change, "another one", **named, launchTemplate={"name": "x"})
-    change(**named, launchTemplate={"name": "mine", "version": "7"})
+    update = change(**named, launchTemplate={"name": "mine", "version": "7"})["update"]
+    settle(eks, cluster, "lt", update)
     assert eks.describe_nodegroup(**named)["nodegroup"]["launchTemplate"]["version"] == "7"

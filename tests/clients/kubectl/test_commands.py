@@ -7,27 +7,15 @@ import subprocess
 import urllib.request
 
 import pytest
-from tools import ACCOUNT, Shell, deployment, until
+from tools import Shell, deployment, until
 
-ROLE = f"arn:aws:iam::{ACCOUNT}:role"
 CLUSTER = "commands"
 
 
 @pytest.fixture(scope="module")
 def shell():
     shell = Shell()
-    shell.aws(
-        "eks", "create-cluster", "--name", CLUSTER, "--role-arn", f"{ROLE}/eks",
-        "--resources-vpc-config", "subnetIds=subnet-1,subnet-2",
-    )
-    shell.aws(
-        "eks", "create-nodegroup", "--cluster-name", CLUSTER, "--nodegroup-name", "two",
-        "--node-role", f"{ROLE}/nodes", "--subnets", "subnet-1", "subnet-2",
-        "--instance-types", "t3.medium", "--scaling-config", "minSize=2,maxSize=2,desiredSize=2",
-    )
-    shell.aws("eks", "wait", "nodegroup-active", "--cluster-name", CLUSTER, "--nodegroup-name", "two")
-    shell.aws("eks", "update-kubeconfig", "--name", CLUSTER, "--kubeconfig", shell.kubeconfig)
-    until("two nodes are ready", lambda: shell.kubectl("get", "nodes", "--no-headers").count(" Ready ") == 2)
+    shell.make_cluster(CLUSTER, 2)
     return shell
 
 

@@ -4,27 +4,15 @@ import json
 import re
 
 import pytest
-from tools import ACCOUNT, Failed, Shell, until
+from tools import Failed, Shell, until
 
-ROLE = f"arn:aws:iam::{ACCOUNT}:role"
 CLUSTER = "jobs"
 
 
 @pytest.fixture(scope="module")
 def shell():
     shell = Shell()
-    shell.aws(
-        "eks", "create-cluster", "--name", CLUSTER, "--role-arn", f"{ROLE}/eks",
-        "--resources-vpc-config", "subnetIds=subnet-1,subnet-2",
-    )
-    shell.aws(
-        "eks", "create-nodegroup", "--cluster-name", CLUSTER, "--nodegroup-name", "one",
-        "--node-role", f"{ROLE}/nodes", "--subnets", "subnet-1", "subnet-2",
-        "--instance-types", "t3.large", "--scaling-config", "minSize=1,maxSize=1,desiredSize=1",
-    )
-    shell.aws("eks", "wait", "nodegroup-active", "--cluster-name", CLUSTER, "--nodegroup-name", "one")
-    shell.aws("eks", "update-kubeconfig", "--name", CLUSTER, "--kubeconfig", shell.kubeconfig)
-    until("a node is ready", lambda: " Ready " in shell.kubectl("get", "nodes", "--no-headers"))
+    shell.make_cluster(CLUSTER, 1, "t3.large")
     return shell
 
 

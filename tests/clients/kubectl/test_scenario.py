@@ -3,9 +3,8 @@
 import re
 
 import pytest
-from tools import ACCOUNT, Failed, Shell, deployment, until
+from tools import ROLE, Failed, Shell, deployment, until
 
-ROLE = f"arn:aws:iam::{ACCOUNT}:role"
 CLUSTER = "my-cluster"
 
 

@@ -82,7 +82,7 @@ async fn whatever_the_kubernetes_api_is_asked_it_answers_with_a_status() {
     let script = format!("{}/clients/fuzz_kubernetes.py", env!("CARGO_MANIFEST_DIR"));
     let pid = s.pid().to_string();
     let printed = tokio::task::spawn_blocking(move || {
-        client.run(&[&script, "--seconds", "10", "--seed", "7", "--pid", &pid])
+        client.run(&[&script, "--steps", "150", "--seed", "7", "--pid", &pid])
     });
     println!("{}", printed.await.unwrap());
     let log = s.log();

@@ -15,7 +15,7 @@ use times::Times;
 
 use super::owners::{Owner, owner_term};
 use super::pod_control::is_namespace_ending;
-use super::{Frame, Index, Key, Outcome, Queue, Seen, WORKERS, save_status};
+use super::{Frame, Index, Key, Outcome, Queue, Seen, save_status};
 use crate::cluster::time::rfc3339;
 use crate::cluster::{Actor, Cluster, Deletion, Propagation};
 use crate::store::Object;
@@ -52,19 +52,16 @@ pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
         });
         owners.collect()
     });
-    let work = Arc::new(Work {
+    let work = Work {
         jobs: Index::new(cluster.store(), jobs, |job| {
             let view = job.view::<JobView>();
             owner_term(&job.namespace, view.metadata.controller())
         }),
         by: Actor::controller(NAME),
         cluster,
-    });
+    };
     frame
-        .run(WORKERS, move |key| {
-            let work = Arc::clone(&work);
-            async move { work.sync(key).await }
-        })
+        .run_on(work, |work, key| async move { work.sync(key).await })
         .await;
     Ok(())
 }

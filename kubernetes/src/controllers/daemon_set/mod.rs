@@ -16,8 +16,8 @@ use plan::{Plan, View, plan, status};
 use serde_json::Value;
 
 use super::history::History;
-use super::owners::{Owner, labels, selects};
-use super::{Frame, Index, Key, Outcome, Seen, WORKERS, pod_control as pods, save_status};
+use super::owners::{Owner, fitting, selects};
+use super::{Frame, Index, Key, Outcome, Seen, pod_control as pods, save_status};
 use crate::Status;
 use crate::cluster::{Actor, Cluster, EventType};
 use crate::store::Object;
@@ -51,39 +51,26 @@ pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
     frame.on(cluster.shelf("nodes")?, move |seen| of_node(&all, seen));
     let user = "system:serviceaccount:kube-system:daemon-set-controller";
     let by = Actor::system(user, "kube-controller-manager", "daemonset-controller");
-    let work = Arc::new(Work {
+    let work = Work {
         pods: Index::new(cluster.store(), pods, pods::pod_terms),
         history: History::new(&cluster, &by, HASH)?,
         failures: Backoff::default(),
         by,
         cluster,
-    });
+    };
     frame
-        .run(WORKERS, move |key| {
-            let work = Arc::clone(&work);
-            async move { work.sync(key).await }
-        })
+        .run_on(work, |work, key| async move { work.sync(key).await })
         .await;
     Ok(())
 }
 
 /// The sets to which a change of a pod may matter.
 fn concerned(cluster: &Cluster, seen: &Seen<'_>) -> Vec<Key> {
-    let (mut keys, controlled) = pods::controllers(seen, "DaemonSet");
-    let Some(pod) = seen.new.filter(|_| !controlled) else {
-        return keys;
-    };
-    if seen.old.is_none_or(|old| old.labels != pod.labels) {
-        let labels = labels(pod);
-        let sets = cluster.list(DAEMON_SETS, Some(&pod.namespace));
-        let fitting = sets.iter().filter(|set| {
-            let view = set.view::<DaemonSetView>();
-            Selector::parse(&view.spec.selector)
-                .is_some_and(|selector| !selector.is_empty() && selector.matches(&labels))
-        });
-        keys.extend(fitting.map(|set| Key::of(set)));
-    }
-    keys
+    pods::concerned(seen, ("apps/v1", "DaemonSet"), |pod| {
+        fitting(cluster, DAEMON_SETS, pod, |set: &DaemonSetView| {
+            Selector::parse(&set.spec.selector)
+        })
+    })
 }
 
 /// The sets for which a node is now another one. Nodes report often, and mostly nothing new.

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use plan::{NewSet, Plan, Update, plan};
 use serde_json::Value;
 
-use super::owners::{Claim, Owner, claim, labels, orphans, owner_term, selects, settle};
-use super::{Frame, Index, Key, Outcome, Seen, WORKERS, pod_control as pods, save_status};
+use super::owners::{Claim, Owner, claim, fitting, orphans, owner_term, selects, settle};
+use super::{Frame, Index, Key, Outcome, Seen, pod_control as pods, save_status};
 use crate::Status;
 use crate::cluster::{Actor, Cluster, Deletion, EventType, Part};
 use crate::store::Object;
@@ -49,17 +49,14 @@ pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
         });
         gone.and_then(|pod| of_pod(&all, pod)).into_iter().collect()
     });
-    let work = Arc::new(Work {
+    let work = Work {
         sets: Index::new(cluster.store(), sets, set_terms),
         pods: Index::new(cluster.store(), pods, pods::pod_terms),
         by: Actor::controller("deployment-controller"),
         cluster,
-    });
+    };
     frame
-        .run(WORKERS, move |key| {
-            let work = Arc::clone(&work);
-            async move { work.sync(key).await }
-        })
+        .run_on(work, |work, key| async move { work.sync(key).await })
         .await;
     Ok(())
 }
@@ -97,14 +94,12 @@ fn concerned(cluster: &Cluster, seen: &Seen<'_>) -> Vec<Key> {
         .old
         .is_some_and(|old| old.labels == set.labels && of_set(old).is_none());
     if !unchanged && set.view::<ReplicaSetView>().metadata.controller().is_none() {
-        let labels = labels(set);
-        let deployments = cluster.list(DEPLOYMENTS, Some(&set.namespace));
-        let fitting = deployments.iter().filter(|deployment| {
-            let view = deployment.view::<DeploymentView>();
-            Selector::parse(&view.spec.selector)
-                .is_some_and(|selector| !selector.is_empty() && selector.matches(&labels))
-        });
-        keys.extend(fitting.map(|deployment| Key::of(deployment)));
+        keys.extend(fitting(
+            cluster,
+            DEPLOYMENTS,
+            set,
+            |deployment: &DeploymentView| Selector::parse(&deployment.spec.selector),
+        ));
     }
     keys
 }

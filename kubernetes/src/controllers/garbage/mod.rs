@@ -67,7 +67,7 @@ struct Body {
 }
 
 fn item(object: &Object) -> Item {
-    let body: Body = serde_json::from_slice(&object.body).unwrap_or_default();
+    let body: Body = serde_json::from_slice(&object.body()).unwrap_or_default();
     body.metadata
 }
 
@@ -248,12 +248,7 @@ impl Collector {
         object: &Object,
         change: impl Fn(&mut Value) + Send + Sync,
     ) -> Result<Arc<Object>, Status> {
-        let Object {
-            namespace,
-            name,
-            uid,
-            ..
-        } = object;
+        let (namespace, name, uid) = (&object.namespace, &object.name, &object.uid);
         let changed = self
             .cluster
             .modify(resource, namespace, name, Part::Main, &self.by, |new| {
@@ -276,9 +271,7 @@ impl Collector {
             revision: Some(object.revision.to_string()),
             ..Deletion::default()
         };
-        let Object {
-            namespace, name, ..
-        } = object;
+        let (namespace, name) = (&object.namespace, &object.name);
         done(
             self.cluster
                 .delete(resource, namespace, name, &how, &self.by)

@@ -26,13 +26,13 @@ pub(crate) use orphans::run as run_orphans;
 use step::{Step, step};
 use track::{Tracking, track};
 
-use super::owners::{Owner, labels, selects};
-use super::{Frame, Index, Key, Outcome, Seen, WORKERS, pod_control};
+use super::owners::{Owner, fitting, selects};
+use super::{Frame, Index, Key, Outcome, Seen, pod_control};
 use crate::Status;
 use crate::cluster::{Actor, Cluster, EventType};
 use crate::store::Object;
 use crate::validation::Selector;
-use crate::views::{JobStatus, JobView, PodView};
+use crate::views::{JobStatus, JobView};
 
 const JOBS: &str = "jobs.batch";
 const API_VERSION: &str = "batch/v1";
@@ -50,56 +50,28 @@ struct Work {
 pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
     let pods = cluster.shelf("pods")?;
     let mut frame = Frame::of(NAME, &cluster);
-    frame.on(cluster.shelf(JOBS)?, |seen| {
-        seen.latest().map(|job| Key::of(job)).into_iter().collect()
-    });
+    frame.on(cluster.shelf(JOBS)?, |seen| seen.keys());
     let all = cluster.clone();
     frame.on(Arc::clone(&pods), move |seen| concerned(&all, seen));
-    let work = Arc::new(Work {
+    let work = Work {
         pods: Index::new(cluster.store(), pods, pod_control::pod_terms),
         by: Actor::controller(NAME),
         failures: Backoff::default(),
         cluster,
-    });
+    };
     frame
-        .run(WORKERS, move |key| {
-            let work = Arc::clone(&work);
-            async move { work.sync(key).await }
-        })
+        .run_on(work, |work, key| async move { work.sync(key).await })
         .await;
     Ok(())
 }
 
 /// The jobs to which a change of a pod may matter.
 fn concerned(cluster: &Cluster, seen: &Seen<'_>) -> Vec<Key> {
-    let mut keys = Vec::new();
-    for pod in seen.states() {
-        keys.extend(job_of(pod));
-    }
-    let Some(pod) = seen.new else {
-        return keys;
-    };
-    let is_orphan = |pod: &Object| pod.view::<PodView>().metadata.controller().is_none();
-    let was = seen.old.filter(|old| is_orphan(old));
-    if is_orphan(pod) && was.is_none_or(|old| old.labels != pod.labels) {
-        let labels = labels(pod);
-        let jobs = cluster.list(JOBS, Some(&pod.namespace));
-        let fitting = jobs.iter().filter(|job| {
-            let view = job.view::<JobView>();
-            Selector::parse(&view.spec.selector)
-                .is_some_and(|selector| !selector.is_empty() && selector.matches(&labels))
-        });
-        keys.extend(fitting.map(|job| Key::of(job)));
-    }
-    keys
-}
-
-/// The job that controls a pod.
-fn job_of(pod: &Object) -> Option<Key> {
-    let view = pod.view::<PodView>();
-    let owner = view.metadata.controller()?;
-    (owner.kind == KIND && owner.api_version == API_VERSION)
-        .then(|| Key::new(&pod.namespace, &owner.name))
+    pod_control::concerned(seen, (API_VERSION, KIND), |pod| {
+        fitting(cluster, JOBS, pod, |job: &JobView| {
+            Selector::parse(&job.spec.selector)
+        })
+    })
 }
 
 impl Work {

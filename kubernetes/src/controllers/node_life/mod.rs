@@ -355,5 +355,5 @@ fn node_of(pod: &Object, cluster: &Cluster) -> String {
         .ok()
         .and_then(|shelf| shelf.field("spec.nodeName"));
     let value = field.and_then(|field| pod.fields.get(field));
-    value.cloned().unwrap_or_default()
+    value.unwrap_or_default().to_owned()
 }

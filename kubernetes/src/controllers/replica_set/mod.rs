@@ -9,8 +9,8 @@ use futures::future::join_all;
 use plan::Step;
 use serde_json::Value;
 
-use super::owners::{Owner, labels, owner_term, selects};
-use super::{Frame, Index, Key, Outcome, Seen, WORKERS, pod_control as pods};
+use super::owners::{Owner, fitting, owner_term, selects};
+use super::{Frame, Index, Key, Outcome, Seen, pod_control as pods};
 use crate::Status;
 use crate::cluster::{Actor, Cluster};
 use crate::store::Object;
@@ -71,7 +71,7 @@ async fn run_family(cluster: Cluster, family: Family) -> Result<(), Status> {
     frame.on(Arc::clone(&sets), |seen| seen.keys());
     let all = cluster.clone();
     frame.on(Arc::clone(&pods), move |seen| concerned(&all, family, seen));
-    let work = Arc::new(Work {
+    let work = Work {
         pods: Index::new(cluster.store(), pods, pods::pod_terms),
         siblings: Index::new(cluster.store(), sets, |set| {
             let view = set.view::<ReplicaSetView>();
@@ -80,51 +80,20 @@ async fn run_family(cluster: Cluster, family: Family) -> Result<(), Status> {
         by: Actor::controller(family.name),
         cluster,
         family,
-    });
+    };
     frame
-        .run(WORKERS, move |key| {
-            let work = Arc::clone(&work);
-            async move { work.sync(key).await }
-        })
+        .run_on(work, |work, key| async move { work.sync(key).await })
         .await;
     Ok(())
 }
 
 /// The sets to which a change of a pod may matter.
 fn concerned(cluster: &Cluster, family: Family, seen: &Seen<'_>) -> Vec<Key> {
-    let mut keys: Vec<Key> = Vec::new();
-    for pod in seen.states() {
-        let view = pod.view::<PodView>();
-        if let Some(owner) = view.metadata.controller()
-            && owner.kind == family.kind
-            && owner.api_version == family.api_version
-        {
-            keys.push(Key::new(&pod.namespace, &owner.name));
-        }
-    }
-    let Some(pod) = seen.new else {
-        return keys;
-    };
-    let was = seen.old.map(|old| {
-        (
-            old.view::<PodView>().metadata.controller().cloned(),
-            &old.labels,
-        )
-    });
-    let view = pod.view::<PodView>();
-    let is_new_orphan = view.metadata.controller().is_none()
-        && was.is_none_or(|(owner, labels)| owner.is_some() || *labels != pod.labels);
-    if is_new_orphan {
-        let labels = labels(pod);
-        let sets = cluster.list(family.resource, Some(&pod.namespace));
-        let fitting = sets.iter().filter(|set| {
-            let view = set.view::<ReplicaSetView>();
-            let selector = (family.selector)(&view.spec.selector);
-            selector.is_some_and(|selector| !selector.is_empty() && selector.matches(&labels))
-        });
-        keys.extend(fitting.map(|set| Key::of(set)));
-    }
-    keys
+    pods::concerned(seen, (family.api_version, family.kind), |pod| {
+        fitting(cluster, family.resource, pod, |set: &ReplicaSetView| {
+            (family.selector)(&set.spec.selector)
+        })
+    })
 }
 
 impl Work {

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use plan::{Revisions, plan};
 
 use super::history::{self, History};
-use super::owners::{Owner, labels, selects};
-use super::{Frame, Index, Key, Outcome, Seen, WORKERS, pod_control as pods, save_status};
+use super::owners::{Owner, selects};
+use super::{Frame, Index, Key, Outcome, Seen, pod_control as pods, save_status};
 use crate::Status;
 use crate::cluster::{Actor, Cluster};
 use crate::store::Object;
@@ -43,17 +43,14 @@ pub(crate) async fn run(cluster: Cluster) -> Result<(), Status> {
         gone.and_then(|claim| of_claim(claim)).into_iter().collect()
     });
     let by = Actor::controller("statefulset-controller");
-    let work = Arc::new(Work {
+    let work = Work {
         pods: Index::new(cluster.store(), pods, pods::pod_terms),
         history: History::new(&cluster, &by, "controller.kubernetes.io/hash")?,
         by,
         cluster,
-    });
+    };
     frame
-        .run(WORKERS, move |key| {
-            let work = Arc::clone(&work);
-            async move { work.sync(key).await }
-        })
+        .run_on(work, |work, key| async move { work.sync(key).await })
         .await;
     Ok(())
 }
@@ -71,19 +68,20 @@ fn of_claim(claim: &Object) -> Option<Key> {
 
 /// The sets to which a change of a pod may matter.
 fn concerned(cluster: &Cluster, seen: &Seen<'_>) -> Vec<Key> {
-    let (mut keys, controlled) = pods::controllers(seen, "StatefulSet");
-    // Only a set of the name in the pod's can adopt it.
-    if let Some(pod) = seen.new.filter(|_| !controlled)
-        && let Some((parent, _)) = identity::parse(&pod.name)
-        && let Some(set) = cluster.get(STATEFUL_SETS, &pod.namespace, parent)
-    {
-        let view = set.view::<StatefulSetView>();
-        let selector = Selector::parse(&view.spec.selector);
-        if selector.is_some_and(|selector| selector.matches(&labels(pod))) {
-            keys.push(Key::of(&set));
-        }
-    }
-    keys
+    pods::concerned(seen, ("apps/v1", "StatefulSet"), |pod| {
+        // Only a set of the name in the pod's can adopt it.
+        let parent = identity::parse(&pod.name).map(|(parent, _)| parent);
+        let set = parent.and_then(|name| cluster.get(STATEFUL_SETS, &pod.namespace, name));
+        let fits = |set: &Arc<Object>| {
+            let view = set.view::<StatefulSetView>();
+            let selector = Selector::parse(&view.spec.selector);
+            selector.is_some_and(|selector| selects(selector, pod))
+        };
+        set.filter(fits)
+            .map(|set| Key::of(&set))
+            .into_iter()
+            .collect()
+    })
 }
 
 impl Work {

@@ -118,9 +118,8 @@ impl Kubelet {
             events.normal(&about, "Started", format!("Started container {name}"));
         }
         let ids: Vec<String> = ran.containers.iter().map(|one| one.id.clone()).collect();
-        self.0
-            .state
-            .change(&placed.key, |known| known.told = ids.into_iter().collect());
+        let state = &self.0.state;
+        state.change(&placed.key, |known| known.told = ids);
     }
 }
 

@@ -131,6 +131,40 @@ fn an_applied_deployment_and_its_status_have_owners_of_their_own() {
     assert_eq!(same, with_status);
 }
 
+/// As the field manager of apimachinery 0.34 does it with the same objects.
+#[test]
+fn who_first_wrote_a_map_owns_it_even_when_nothing_is_left_in_it() {
+    let schema = Schema::builtin();
+    let id = schema.kind("", "v1", "ConfigMap").unwrap();
+    let by = |manager| Change {
+        version: "v1",
+        ..change(manager, 0)
+    };
+    let map = |data: Value| {
+        let mut map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}});
+        if !data.is_null() {
+            map["data"] = data;
+        }
+        map
+    };
+    let mut live = map(json!({"f0": "new"}));
+    update(schema, id, None, &mut live, &by("unknown"));
+    let one = map(json!({"a": "1"}));
+    let live = apply(schema, id, Some(&live), &one, &by("m1"), false).unwrap();
+    let mut rest = live.clone();
+    rest["data"] = json!({"a": "1"});
+    update(schema, id, Some(&live), &mut rest, &by("other"));
+    let live = apply(schema, id, Some(&rest), &map(Value::Null), &by("m1"), false).unwrap();
+    assert_eq!(live["data"], Value::Null);
+    assert_eq!(fields(&live, 0), &json!({"f:data": {}}));
+    let again = map(json!({"b": "1"}));
+    let refused = apply(schema, id, Some(&live), &again, &by("m0"), false).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "Apply failed with 1 conflict: conflict with \"unknown\" using v1: .data"
+    );
+}
+
 #[test]
 fn what_kubectl_set_image_and_rollout_restart_send_is_merged() {
     let (schema, id, _) = deployments("kubectl-set", 0);

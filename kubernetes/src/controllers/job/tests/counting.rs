@@ -161,7 +161,7 @@ impl World {
         let released: HashSet<String> = release.map(|(_, pod)| pod.metadata.uid.clone()).collect();
         for pod in &mut self.pods {
             if released.contains(&pod.metadata.uid) {
-                pod.metadata.finalizers.clear();
+                pod.metadata.finalizers = Box::default();
             }
         }
         if stop != Stop::Released {

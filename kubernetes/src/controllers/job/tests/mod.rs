@@ -5,6 +5,7 @@ use super::judge::Judged;
 use super::track::Done;
 use super::*;
 use crate::cluster::time::rfc3339;
+use crate::views::PodView;
 
 mod counting;
 mod ends;
