@@ -7,6 +7,7 @@
 
 mod checks;
 pub mod engine;
+mod engines;
 pub mod network;
 mod notice;
 mod pod_runtime;
@@ -16,6 +17,7 @@ mod status;
 mod worker;
 
 pub use checks::PodChecks;
+pub use engines::{Engines, NoEngines, PodNetwork};
 pub use notice::Notice;
 pub use pod_runtime::{Error, Later, PodRuntime, Stream};
 pub use simulated::{Pace, Simulated};
@@ -25,4 +27,4 @@ pub use spec::{
     Resources, RestartPolicy, Role, Security, SubPath, TerminationMessage, Volume, VolumeSource,
 };
 pub use status::{ContainerState, ContainerStatus, PodStatus, Terminated};
-pub use worker::{Checks, Dial, Network, Outcome, Worker};
+pub use worker::{Checks, Network, Outcome, Worker};

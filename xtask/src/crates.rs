@@ -32,6 +32,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("wharf-compute", &["wharf-types", "wharf-storage"]),
     ("wharf-sandbox", &[]),
     ("wharf-runtime", &["wharf-types", "wharf-sandbox"]),
+    ("wharf-builtin", &["wharf-runtime"]),
     ("wharf-kubernetes-schema", &[]),
     (
         "wharf-kubernetes",
@@ -53,7 +54,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("wharf-aws", &["wharf-eks"]),
     ("wharf-conformance", &["wharf-types"]),
-    ("wharf", &["wharf-aws", "wharf-conformance"]),
+    (
+        "wharf",
+        &["wharf-aws", "wharf-builtin", "wharf-conformance"],
+    ),
     ("wharf-testkit", &["wharf"]),
     ("wharf-tests", &["wharf-testkit"]),
     ("wharf-bench", &["wharf"]),

@@ -15,6 +15,17 @@ pub(crate) fn folder(controller: &str, pod: &str, id: &str) -> PathBuf {
     root.join("wharf").join(pod).join(id)
 }
 
+/// Makes the directory that all groups are below.
+pub(crate) fn prepare() -> std::io::Result<()> {
+    let root = Path::new(ROOT);
+    let root = if is_unified() {
+        root.join("wharf")
+    } else {
+        root.join("memory").join("wharf")
+    };
+    fs::create_dir_all(root)
+}
+
 pub(crate) fn is_unified() -> bool {
     Path::new(ROOT).join("cgroup.controllers").exists()
 }

@@ -8,6 +8,7 @@ mod engine;
 mod error;
 mod files;
 mod net;
+mod probe;
 mod shim;
 mod time;
 mod unpack;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 
 pub use engine::{Builtin, Network};
 pub use error::Error;
+pub use probe::missing;
 
 /// Runs a part of the engine in this process, if `arguments` name one: it was started for that.
 pub fn part(arguments: &[OsString]) -> Option<ExitCode> {

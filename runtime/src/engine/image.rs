@@ -1,6 +1,8 @@
 //! Images: what is asked for, what they say of themselves, and where they come from.
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use tokio::io::AsyncRead;
 
@@ -58,7 +60,7 @@ pub trait ImageSource: Send + Sync + fmt::Debug {
 }
 
 /// An image of one platform, without its layers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Manifest {
     /// The registry and repository in full, without tag: `localhost:4566/shop`.
     pub repository: String,
@@ -71,7 +73,7 @@ pub struct Manifest {
     /// From the lowest one on.
     pub layers: Vec<Layer>,
     /// What the source needs to read the layers; nobody else looks into it.
-    pub token: Vec<(String, String)>,
+    pub place: Arc<dyn Any + Send + Sync>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,6 @@
 mod backoff;
 mod checks;
 mod command;
-mod dial;
 mod ending;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -31,11 +30,11 @@ use std::time::Duration;
 pub use checks::{Checks, Outcome};
 pub use network::Network;
 pub(crate) use step::text;
-pub use dial::Dial;
 use tokio::sync::{Notify, mpsc, oneshot};
 use wharf_types::Clock;
 
 use crate::engine::{Engine, FoundPod};
+use crate::network::Dial;
 use crate::{Error, Notice, PodSpec, PodStatus};
 
 /// How many notices wait to be read; the oldest are dropped.

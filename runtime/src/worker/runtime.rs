@@ -1,5 +1,6 @@
 //! The worker as the kubelet sees it.
 use std::future::ready;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::AsyncRead;
@@ -74,7 +75,10 @@ impl PodRuntime for Worker {
 
     fn port<'a>(&'a self, id: &'a str, port: u16) -> Later<'a, Box<dyn Stream>> {
         match self.0.dial.get() {
-            Some(dial) => dial.dial(id, port),
+            Some(dial) => Box::pin(async move {
+                let own = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+                Ok(dial.dial(id, own).await?)
+            }),
             None => Box::pin(ready(Err(Error::Unsupported(format!(
                 "the engine {} does not reach ports of pods",
                 self.engine().name()
@@ -107,12 +111,13 @@ mod tests {
     use tokio::io::AsyncReadExt as _;
     use wharf_types::{Clock, Timestamp};
 
+    use super::super::Checks;
     use super::super::fake::Fake;
     use super::super::tests::{bare, pod};
-    use super::super::{Checks, Dial};
     use super::*;
     use crate::RestartPolicy;
     use crate::engine::Engine;
+    use crate::network::{Address, Dial, DialError, Dialled};
 
     async fn worker(engine: &Arc<Fake>) -> Worker {
         let steps: Arc<dyn Engine> = Arc::<Fake>::clone(engine);
@@ -125,9 +130,12 @@ mod tests {
     struct Refusing;
 
     impl Dial for Refusing {
-        fn dial<'a>(&'a self, pod: &'a str, port: u16) -> Later<'a, Box<dyn Stream>> {
-            let text = format!("{pod}:{port}: connection refused");
-            Box::pin(ready(Err(Error::Failed(text.into()))))
+        fn dial<'a>(&'a self, _pod: &'a str, _to: SocketAddr) -> Dialled<'a> {
+            Box::pin(ready(Err(DialError::Refused)))
+        }
+
+        fn address<'a>(&'a self, _pod: &'a str) -> Address<'a> {
+            Box::pin(ready(None))
         }
     }
 

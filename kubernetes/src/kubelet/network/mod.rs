@@ -190,8 +190,8 @@ impl Teller {
             plan::plan(&service, &slices, &self.nodes)
         });
         let key = ServiceKey {
-            namespace: key.namespace,
-            name: key.name,
+            namespace: key.namespace.as_ref().to_owned(),
+            name: key.name.as_ref().to_owned(),
         };
         (key, row)
     }
