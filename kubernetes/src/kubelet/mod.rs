@@ -19,6 +19,7 @@ mod status;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod tokens;
 pub mod translate;
 mod virtuals;
 mod work;
@@ -32,6 +33,7 @@ use links::Links;
 use state::State;
 pub(crate) use streams::Started;
 pub use streams::{Door, Refusal};
+use tokens::Tokens;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use wharf_runtime::{Pace, PodRuntime, Simulated};
@@ -54,6 +56,7 @@ struct Inner {
     events: Events,
     links: Links,
     state: State,
+    tokens: Tokens,
     /// Ends with the tasks.
     life: watch::Receiver<()>,
 }
@@ -77,6 +80,7 @@ impl Kubelet {
             events,
             links: Links::default(),
             state: State::default(),
+            tokens: Tokens::default(),
             life,
         }));
         let mut tasks = JoinSet::new();

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use wharf_runtime::PodStatus;
 
+use wharf_types::Timestamp;
+
 use super::queue::Key;
 
 #[derive(Clone, Debug, Default)]
@@ -14,6 +16,8 @@ pub(super) struct Known {
     pub(super) is_virtual: bool,
     /// The generation of the pod that the engine has.
     pub(super) generation: Option<i64>,
+    /// When it gets new tokens.
+    pub(super) renew: Option<Timestamp>,
     /// What was last complained about.
     pub(super) complaint: String,
     /// What was refused of its ephemeral containers: name, reason and message.

@@ -91,7 +91,7 @@ impl Refusal {
         }
     }
 
-    fn mount(volume: &str, message: &str) -> Self {
+    pub(super) fn mount(volume: &str, message: &str) -> Self {
         Self {
             trouble: Trouble::Mount,
             container: None,

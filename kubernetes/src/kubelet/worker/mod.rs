@@ -131,6 +131,7 @@ impl Kubelet {
             tracing::warn!(pod = known.uid, %error, "a pod that is gone could not be removed");
         }
         self.0.addresses.release(&known.node, &known.uid);
+        self.0.tokens.forget(&known.uid);
     }
 
     /// A pod that has ended keeps its logs, but not its address.
@@ -166,7 +167,8 @@ impl Kubelet {
                 self.0.state.set_waiting(&placed.key, false);
                 self.tell_started(placed, &ran);
                 self.write_running(placed, &ran, now).await?;
-                ran.next_change
+                let renew = self.0.state.get(&placed.key).and_then(|known| known.renew);
+                [ran.next_change, renew].into_iter().flatten().min()
             }
             Outcome::Refused(refusal) => {
                 self.refuse(placed, &refusal, now).await?;
@@ -186,7 +188,9 @@ impl Kubelet {
         let engine = self.engine(placed.is_virtual);
         let generation = fields::integer(&placed.pod["metadata"], "generation");
         let known = self.0.state.get(&placed.key).unwrap_or_default();
+        let now = self.0.cluster.now();
         if known.generation == Some(generation)
+            && known.renew.is_none_or(|renew| now < renew)
             && let Some(status) = engine.status(&placed.uid)
         {
             return Ok(Outcome::Runs(status));
@@ -194,9 +198,18 @@ impl Kubelet {
         let Some(ip) = self.address(placed) else {
             return Ok(Outcome::NoAddress);
         };
-        let (spec, refused) = match self.spec(placed, ip) {
+        let (mut spec, refused) = match self.spec(placed, ip) {
             Ok(translated) => translated,
             Err(refusal) => return Ok(Outcome::Refused(refusal)),
+        };
+        // Where nothing runs, nobody reads them, and a signature takes time.
+        let renew = if self.0.tells && !placed.is_virtual {
+            match self.0.tokens.fill(&self.0.cluster, &placed.pod, &mut spec) {
+                Ok(renew) => renew,
+                Err(refusal) => return Ok(Outcome::Refused(refusal)),
+            }
+        } else {
+            None
         };
         let ran = engine.run(spec, last).await;
         let ran = match ran {
@@ -215,6 +228,7 @@ impl Kubelet {
         }
         self.0.state.change(&placed.key, |known| {
             known.generation = Some(generation);
+            known.renew = renew;
             known.complaint.clear();
             known.refused = refused
                 .into_iter()
