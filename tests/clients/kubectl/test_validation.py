@@ -6,7 +6,7 @@ For all else it sends `fieldValidation`, which OpenAPI v3 tells it of.
 import json
 
 import pytest
-from tools import ROLE, Shell, deployment
+from tools import Shell, deployment
 
 CLUSTER = "validation"
 PODS = {"namespace": "default", "verb": "get", "resource": "pods"}
@@ -15,11 +15,7 @@ PODS = {"namespace": "default", "verb": "get", "resource": "pods"}
 @pytest.fixture(scope="module")
 def shell():
     shell = Shell()
-    shell.aws(
-        "eks", "create-cluster", "--name", CLUSTER, "--role-arn", f"{ROLE}/eks",
-        "--resources-vpc-config", "subnetIds=subnet-1,subnet-2",
-    )
-    shell.aws("eks", "update-kubeconfig", "--name", CLUSTER, "--kubeconfig", shell.kubeconfig)
+    shell.make_cluster(CLUSTER)
     return shell
 
 
