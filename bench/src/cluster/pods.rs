@@ -39,9 +39,9 @@ fn wanted(name: &str, replicas: usize) -> Value {
 }
 
 /// The revision of which the pods are the state.
-pub(super) async fn revision(connection: &mut Connection) -> Result<String> {
+pub(super) async fn revision(client: &Client) -> Result<String> {
     let path = format!("{PODS}?limit=1");
-    let listed = api::ask(connection, Method::GET, &path, None).await?;
+    let listed = api::ask(&mut client.connect().await?, Method::GET, &path, None).await?;
     let revision = listed["metadata"]["resourceVersion"].as_str();
     Ok(revision.unwrap_or_default().to_owned())
 }
@@ -49,8 +49,7 @@ pub(super) async fn revision(connection: &mut Connection) -> Result<String> {
 /// From the request until its pod runs.
 pub(super) async fn deployment(client: &Client) -> Result<Duration> {
     let mut connection = client.connect().await?;
-    let revision = revision(&mut connection).await?;
-    let mut pods = Watch::open(client, PODS, &revision).await?;
+    let mut pods = Watch::open(client, PODS, &revision(client).await?).await?;
     let took = Instant::now();
     api::create(&mut connection, DEPLOYMENTS, wanted("first", 1)).await?;
     while pods.next().await?.object.status.phase != "Running" {}
@@ -64,8 +63,7 @@ pub(super) async fn many(
     note: &mut Note<'_>,
 ) -> Result<()> {
     let mut connection = client.connect().await?;
-    let revision = revision(&mut connection).await?;
-    let mut pods = Watch::open(client, PODS, &revision).await?;
+    let mut pods = Watch::open(client, PODS, &revision(client).await?).await?;
     let (took, cpu) = (Instant::now(), server.process.cpu_seconds()?);
     for index in 0..DEPLOYED {
         let replicas = count / DEPLOYED + usize::from(index < count % DEPLOYED);

@@ -26,8 +26,7 @@ pub(super) async fn measure(
     count: usize,
     note: &mut Note<'_>,
 ) -> Result<()> {
-    let mut connection = client.connect().await?;
-    let from = revision(&mut connection).await?;
+    let from = revision(client).await?;
     let (opened, mut open) = mpsc::channel(1);
     let watching = {
         let (client, from) = (client.clone(), from);

@@ -6,6 +6,7 @@ mod accept;
 mod discovery;
 mod health;
 mod openapi;
+mod openapi_v2;
 mod subresources;
 #[cfg(test)]
 mod tests;
@@ -133,6 +134,7 @@ fn paths(cluster: &Cluster) -> Value {
         "/apis/",
         "/healthz",
         "/livez",
+        "/openapi/v2",
         "/openapi/v3",
         "/openapi/v3/",
         "/openid/v1/jwks",
@@ -161,6 +163,7 @@ fn host(headers: &HeaderMap) -> &str {
 /// Serves `/openapi/<rest>`.
 async fn serve_openapi(cluster: &Cluster, ask: &Ask<'_>, rest: &[&str]) -> Result<Answer, Status> {
     let (group, version) = match rest {
+        ["v2"] => return openapi_v2::serve(ask).await,
         ["v3"] => ("", ""),
         ["v3", "api", version] => ("", *version),
         ["v3", "apis", group, version] => (*group, *version),

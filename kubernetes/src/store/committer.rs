@@ -74,7 +74,10 @@ impl Committer {
         }
         let stored = decided.changes.iter().filter(|(shelf, _)| shelf.durable);
         let stored: Vec<_> = stored
-            .map(|(shelf, change)| (shelf, change, change.object.body()))
+            .map(|(shelf, change)| {
+                let body = (!change.deleted).then(|| change.object.body());
+                (shelf, change, body)
+            })
             .collect();
         let rows: Vec<ObjectChange<'_>> = stored
             .iter()
@@ -82,7 +85,7 @@ impl Committer {
                 resource: &shelf.name,
                 namespace: &change.object.namespace,
                 name: &change.object.name,
-                body: (!change.deleted).then_some(&**body),
+                body: body.as_deref(),
             })
             .collect();
         if let Err(error) = self.objects.commit(&rows, self.next) {

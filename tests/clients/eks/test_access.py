@@ -1,6 +1,7 @@
 """Access entries and the policies of them."""
 
 import pytest
+from botocore.exceptions import ClientError
 
 from conftest import ACCOUNT, REGION, client, fails, names, new_cluster, unique
 
@@ -167,6 +168,11 @@ def test_list_access_policies(eks):
     assert {"name": "AmazonEKSClusterAdminPolicy", "arn": ADMIN} in policies
     assert all(policy["arn"].endswith("/" + policy["name"]) for policy in policies)
     assert len(policies) == len({policy["arn"] for policy in policies}) > 15
+    # The model has no error for it, unlike those of all other lists.
+    for wrong in ({"maxResults": 0}, {"maxResults": 101}, {"nextToken": "none"}):
+        with pytest.raises(ClientError) as raised:
+            eks.list_access_policies(**wrong)
+        assert raised.value.response["Error"]["Code"] == "InvalidParameterException"
 
 
 def test_roles_of_nodes_have_entries(eks):

@@ -12,7 +12,7 @@ CLUSTER = "strangers"
 OPEN = ["/healthz", "/livez", "/readyz"]
 # What every user may read: the roles system:discovery, system:public-info-viewer and
 # system:service-account-issuer-discovery (which is for service accounts only).
-PUBLIC = ["/api", "/apis", "/version", "/version/", "/openapi", "/openapi/v3", "/healthz", "/livez", "/readyz"]
+PUBLIC = ["/api", "/apis", "/version", "/version/", "/openapi", "/openapi/v2", "/openapi/v3", "/healthz", "/livez", "/readyz"]
 CLOSED = [
     "/", "/metrics", "/logs", "/logs/x", "/debug/pprof/", "/.well-known/openid-configuration", "/openid/v1/jwks", "/swagger.json",
     "/no/such/path", "/api/v1/nothing", "/apis/none.example.com/v1/x", "/api/v1/namespaces/default/nothing/x",

@@ -26,19 +26,21 @@ class Shell:
         self.kubeconfig = os.path.join(self.home, "kubeconfig")
         self.environ = dict(os.environ, HOME=self.home, KUBECONFIG=self.kubeconfig)
 
-    def make_cluster(self, name, nodes, machine="t3.medium"):
-        """Makes a cluster with a node group of so many nodes, which are ready; kubectl then asks it."""
+    def make_cluster(self, name, nodes=0, machine="t3.medium"):
+        """Makes a cluster, with a node group if it is to have nodes, which are then ready; kubectl asks it."""
         self.aws(
             "eks", "create-cluster", "--name", name, "--role-arn", f"{ROLE}/eks",
             "--resources-vpc-config", "subnetIds=subnet-1,subnet-2",
         )
+        self.aws("eks", "update-kubeconfig", "--name", name, "--kubeconfig", self.kubeconfig)
+        if not nodes:
+            return
         self.aws(
             "eks", "create-nodegroup", "--cluster-name", name, "--nodegroup-name", "nodes",
             "--node-role", f"{ROLE}/nodes", "--subnets", "subnet-1", "subnet-2", "--instance-types", machine,
             "--scaling-config", f"minSize={nodes},maxSize={nodes},desiredSize={nodes}",
         )
         self.aws("eks", "wait", "nodegroup-active", "--cluster-name", name, "--nodegroup-name", "nodes")
-        self.aws("eks", "update-kubeconfig", "--name", name, "--kubeconfig", self.kubeconfig)
         ready = lambda: self.kubectl("get", "nodes", "--no-headers").count(" Ready ") == nodes  # noqa: E731
         until("the nodes are ready", ready)
 

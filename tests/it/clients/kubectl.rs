@@ -51,6 +51,11 @@ async fn commands_as_people_type_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_patched_is_validated_by_kubectl() {
+    drive_tests("test_validation.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn jobs_and_cron_jobs() {
     drive_tests("test_jobs.py").await;
 }

@@ -1,11 +1,16 @@
-//! `/openapi/v3`: what `kubectl explain`, `apply` and validation read.
+//! `/openapi`: what `kubectl explain`, `apply` and validation read.
 //!
-//! There is a document for each group and version, and an index of them. Descriptions are empty:
-//! the table has none.
+//! In version 3 there is a document for each group and version, and an index of them; in version 2
+//! one for all. Descriptions are empty: the table has none.
 mod paths;
+mod protobuf;
 mod schemas;
+mod swagger;
 #[cfg(test)]
 mod tests;
+
+pub use protobuf::encode as encode_swagger;
+pub use swagger::document as swagger;
 
 use serde_json::{Map, Value, json};
 

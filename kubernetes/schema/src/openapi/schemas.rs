@@ -26,6 +26,15 @@ impl<'a> Components<'a> {
         }
     }
 
+    /// The types of all kinds.
+    pub(super) fn add_kinds(&mut self) {
+        let found = self
+            .schema
+            .kinds()
+            .filter_map(|(_, id)| self.schema.get(id));
+        self.waiting.extend(found.map(|found| found.name.clone()));
+    }
+
     pub(super) fn add_resource(&mut self, group: &str, version: &str, resource: &Resource) {
         for sub in &resource.subresources {
             self.waiting.extend(sub.type_name.clone());

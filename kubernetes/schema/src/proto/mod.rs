@@ -5,7 +5,7 @@
 //!   values are dropped where Go drops them, and kept behind pointers.
 //! * Fields that the table does not know are ignored, as Go does. Any input ends in an object or an
 //!   error; the work is linear in its size and the depth is bounded.
-mod reader;
+pub(crate) mod reader;
 #[cfg(test)]
 mod tests;
 mod value;

@@ -5,13 +5,13 @@ use super::DecodeError;
 const MAX_GROUPS: usize = 32;
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     rest: &'a [u8],
 }
 
 /// A value as the wire has it.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Wire<'a> {
+pub(crate) enum Wire<'a> {
     Varint(u64),
     Fixed64(u64),
     Fixed32,
@@ -19,16 +19,16 @@ pub(super) enum Wire<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(rest: &'a [u8]) -> Self {
+    pub(crate) fn new(rest: &'a [u8]) -> Self {
         Self { rest }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
     /// The next field that is not a group.
-    pub(super) fn next(&mut self) -> Result<Option<(u32, Wire<'a>)>, DecodeError> {
+    pub(crate) fn next(&mut self) -> Result<Option<(u32, Wire<'a>)>, DecodeError> {
         while !self.rest.is_empty() {
             let key = self.varint()?;
             let tag = u32::try_from(key >> 3)
@@ -44,7 +44,7 @@ impl<'a> Reader<'a> {
         Ok(None)
     }
 
-    pub(super) fn varint(&mut self) -> Result<u64, DecodeError> {
+    pub(crate) fn varint(&mut self) -> Result<u64, DecodeError> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
             let (first, rest) = self.rest.split_first().ok_or(DecodeError::UnexpectedEof)?;
@@ -57,7 +57,7 @@ impl<'a> Reader<'a> {
         Err(DecodeError::Malformed("integer overflow"))
     }
 
-    pub(super) fn fixed64(&mut self) -> Result<u64, DecodeError> {
+    pub(crate) fn fixed64(&mut self) -> Result<u64, DecodeError> {
         let bytes = self.take(8)?;
         let bytes = bytes.try_into().unwrap_or([0; 8]);
         Ok(u64::from_le_bytes(bytes))
