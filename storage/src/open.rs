@@ -17,7 +17,7 @@ use crate::{Error, Meta, Store, blobs, blobs::Blobs, collect::Collector};
 #[derive(Clone, Debug)]
 pub struct DataDir {
     path: Arc<Path>,
-    _lock: Arc<File>,
+    _lock: Arc<Lock>,
 }
 
 impl DataDir {
@@ -33,6 +33,20 @@ impl DataDir {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// A locked file. Closing it alone would leave it locked for as long as a child that another thread
+/// is just starting has not replaced itself: until then it shares the open file.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "the data directory could not be unlocked");
+        }
     }
 }
 
@@ -215,7 +229,7 @@ fn make_dirs(data_dir: &Path) -> Result<(), Error> {
 }
 
 /// Two servers must never share a directory.
-fn lock(data_dir: &Path) -> Result<File, Error> {
+fn lock(data_dir: &Path) -> Result<Lock, Error> {
     let path = data_dir.join("lock");
     let mut file = OpenOptions::new()
         .read(true)
@@ -236,7 +250,7 @@ fn lock(data_dir: &Path) -> Result<File, Error> {
     file.set_len(0)?;
     file.rewind()?;
     writeln!(file, "{}", std::process::id())?;
-    Ok(file)
+    Ok(Lock(file))
 }
 
 /// What distinguishes this run of the machine. Where it cannot be told, no upload outlives the
@@ -246,4 +260,21 @@ fn boot_id() -> String {
         |_| uuid::Uuid::new_v4().to_string(),
         |id| id.trim().to_owned(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_that_is_being_started_does_not_keep_the_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let mine = lock(dir.path()).unwrap();
+        assert!(lock(dir.path()).is_err());
+        // What a child has between fork and exec.
+        let childs = mine.0.try_clone().unwrap();
+        drop(mine);
+        assert!(lock(dir.path()).is_ok());
+        drop(childs);
+    }
 }
