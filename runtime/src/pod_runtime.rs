@@ -34,6 +34,8 @@ pub enum Error {
 /// Bytes from and to a process or a port.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + fmt::Debug {}
 
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + fmt::Debug> Stream for T {}
+
 /// Runs the pods of one cluster.
 ///
 /// Every call may be made twice. An engine restarts containers itself, by the policy of the spec,

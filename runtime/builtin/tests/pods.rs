@@ -6,6 +6,10 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::panic,
+    clippy::disallowed_methods,
+    clippy::future_not_send,
+    clippy::string_slice,
+    clippy::format_collect,
     reason = "a test"
 )]
 
@@ -20,7 +24,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use wharf_builtin::{Builtin, Network};
 use wharf_runtime::engine::{
-    Engine, ExecSpec, ImageRequest, ImageSource, Layer, LogQuery, Manifest, Size,
+    Engine as _, ExecSpec, ImageRequest, ImageSource, Layer, LogQuery, Manifest, Size,
 };
 use wharf_runtime::{
     Action, Capability, Checks, Container, ContainerState, Content, Directory, Dns, File, Later,

@@ -131,17 +131,15 @@ async fn send(
                     frame(kind::STDIN_ENDS, &[])
                 }
             },
-            size = sizes.recv(), if resizes => match size {
-                Some(size) => {
-                    let [a, b] = size.columns.to_be_bytes();
-                    let [c, d] = size.rows.to_be_bytes();
-                    frame(kind::RESIZE, &[a, b, c, d])
-                }
-                None => {
+            size = sizes.recv(), if resizes => {
+                let Some(size) = size else {
                     resizes = false;
                     continue;
-                }
-            },
+                };
+                let [a, b] = size.columns.to_be_bytes();
+                let [c, d] = size.rows.to_be_bytes();
+                frame(kind::RESIZE, &[a, b, c, d])
+            }
         };
         if output.write_all(&bytes).await.is_err() {
             return;
