@@ -71,3 +71,91 @@ def shop(root):
 
 
 SHOP = ['ENV PORT=8080 PATH=/bin', 'ENTRYPOINT ["/start"]']
+
+
+def database(root):
+    """MariaDB, which makes its tables when it is first started and follows the primary if it is to."""
+    shell_root(root)
+    for name in ["mariadbd", "mariadb", "my_print_defaults", "resolveip"]:
+        path = shutil.which(name, path="/usr/sbin:/usr/bin")
+        if path:
+            for part in [path, *libraries(path)]:
+                add(root, part)
+    shutil.copytree("/usr/share/mysql", os.path.join(root, "usr/share/mysql"))
+    for name, text in {"install": INSTALL, "start": START}.items():
+        with open(os.path.join(root, name), "w") as file:
+            file.write(text)
+        os.chmod(os.path.join(root, name), 0o755)
+    with open(os.path.join(root, "etc", "passwd"), "a") as file:
+        file.write("mysql:x:1001:1001::/data:/bin/sh\n")
+    os.makedirs(os.path.join(root, "etc/mysql"))
+    os.makedirs(os.path.join(root, "data"))
+
+
+DATABASE = ["ENV PATH=/usr/sbin:/usr/bin:/bin"]
+
+INSTALL = """#!/bin/bash
+set -e
+mkdir -p /data/db
+if [[ -e /data/db/installed ]]; then echo "the tables are there"; exit; fi
+{
+    echo "create database if not exists mysql; use mysql;"
+    echo "set @auth_root_socket = null; set @skip_auth_anonymous = 1; set @current_hostname = 'localhost';"
+    cd /usr/share/mysql
+    cat mysql_system_tables.sql mysql_performance_tables.sql mysql_system_tables_data.sql fill_help_tables.sql
+    echo "flush privileges;"
+    echo "alter user root@localhost identified by '$MYSQL_ROOT_PASSWORD';"
+    echo "create user root@'%' identified by '$MYSQL_ROOT_PASSWORD'; grant all on *.* to root@'%' with grant option;"
+    if [[ $ROLE == primary ]]; then
+        echo "create user replicator@'%' identified by '$MYSQL_REPLICATION_PASSWORD';"
+        echo "grant replication slave on *.* to replicator@'%';"
+        echo "create database \\`$MYSQL_DATABASE\\`; create user '$MYSQL_USER'@'%' identified by '$MYSQL_PASSWORD';"
+        echo "grant all on \\`$MYSQL_DATABASE\\`.* to '$MYSQL_USER'@'%';"
+    fi
+} >/tmp/install.sql
+mariadbd --no-defaults --bootstrap --datadir=/data/db --tmpdir=/tmp --lc-messages-dir=/usr/share/mysql </tmp/install.sql
+touch /data/db/installed
+echo "the tables are made"
+"""
+
+START = """#!/bin/bash
+set -e
+number=${POD_NAME##*-}
+[[ $ROLE == primary ]] && id=1 || id=$((100 + number))
+if [[ $ROLE == secondary ]]; then
+    # Once the server answers it is told whom to follow; it keeps that.
+    (
+        until mariadb -uroot -p"$MYSQL_ROOT_PASSWORD" -e 'select 1' >/tmp/asked 2>&1; do sleep 0.2; done
+        mariadb -uroot -p"$MYSQL_ROOT_PASSWORD" -e "stop slave; change master to master_host='$PRIMARY_HOST',
+            master_user='replicator', master_password='$MYSQL_REPLICATION_PASSWORD', master_use_gtid=slave_pos,
+            master_connect_retry=1; start slave;"
+        echo "follows $PRIMARY_HOST"
+    ) &
+fi
+exec mariadbd --defaults-file=/etc/mysql/my.cnf --datadir=/data/db --tmpdir=/tmp \\
+    --lc-messages-dir=/usr/share/mysql --server-id="$id" --user=mysql
+"""
+
+
+def admin(root):
+    """A page that shows the databases of a server."""
+    shell_root(root)
+    for part in [shutil.which("mariadb"), *libraries(shutil.which("mariadb"))]:
+        add(root, part)
+    os.makedirs(os.path.join(root, "www/cgi-bin"))
+    scripts = {
+        # For administrators: with the password of root.
+        "databases": 'mariadb -h "$PMA_HOST" -uroot -p"$MYSQL_ROOT_PASSWORD" -N -e "show databases"',
+        # For applications: a row more with every request, and how many there are.
+        "visits": 'mariadb -h "$DB_SERVER" -u"$DB_USER" -p"$DB_PWD" "$DB_NAME" -N -e '
+        '"create table if not exists visits (pod text); insert into visits values (\'$HOSTNAME\'); '
+        'select pod, count(*) from visits group by pod"',
+    }
+    for name, command in scripts.items():
+        path = os.path.join(root, "www/cgi-bin", name)
+        with open(path, "w") as file:
+            file.write(f'#!/bin/bash\nprintf "Content-Type: text/plain\\r\\n\\r\\n"\n{command} 2>&1\n')
+        os.chmod(path, 0o755)
+
+
+ADMIN = ["ENV PATH=/usr/bin:/bin", 'CMD ["httpd", "-f", "-p", "8080", "-h", "/www"]']

@@ -184,7 +184,7 @@ impl Builtin {
         .await?;
         let mut pods = Vec::new();
         for (plan, mut containers) in read {
-            let runs = Connection::open(&self.pod(&plan.id)).await?.is_some();
+            let runs = Connection::find(&self.pod(&plan.id)).await?.is_some();
             if runs {
                 self.watch(&plan.id);
             } else {
@@ -207,7 +207,7 @@ impl Builtin {
 
     async fn do_remove_pod(&self, pod: &str) -> Result<(), Error> {
         let folder = self.pod(pod);
-        if let Some(mut connection) = Connection::open(&folder).await? {
+        if let Some(mut connection) = Connection::find(&folder).await? {
             // It may hang up before it answers.
             let _ended = connection.ask(&Request::End).await;
             let gone = async { while connection.frame().await.is_some() {} };

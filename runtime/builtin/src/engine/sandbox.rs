@@ -12,13 +12,13 @@ use super::images::sha256;
 use super::plan::{hosts, resolv_conf};
 use super::shims::Connection;
 use super::{BRIDGE, Builtin, blocking, failed, read_json};
-use crate::files;
 use crate::wire::PodPlan;
+use crate::{cgroup, files};
 
 impl Builtin {
     pub(super) async fn do_start_sandbox(&self, spec: &SandboxSpec) -> Result<Sandbox, Error> {
         let folder = self.pod(&spec.pod);
-        if Connection::open(&folder).await?.is_some() {
+        if Connection::find(&folder).await?.is_some() {
             let path = folder.join("pod.json");
             let plan: PodPlan = blocking(move || read_json(&path)).await?;
             return Ok(Sandbox {
@@ -48,6 +48,8 @@ impl Builtin {
         let (place, hosts, resolv) = (folder.clone(), hosts(spec, ip), resolv_conf(spec));
         let written = plan.clone();
         blocking(move || {
+            // What a shim that is gone left running.
+            cgroup::clear(&written.id);
             std::fs::create_dir_all(place.join("containers")).map_err(crate::Error::Io)?;
             std::fs::create_dir_all(place.join("volumes")).map_err(crate::Error::Io)?;
             files::write_json(&place.join("pod.json"), &written)?;

@@ -11,7 +11,7 @@ mod process;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -58,6 +58,7 @@ enum Source {
 
 struct Shim {
     folder: PathBuf,
+    _lock: fs::File,
     door: UnixListener,
     sandbox: OwnedFd,
     /// The bridge's namespace, which lives as long as somebody has it open.
@@ -71,6 +72,8 @@ struct Shim {
 
 impl Shim {
     fn start(folder: PathBuf, plan: &PodPlan) -> Result<Self, Error> {
+        // Somebody may just be looking whether it is held.
+        let lock = files::lock_folder(Path::new("."))?;
         rustix::process::setsid().map_err(Error::step("leave the session"))?;
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(Error::step("adopt processes"))?;
@@ -94,7 +97,7 @@ impl Shim {
         let sandbox = start_sandbox()?;
         let mut shim = Self {
             folder,
-
+            _lock: lock,
             door,
             sandbox,
             space,
@@ -109,17 +112,14 @@ impl Shim {
     }
 
     /// The process that started this one reads a line.
-    #[expect(
-        clippy::print_stdout,
-        reason = "the answer to the process that started this one"
-    )]
     fn tell_ready(&mut self) -> Result<(), Error> {
         let own = Shimmed {
             pid: std::process::id(),
             space: self.space.as_raw_fd(),
         };
         files::write_json(Path::new("shim.json"), &own)?;
-        println!("ready");
+        // Who started this one may be gone; the next one finds it.
+        let _gone = writeln!(io::stdout(), "ready");
         let null = fs::OpenOptions::new()
             .read(true)
             .write(true)
