@@ -1,5 +1,6 @@
 """A server in a process of its own that can be killed, and what its pods leave on the machine."""
 
+import atexit
 import glob
 import os
 import signal
@@ -21,7 +22,9 @@ class Server:
             one.bind(("127.0.0.1", 0))
             self.port = one.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self.log = open(self.data + ".log", "wb") if os.path.isdir(os.path.dirname(self.data)) else None
+        self.log = open(self.data + ".log", "wb")
+        atexit.register(lambda: self.process.kill())
+        os.environ["AWS_ENDPOINT_URL"] = self.url
         self.start()
 
     def start(self):

@@ -94,26 +94,30 @@ def database(root):
 
 DATABASE = ["ENV PATH=/usr/sbin:/usr/bin:/bin"]
 
-INSTALL = """#!/bin/bash
+INSTALL = r"""#!/bin/bash
 set -e
 mkdir -p /data/db
 if [[ -e /data/db/installed ]]; then echo "the tables are there"; exit; fi
+# A statement a line: so it is read while there is no server.
 {
-    echo "create database if not exists mysql; use mysql;"
-    echo "set @auth_root_socket = null; set @skip_auth_anonymous = 1; set @current_hostname = 'localhost';"
+    echo "create database if not exists mysql;
+use mysql;
+set @auth_root_socket = null, @skip_auth_anonymous = 1, @current_hostname = 'localhost';"
     cd /usr/share/mysql
     cat mysql_system_tables.sql mysql_performance_tables.sql mysql_system_tables_data.sql fill_help_tables.sql
-    echo "flush privileges;"
-    echo "alter user root@localhost identified by '$MYSQL_ROOT_PASSWORD';"
-    echo "create user root@'%' identified by '$MYSQL_ROOT_PASSWORD'; grant all on *.* to root@'%' with grant option;"
-    if [[ $ROLE == primary ]]; then
-        echo "create user replicator@'%' identified by '$MYSQL_REPLICATION_PASSWORD';"
-        echo "grant replication slave on *.* to replicator@'%';"
-        echo "create database \\`$MYSQL_DATABASE\\`; create user '$MYSQL_USER'@'%' identified by '$MYSQL_PASSWORD';"
-        echo "grant all on \\`$MYSQL_DATABASE\\`.* to '$MYSQL_USER'@'%';"
-    fi
+    echo "flush privileges;
+alter user root@localhost identified by '$MYSQL_ROOT_PASSWORD';
+create user root@'%' identified by '$MYSQL_ROOT_PASSWORD';
+grant all on *.* to root@'%' with grant option;"
+    # Not in the log that secondaries follow, so they have the same from the beginning.
+    echo "create user replicator@'%' identified by '$MYSQL_REPLICATION_PASSWORD';
+grant replication slave on *.* to replicator@'%';
+create database \`$MYSQL_DATABASE\`;
+create user '$MYSQL_USER'@'%' identified by '$MYSQL_PASSWORD';
+grant all on \`$MYSQL_DATABASE\`.* to '$MYSQL_USER'@'%';"
 } >/tmp/install.sql
-mariadbd --no-defaults --bootstrap --datadir=/data/db --tmpdir=/tmp --lc-messages-dir=/usr/share/mysql </tmp/install.sql
+mariadbd --no-defaults --bootstrap --datadir=/data/db --tmpdir=/tmp --lc-messages-dir=/usr/share/mysql \
+    --innodb-buffer-pool-size=16M --innodb-log-file-size=8M </tmp/install.sql
 touch /data/db/installed
 echo "the tables are made"
 """

@@ -14,7 +14,6 @@ from tools import Shell, deployment, until
 @pytest.fixture(scope="module")
 def server():
     server = Server()
-    os.environ["AWS_ENDPOINT_URL"] = server.url
     yield server
     server.stop()
 

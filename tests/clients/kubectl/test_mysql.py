@@ -11,8 +11,10 @@ import urllib.request
 import pytest
 
 import images
+from engines import Server, left_behind
 from tools import ROLE, Shell, deployment, until
 
+server = Server()
 shell = Shell()
 RELEASE = "my-release"
 PASSWORD = "secret-root-pass"
@@ -49,6 +51,8 @@ def cluster():
         shell.aws("eks", "wait", f"{what}-deleted", "--cluster-name", "my-cluster", f"--{what}-name", name)
     shell.aws("eks", "delete-cluster", "--name", "my-cluster")
     shell.aws("eks", "wait", "cluster-deleted", "--name", "my-cluster")
+    assert left_behind(server.data) == []
+    server.stop()
 
 
 def sql(pod, statement, database=""):
@@ -83,7 +87,7 @@ def from_secret(name, key):
     return {"name": name, "valueFrom": {"secretKeyRef": {"name": "db-secret", "key": key}}}
 
 
-def server(host):
+def config(host):
     return dict(text("db-config"), data={"db_server": host})
 
 
@@ -109,15 +113,16 @@ def test_the_secondaries_have_what_the_primary_was_told():
 def test_a_client_finds_pods_and_services_by_name():
     secret = shell.get("secret", f"{RELEASE}-mysql")["data"]["mysql-root-password"]
     assert base64.b64decode(secret).decode() == PASSWORD
-    hosts = [f"{RELEASE}-mysql-primary.default.svc.cluster.local"]
-    hosts += [f"{RELEASE}-mysql-secondary-{n}.{RELEASE}-mysql-secondary-headless" for n in [0, 1]]
-    for host in hosts:
+    hosts = {f"{RELEASE}-mysql-primary.default.svc.cluster.local": "1"}
+    for n in [0, 1]:
+        hosts[f"{RELEASE}-mysql-secondary-{n}.{RELEASE}-mysql-secondary-headless"] = f"10{n}"
+    for host, number in hosts.items():
         printed = shell.run(
             "kubectl", "run", "my-release-mysql-client", "--rm", "-i", "--restart=Never", "--quiet",
             f"--image={REGISTRY}/mysql:10.11", "--env", f"MYSQL_ROOT_PASSWORD={PASSWORD}", "--command", "--", "bash",
             stdin=f'mariadb -h {host} -uroot -p"$MYSQL_ROOT_PASSWORD" -N -e "select @@server_id"\n',
         )
-        assert printed.split()[-1] == {"primary": "1", "0": "100", "1": "101"}.get(host[:25].split("-")[-1].split(".")[0], "1"), printed
+        assert printed.split()[-1] == number, printed
 
 
 def test_what_a_claim_holds_outlives_the_pod():
@@ -135,7 +140,7 @@ def test_what_a_claim_holds_outlives_the_pod():
 
 
 def test_the_page_of_the_administrators():
-    shell.apply(server(f"{RELEASE}-mysql-primary"), text("db-secret"))
+    shell.apply(config(f"{RELEASE}-mysql-primary"), text("db-secret"))
     admin = deployment("phpmyadmin", "default", image=f"{REGISTRY}/admin:1")
     container = admin["spec"]["template"]["spec"]["containers"][0]
     container["env"] = [from_config("PMA_HOST"), from_secret("MYSQL_ROOT_PASSWORD", "db_root_pwd")]
@@ -157,7 +162,7 @@ def test_the_application_on_fargate_deployed_by_ci():
         "--docker-username=AWS", f"--docker-password={password}",
     )
     image = images.push(shell, "java-app", "1.0.1-7", images.admin, images.ADMIN)
-    shell.apply(server(f"{RELEASE}-mysql-primary.default"), text("db-secret"), arguments=["-n", "my-app"])
+    shell.apply(config(f"{RELEASE}-mysql-primary.default"), text("db-secret"), arguments=["-n", "my-app"])
     app = deployment("java-app", "my-app", replicas=3, image=image, imagePullSecrets=[{"name": "aws-registry-key"}])
     container = app["spec"]["template"]["spec"]["containers"][0]
     container["imagePullPolicy"] = "Always"

@@ -9,8 +9,10 @@ import urllib.request
 import pytest
 
 import images
+from engines import Server, left_behind
 from tools import Shell, deployment, until
 
+server = Server()
 shell = Shell()
 
 
@@ -47,6 +49,8 @@ def cluster():
     shell.aws("eks", "wait", "fargate-profile-deleted", "--cluster-name", "dev", "--fargate-profile-name", "web")
     shell.aws("eks", "delete-cluster", "--name", "dev")
     shell.aws("eks", "wait", "cluster-deleted", "--name", "dev")
+    assert left_behind(server.data) == []
+    server.stop()
 
 
 def pods(namespace):

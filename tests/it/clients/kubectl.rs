@@ -1,6 +1,4 @@
 //! kubectl, unmodified, with the kubeconfig that the AWS CLI writes.
-use std::path::Path;
-
 use wharf_testkit::{Process, tool};
 
 /// Runs a script of `tests/clients/kubectl/` against a server in a process of its own, for which time
@@ -115,54 +113,6 @@ async fn keys_are_checked() {
     std::fs::write(&file, format!("{root}{}", users.concat())).unwrap();
     let args = ["--auth", "strict", "--credentials", file.to_str().unwrap()];
     drive_with("test_strict.py", &args).await;
-}
-
-/// Runs a file's tests against a server whose pods are processes in containers of its own, and looks
-/// that nothing is left of them.
-async fn drive_pods(file: &str) {
-    let needs = ["kubectl", "aws", "docker", "busybox"];
-    if needs.iter().any(|name| tool(name).is_none()) || !super::has_engine() || !is_root() {
-        return;
-    }
-    let scratch = tempfile::tempdir().unwrap();
-    let data = scratch.path().join("data");
-    let s = Process::serve(&data, &["--engine=builtin"]).await;
-    super::ecr::run(&format!("../kubectl/{file}"), &s, &[]).await;
-    assert_eq!(left_behind(&data), Vec::<String>::new());
-    s.stop().await;
-}
-
-/// Processes, mounts and files of pods of a server.
-fn left_behind(data: &Path) -> Vec<String> {
-    let folder = data.join("pods");
-    let name = folder.to_str().unwrap();
-    let mut left = Vec::new();
-    for process in std::fs::read_dir("/proc").unwrap().flatten() {
-        let words = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
-        let words = String::from_utf8_lossy(&words).into_owned();
-        let is_shim = words.split('\0').any(|word| word.starts_with(name));
-        left.extend(is_shim.then(|| format!("process {words}")));
-    }
-    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
-    let mounts = mounts.lines().filter(|line| line.contains(name));
-    left.extend(mounts.map(|line| format!("mount {line}")));
-    let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
-    left.extend(files.map(|file| format!("file {}", file.path().display())));
-    left
-}
-
-fn is_root() -> bool {
-    let is_root = rustix::process::geteuid().is_root();
-    if !is_root {
-        assert!(std::env::var_os("WHARF_REQUIRE_CLIENTS").is_none());
-        println!("skipped: containers need root");
-    }
-    is_root
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn pods_run_from_docker_push_to_an_answering_container() {
-    drive_pods("test_pods.py").await;
 }
 
 /// The commands of a user with a home of their own.
