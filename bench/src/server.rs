@@ -208,7 +208,8 @@ fn program(kind: Kind, options: &Options, address: SocketAddr, home: &Path) -> R
         Kind::Wharf | Kind::WharfTls => {
             command = Command::new(options.wharf()?);
             command
-                .args(["serve", "--listen", &listen, "--data-dir"])
+                .args(["serve", "--listen", &listen, "--engine=simulated"])
+                .arg("--data-dir")
                 .arg(&data);
             command.args(options.serve_flags.split_whitespace());
         }

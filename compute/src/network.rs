@@ -44,6 +44,11 @@ impl Cidr {
         }
     }
 
+    /// How many bits all its addresses have in common.
+    pub const fn prefix(self) -> u8 {
+        self.prefix
+    }
+
     /// How many addresses it has.
     pub const fn size(self) -> u64 {
         1 << (32 - self.prefix)

@@ -1,5 +1,5 @@
 //! What lives in a cluster beside its objects: controllers, schedulers, the kubelets of its nodes.
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use tokio::task::JoinHandle;
 use wharf_kubernetes::{
@@ -7,10 +7,10 @@ use wharf_kubernetes::{
     kubelet::{Kubelet, PodAddresses},
     system,
 };
-use wharf_runtime::{Pace, Simulated};
 
 use crate::{
-    Cx, Error, Place, capacity::Machines, certificates::ClusterSigner, pod_addresses::Addresses,
+    Cx, Error, Place, capacity::Machines, certificates::ClusterSigner, engines,
+    pod_addresses::Addresses,
 };
 
 /// What works in a cluster. Ends with its tasks.
@@ -21,7 +21,12 @@ pub(crate) struct World {
 }
 
 /// Makes what every cluster has, and starts what works in it.
-pub(crate) async fn start(cx: &Cx, at: &Place, cluster: &Cluster) -> Result<World, Error> {
+pub(crate) async fn start(
+    cx: &Cx,
+    at: &Place,
+    cluster: &Cluster,
+    api: SocketAddr,
+) -> Result<World, Error> {
     system::bootstrap(cluster).await.map_err(Error::running)?;
     let mut tasks = controllers::start(cluster);
     let machines = Machines {
@@ -53,8 +58,9 @@ pub(crate) async fn start(cx: &Cx, at: &Place, cluster: &Cluster) -> Result<Worl
         vpc: cx.compute.settings.vpc,
         cluster: cluster.clone(),
     });
-    let engine = Simulated::new(cx.store.clock().clone(), Pace::default());
-    let (kubelet, mut kubelets) = Kubelet::start(cluster.clone(), Arc::new(engine), addresses);
+    let (runtime, needed) = engines::start(cx, cluster, api).await?;
+    tasks.extend(needed);
+    let (kubelet, mut kubelets) = Kubelet::start(cluster.clone(), runtime, addresses);
     // They end when the set is dropped, which is with this task.
     tasks.push(tokio::spawn(async move {
         while kubelets.join_next().await.is_some() {}

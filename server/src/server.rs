@@ -14,6 +14,7 @@ use wharf_registry::{
     Bodies, Cx, References,
     pull_through::{self, Secrets, Upstreams},
 };
+use wharf_runtime::Engines;
 use wharf_storage::{DataDir, Options, S3Settings, Store};
 use wharf_types::{Clock, Registry};
 
@@ -22,7 +23,9 @@ use crate::{
     app::App,
     chores,
     config::{self, Config},
+    engines,
     guard::Guard,
+    images::Images,
     keys,
     kubernetes::{self, Ports},
     listen::{self, Limits, Tls, TlsError},
@@ -81,10 +84,7 @@ impl Server {
             .map_err(StartError::Data)?;
         let (key, tls) = own.await.map_err(|e| StartError::Other(e.into()))??;
         let listeners = bind(&config.listen)?;
-        let addresses: Vec<SocketAddr> = listeners
-            .iter()
-            .filter_map(|listener| listener.local_addr().ok())
-            .collect();
+        let addresses = addresses(&listeners);
         let (stop, stopping) = watch::channel(false);
         let domain = domain(&config, store.clone(), key, &auth, upstreams);
         let limits = limits(&config);
@@ -97,7 +97,8 @@ impl Server {
             stopping.clone(),
         );
         let access = kubernetes::access(&auth, &guard, &names);
-        let clusters = Clusters::new(Arc::new(ports.clone()), access);
+        let engines = engines(&config, &domain, &guard, &addresses).await?;
+        let clusters = Clusters::new(Arc::new(ports.clone()), access, engines);
         let (compute, eks) = machines_and_clusters(&config, &store, clusters);
         // Whoever is answered finds all clusters running.
         let resumed = wharf_eks::running::resume(&eks).await;
@@ -186,6 +187,12 @@ impl Server {
     }
 }
 
+fn addresses(listeners: &[std::net::TcpListener]) -> Vec<SocketAddr> {
+    let all = listeners.iter();
+    all.filter_map(|listener| listener.local_addr().ok())
+        .collect()
+}
+
 fn limits(config: &Config) -> Limits {
     Limits {
         drain: config.drain,
@@ -217,6 +224,29 @@ fn bind_admin(config: &Config) -> Result<std::os::unix::net::UnixListener, Start
         address: path.display().to_string(),
         source,
     })
+}
+
+/// What runs pods.
+async fn engines(
+    config: &Config,
+    domain: &Cx,
+    guard: &Guard,
+    addresses: &[SocketAddr],
+) -> Result<Arc<dyn Engines>, StartError> {
+    let images = Images {
+        cx: domain.clone(),
+        guard: guard.clone(),
+        registry: Registry {
+            account: config.account.clone(),
+            region: config.region.clone(),
+        },
+        ports: addresses.iter().map(SocketAddr::port).collect(),
+    };
+    let (choice, folder) = (config.engine, config.data_dir.join("pods"));
+    let chosen = move || engines::choose(choice, folder, Arc::new(images));
+    let chosen = tokio::task::spawn_blocking(chosen).await;
+    let chosen = chosen.map_err(|e| StartError::Other(e.into()))?;
+    chosen.map_err(StartError::Config)
 }
 
 /// Machines, and the clusters that they join.

@@ -146,6 +146,9 @@ fn serve_args(dir: &Path, args: &[&str]) -> Vec<String> {
         "--data-dir",
         dir.to_str().unwrap(),
     ];
+    if !args.iter().any(|arg| arg.starts_with("--engine")) {
+        all.push("--engine=simulated");
+    }
     all.extend(args);
     all.into_iter().map(str::to_owned).collect()
 }

@@ -2,7 +2,10 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 
 use serde_json::json;
 use tempfile::TempDir;
-use wharf::{Server, StartError, config::Config};
+use wharf::{
+    Server, StartError,
+    config::{Config, EngineChoice},
+};
 use wharf_storage::Store;
 use wharf_types::{Clock, Timestamp};
 
@@ -37,6 +40,7 @@ impl TestServer {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config::new(dir.path().join("data")).unwrap();
         config.listen = vec![([127, 0, 0, 1], 0).into()];
+        config.engine = EngineChoice::Simulated;
         change(&mut config);
         let clock = Clock::manual(start_time());
         let server = Server::start(config.clone(), clock.clone()).await.unwrap();

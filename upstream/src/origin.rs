@@ -32,6 +32,15 @@ impl Origin {
         })
     }
 
+    /// Whether it is at a `host[:port]`.
+    pub fn is_at(&self, host: &str) -> bool {
+        let (name, port) = match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => (name, port.parse()),
+            _ => (host, Ok(if self.tls { 443 } else { 80 })),
+        };
+        self.host.eq_ignore_ascii_case(name) && port == Ok(self.port)
+    }
+
     pub fn host(&self) -> &str {
         &self.host
     }

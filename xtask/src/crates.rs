@@ -30,7 +30,9 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("wharf-compute", &["wharf-types", "wharf-storage"]),
-    ("wharf-runtime", &["wharf-types"]),
+    ("wharf-sandbox", &[]),
+    ("wharf-runtime", &["wharf-types", "wharf-sandbox"]),
+    ("wharf-builtin", &["wharf-runtime"]),
     ("wharf-kubernetes-schema", &[]),
     (
         "wharf-kubernetes",
@@ -52,7 +54,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("wharf-aws", &["wharf-eks"]),
     ("wharf-conformance", &["wharf-types"]),
-    ("wharf", &["wharf-aws", "wharf-conformance"]),
+    (
+        "wharf",
+        &["wharf-aws", "wharf-builtin", "wharf-conformance"],
+    ),
     ("wharf-testkit", &["wharf"]),
     ("wharf-tests", &["wharf-testkit"]),
     ("wharf-bench", &["wharf"]),

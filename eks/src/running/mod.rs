@@ -31,6 +31,8 @@ use wharf_kubernetes::{
     kubelet::Kubelet,
 };
 
+use wharf_runtime::Engines;
+
 use crate::{Cx, Error, Place, pod_addresses::Pools};
 
 /// What a cluster's port shows, and whom it trusts. All of it is PEM.
@@ -130,18 +132,24 @@ struct Shared {
     live: Mutex<HashMap<String, Running>>,
     listeners: Arc<dyn Listeners>,
     access: Access,
+    engines: Arc<dyn Engines>,
     /// Addresses of pods.
     pools: Pools,
 }
 
 impl Clusters {
-    pub fn new(listeners: Arc<dyn Listeners>, access: Access) -> Self {
+    pub fn new(listeners: Arc<dyn Listeners>, access: Access, engines: Arc<dyn Engines>) -> Self {
         Self(Arc::new(Shared {
             live: Mutex::default(),
             listeners,
             access,
+            engines,
             pools: Pools::default(),
         }))
+    }
+
+    pub(crate) fn engines(&self) -> &dyn Engines {
+        &*self.0.engines
     }
 
     pub(crate) fn pools(&self) -> &Pools {
@@ -205,8 +213,10 @@ impl Clusters {
     }
 }
 
-/// Removes what a cluster that does not run stored.
+/// Removes what a cluster that does not run stored, and what its engine has.
 pub(crate) async fn remove_files(cx: &Cx, id: &str) -> Result<(), Error> {
+    let removed = cx.clusters.engines().remove(id).await;
+    removed.map_err(Error::running)?;
     let file = cx.store.cluster_file(id)?;
     let removed = tokio::task::spawn_blocking(move || {
         for suffix in ["", "-wal", "-shm"] {

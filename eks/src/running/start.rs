@@ -1,4 +1,5 @@
 //! How a cluster begins to run.
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -45,7 +46,7 @@ pub(crate) async fn open(cx: &Cx, at: &Place, cluster: &Cluster) -> Result<Contr
     let plane = reached_by(cx, cluster, port, bundle);
     let mut said = settings(at, cluster, &plane, access, profiles);
     said.api_addresses = interfaces::give(cx, at, cluster).await;
-    let opened = run(cx, at, said, &authority).await;
+    let opened = run(cx, at, said, &authority, port).await;
     if opened.is_err() {
         cx.clusters.close(id).await;
     }
@@ -81,18 +82,28 @@ fn reached_by(cx: &Cx, cluster: &Cluster, port: u16, bundle: String) -> ControlP
     }
 }
 
-async fn run(cx: &Cx, at: &Place, settings: Settings, authority: &Authority) -> Result<(), Error> {
+async fn run(
+    cx: &Cx,
+    at: &Place,
+    settings: Settings,
+    authority: &Authority,
+    port: u16,
+) -> Result<(), Error> {
     let id = settings.id.clone();
     let path = cx.store.cluster_file(&id)?;
     let (durable, clock) = (cx.settings.durable, cx.store.clock().clone());
     let kubernetes = spawn_blocking(move || Kubernetes::open(&path, durable, settings, clock));
     let kubernetes = kubernetes.await.map_err(Error::running)?;
     let kubernetes = kubernetes.map_err(Error::running)?;
-    let World { kubelet, tasks } = world::start(cx, at, &kubernetes).await?;
+    // A name is only there for an address that is none: then it listens on loopback as well.
+    let host = cx.clusters.0.listeners.host().parse();
+    let api = SocketAddr::new(host.unwrap_or(Ipv4Addr::LOCALHOST.into()), port);
+    let World { kubelet, tasks } = world::start(cx, at, &kubernetes, api).await?;
+    let access = cx.clusters.0.access.clone();
     let running = Running(Arc::new(Live {
         id: id.clone(),
         at: Place::of_cluster(&at.registry, &at.name),
-        api: ApiServer::new(kubernetes, cx.clusters.0.access.clone()),
+        api: ApiServer::with_kubelet(kubernetes, access, kubelet.clone()),
         kubelet,
         draining: Mutex::default(),
         tasks: Mutex::new(tasks),

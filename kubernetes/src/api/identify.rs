@@ -12,7 +12,7 @@ use crate::authn::{self, User, impersonation};
 use crate::cluster::time::parse_rfc3339;
 
 /// What tokens of service accounts are for, unless they say something else.
-pub(super) const AUDIENCE: &str = "https://kubernetes.default.svc";
+pub(super) use crate::authn::issue::AUDIENCE;
 
 const EKS_PREFIX: &str = "k8s-aws-v1.";
 

@@ -9,6 +9,7 @@ mod delete_tests;
 mod identify;
 mod list;
 mod list_options;
+mod log;
 mod mint;
 mod patch;
 mod path;
@@ -21,6 +22,7 @@ mod review;
 mod route;
 mod serve;
 mod show;
+mod stream;
 mod subresource;
 #[cfg(test)]
 mod tests;
@@ -32,15 +34,33 @@ mod write;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use wharf_types::AccountId;
 
+use crate::Status;
 use crate::authz::rbac;
 use crate::cluster::Cluster;
+use crate::kubelet::Kubelet;
 
 /// The certificate that a client showed, as DER: an extension of its requests.
 #[derive(Clone, Debug)]
 pub struct PeerCertificate(pub Vec<u8>);
+
+/// Lets a peer be slow in reading: an extension of requests that holds for their whole connection.
+#[derive(Clone, Debug, Default)]
+pub struct Patience(Arc<AtomicBool>);
+
+impl Patience {
+    /// From now on the peer may take as long as it wants.
+    pub fn grant(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_granted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// How principals of AWS prove who they are.
 #[derive(Clone)]
@@ -67,15 +87,36 @@ struct Inner {
     cluster: Cluster,
     access: Access,
     rbac: rbac::Cache,
+    /// What runs the pods.
+    kubelet: Option<Kubelet>,
+    /// For connections to pods.
+    room: stream::Room,
 }
 
 impl ApiServer {
+    /// An API whose pods are only objects: nobody can be connected to them.
     pub fn new(cluster: Cluster, access: Access) -> Self {
+        Self::over(cluster, access, None)
+    }
+
+    /// An API whose pods are run by a kubelet of the same cluster.
+    pub fn with_kubelet(cluster: Cluster, access: Access, kubelet: Kubelet) -> Self {
+        Self::over(cluster, access, Some(kubelet))
+    }
+
+    fn over(cluster: Cluster, access: Access, kubelet: Option<Kubelet>) -> Self {
         Self(Arc::new(Inner {
             cluster,
             access,
             rbac: rbac::Cache::default(),
+            kubelet,
+            room: stream::Room::default(),
         }))
+    }
+
+    fn kubelet(&self) -> Result<&Kubelet, Status> {
+        let kubelet = self.0.kubelet.as_ref();
+        kubelet.ok_or_else(|| Status::not_implemented("no kubelet runs the pods of this cluster"))
     }
 
     pub fn cluster(&self) -> &Cluster {

@@ -42,6 +42,24 @@ impl Query {
         text.parse().map(Some).map_err(bad)
     }
 
+    /// All values of a name, in order.
+    pub(super) fn all(&self, name: &str) -> Vec<String> {
+        let own = self.0.iter().filter(|(own, _)| own == name);
+        own.map(|(_, value)| value.clone()).collect()
+    }
+
+    /// A number that may be negative, or a clear error.
+    pub(super) fn signed(&self, name: &str) -> Result<Option<i64>, Status> {
+        let Some(text) = self.get(name) else {
+            return Ok(None);
+        };
+        let bad = |_e| {
+            let why = format!("strconv.ParseInt: parsing {text:?}: invalid syntax");
+            Status::bad_request(format!("unable to decode query parameter {name}: {why}"))
+        };
+        text.parse().map(Some).map_err(bad)
+    }
+
     /// Whether everything should be done but storing.
     pub(super) fn dry_run(&self) -> Result<bool, Status> {
         let mut values = self.0.iter().filter(|(name, _)| name == "dryRun");

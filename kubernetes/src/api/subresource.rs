@@ -44,13 +44,9 @@ impl ApiServer {
             Subresource::Binding => self.binding(asked, target, body).await,
             Subresource::Eviction => self.eviction(asked, target, body).await,
             Subresource::Token => self.token_request(asked, target, body).await,
-            Subresource::Log => Self::log(asked, target),
+            Subresource::Log => self.log(asked, target).await,
             Subresource::Exec | Subresource::Attach | Subresource::PortForward => {
-                Self::object(target)?;
-                Err(Status::not_implemented(format!(
-                    "pods run without processes here: {} needs an engine that runs containers",
-                    target.subresource
-                )))
+                self.stream(asked, target, sub).await
             }
             Subresource::Proxy => {
                 Self::object(target)?;
@@ -198,64 +194,6 @@ impl ApiServer {
         }
         self.delete(target, &writer, &how).await?;
         Ok(Reply::value(&delete::done()).created().into_response())
-    }
-
-    /// What a container printed.
-    fn log(asked: &Asked, target: &Target) -> Result<Response, Status> {
-        let pod = Self::object(target)?.value();
-        let name = &target.name;
-        let containers = pod["spec"]["containers"].as_array();
-        let names: Vec<&str> = containers
-            .into_iter()
-            .flatten()
-            .filter_map(|container| container["name"].as_str())
-            .collect();
-        let container = match (asked.query.get("container"), names.as_slice()) {
-            (Some(container), _) => container,
-            (None, [only]) => only,
-            (None, several) => {
-                return Err(Status::bad_request(format!(
-                    "a container name must be specified for pod {name}, choose one of: [{}]",
-                    several.join(" ")
-                )));
-            }
-        };
-        let all = ["containers", "initContainers", "ephemeralContainers"].into_iter();
-        let mut all = all
-            .filter_map(|list| pod["spec"][list].as_array())
-            .flatten();
-        if !all.any(|known| known["name"] == container) {
-            return Err(Status::bad_request(format!(
-                "container {container} is not valid for pod {name}"
-            )));
-        }
-        let node = pod["spec"]["nodeName"].as_str().unwrap_or_default();
-        if node.is_empty() {
-            return Err(Status::bad_request(format!(
-                "pod {name} does not have a host assigned"
-            )));
-        }
-        let lists = [
-            "containerStatuses",
-            "initContainerStatuses",
-            "ephemeralContainerStatuses",
-        ];
-        let mut states = lists
-            .into_iter()
-            .filter_map(|list| pod["status"][list].as_array())
-            .flatten();
-        let state = states.find(|state| state["name"] == container);
-        let waiting = state.map(|state| &state["state"]["waiting"]);
-        if let Some(waiting) = waiting
-            && !waiting.is_null()
-        {
-            let why = waiting["reason"].as_str().unwrap_or("ContainerCreating");
-            return Err(Status::bad_request(format!(
-                "container {container:?} in pod {name:?} is waiting to start: {why}"
-            )));
-        }
-        // Containers without processes print nothing.
-        Ok("".into_response())
     }
 
     async fn token_request(

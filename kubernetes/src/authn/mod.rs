@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 pub mod aws;
 pub mod aws_auth;
 pub mod impersonation;
+pub(crate) mod issue;
 pub mod reviews;
 pub mod service_account;
 pub mod token_request;

@@ -10,13 +10,16 @@
 mod addresses;
 mod events;
 mod links;
+pub mod network;
 mod nodes;
+mod notices;
 mod queue;
 mod state;
 mod status;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod tokens;
 pub mod translate;
 mod virtuals;
 mod work;
@@ -28,6 +31,10 @@ pub use addresses::{MemoryAddresses, PodAddresses};
 use events::Events;
 use links::Links;
 use state::State;
+pub(crate) use streams::Started;
+pub use streams::{Door, Refusal};
+use tokens::Tokens;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use wharf_runtime::{Pace, PodRuntime, Simulated};
 
@@ -41,12 +48,17 @@ pub struct Kubelet(Arc<Inner>);
 struct Inner {
     cluster: Cluster,
     engine: Arc<dyn PodRuntime>,
+    /// Whether the engine says itself what happens to its pods.
+    tells: bool,
     /// Has the pods of the system of which nothing is run.
     virtuals: Simulated,
     addresses: Arc<dyn PodAddresses>,
     events: Events,
     links: Links,
     state: State,
+    tokens: Tokens,
+    /// Ends with the tasks.
+    life: watch::Receiver<()>,
 }
 
 impl Kubelet {
@@ -57,19 +69,26 @@ impl Kubelet {
         addresses: Arc<dyn PodAddresses>,
     ) -> (Self, JoinSet<()>) {
         let (events, written) = Events::new(cluster.clone());
+        let (alive, life) = watch::channel(());
         let kubelet = Self(Arc::new(Inner {
             virtuals: Simulated::new(cluster.clock().clone(), Pace::default()),
             cluster,
+            // Of pods of before: nobody knows them yet.
+            tells: engine.notices().is_some(),
             engine,
             addresses,
             events,
             links: Links::default(),
             state: State::default(),
+            tokens: Tokens::default(),
+            life,
         }));
         let mut tasks = JoinSet::new();
         tasks.spawn(written);
+        tasks.spawn(async move { alive.closed().await });
         tasks.spawn(kubelet.clone().run_pods());
         tasks.spawn(kubelet.clone().run_nodes());
+        tasks.spawn(kubelet.clone().remove_strangers());
         (kubelet, tasks)
     }
 

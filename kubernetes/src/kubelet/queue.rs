@@ -59,6 +59,11 @@ impl Queue {
         self.set_timer(key, Some(now + pause));
     }
 
+    /// Adds a pod when its time has come.
+    pub(super) fn later(&mut self, key: Key, at: Timestamp) {
+        self.set_timer(key, Some(at));
+    }
+
     fn finish(&mut self, key: &Key) {
         if self.taken.remove(key) == Some(true) {
             self.push(key.clone());

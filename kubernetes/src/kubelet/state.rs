@@ -1,6 +1,11 @@
 //! What the kubelet remembers of pods between two looks at them.
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use wharf_runtime::PodStatus;
+
+use wharf_types::Timestamp;
 
 use super::queue::Key;
 
@@ -11,6 +16,8 @@ pub(super) struct Known {
     pub(super) is_virtual: bool,
     /// The generation of the pod that the engine has.
     pub(super) generation: Option<i64>,
+    /// When it gets new tokens.
+    pub(super) renew: Option<Timestamp>,
     /// What was last complained about.
     pub(super) complaint: String,
     /// What was refused of its ephemeral containers: name, reason and message.
@@ -19,6 +26,18 @@ pub(super) struct Known {
     pub(super) told: Vec<String>,
     /// The revision of the last status that we wrote.
     pub(super) written: u64,
+    pub(super) ending: Ending,
+}
+
+/// How far a pod that is deleted is.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Ending {
+    #[default]
+    NotAsked,
+    /// The engine was asked to stop it within this grace.
+    Asked(Duration),
+    /// As the engine said. None: it did not have it.
+    Ended(Option<PodStatus>),
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +68,15 @@ impl State {
         change(known);
         let uid = known.uid.clone();
         pods.by_uid.insert(uid, key.clone());
+    }
+
+    /// The same, unless nothing is known of it or another pod has its name now.
+    pub(super) fn change_known(&self, key: &Key, uid: &str, change: impl FnOnce(&mut Known)) {
+        if let Some(known) = self.pods().known.get_mut(key)
+            && known.uid == uid
+        {
+            change(known);
+        }
     }
 
     pub(super) fn forget(&self, key: &Key) -> Option<Known> {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use wharf_types::Timestamp;
 
 use super::Kubelet;
 use super::queue::{Key, Queue};
+use super::worker::{Ended, Next, Stop};
 use crate::Status;
 use crate::store::{Change, Object, Shelf};
 
@@ -28,25 +28,28 @@ const NEEDED: [&str; 4] = [
     "persistentvolumes",
 ];
 
-type Looked = (Key, Result<Option<Timestamp>, Status>);
+/// After how long an engine that did not stop a pod is asked again.
+const STOP_RETRY: Duration = Duration::from_secs(1);
+
+type Looked = (Key, Result<Next, Status>);
 
 /// The changes of a resource.
-struct Feed {
-    shelf: Arc<Shelf>,
-    told: watch::Receiver<u64>,
+pub(super) struct Feed {
+    pub(super) shelf: Arc<Shelf>,
+    pub(super) told: watch::Receiver<u64>,
     after: u64,
 }
 
 impl Feed {
     /// Begins after everything that there is now.
-    fn new(shelf: Arc<Shelf>, after: u64) -> Self {
+    pub(super) fn new(shelf: Arc<Shelf>, after: u64) -> Self {
         let mut told = shelf.subscribe();
         told.mark_changed();
         Self { shelf, told, after }
     }
 
     /// What changed. None: so much that it is not known any more.
-    fn read(&mut self) -> Option<Vec<Change>> {
+    pub(super) fn read(&mut self) -> Option<Vec<Change>> {
         let mut all = Vec::new();
         loop {
             let Ok(more) = self.shelf.changes(self.after, CHANGES) else {
@@ -63,7 +66,7 @@ impl Feed {
 }
 
 /// Waits for a change of any of them.
-async fn any_changed(feeds: &mut [Feed]) {
+pub(super) async fn any_changed(feeds: &mut [Feed]) {
     let all = feeds.iter_mut().map(|feed| Box::pin(feed.told.changed()));
     // The shelf is kept by the feed, so its sender does not go away.
     let _first = futures::future::select_all(all).await;
@@ -84,6 +87,7 @@ impl Kubelet {
             .collect();
         let mut queue = Queue::default();
         let mut tasks: JoinSet<Looked> = JoinSet::new();
+        let mut ends: JoinSet<Ended> = JoinSet::new();
         let there = pods.objects(None);
         // First of all, so that no new pod gets the address of one that runs.
         for pod in &there {
@@ -107,8 +111,14 @@ impl Kubelet {
             let timed = queue.next_due().is_some();
             tokio::select! {
                 () = any_changed(&mut feeds) => self.read(&mut feeds, &pods, &mut queue),
-                Some(looked) = tasks.join_next() => self.looked(looked, &mut queue),
+                Some(looked) = tasks.join_next() => {
+                    if let Some(stop) = self.looked(looked, &mut queue) {
+                        ends.spawn(self.clone().stop(stop));
+                    }
+                }
+                Some(ended) = ends.join_next() => self.ended_one(ended, &mut queue),
                 changed = self.0.engine.changed() => {
+                    self.hear();
                     let ids = changed.unwrap_or_default();
                     let keys = ids.iter().filter_map(|id| self.0.state.key_of(id));
                     for key in keys {
@@ -120,9 +130,18 @@ impl Kubelet {
         }
     }
 
-    fn looked(&self, looked: Result<Looked, tokio::task::JoinError>, queue: &mut Queue) {
+    /// A pod was looked at. Answers what is to be stopped beside the loop.
+    fn looked(
+        &self,
+        looked: Result<Looked, tokio::task::JoinError>,
+        queue: &mut Queue,
+    ) -> Option<Stop> {
         match looked {
-            Ok((key, Ok(again))) => queue.done(key, again),
+            Ok((key, Ok(Next::At(again)))) => queue.done(key, again),
+            Ok((key, Ok(Next::Stop(stop)))) => {
+                queue.done(key, None);
+                return Some(stop);
+            }
             Ok((key, Err(status))) => {
                 let (namespace, name) = &key;
                 // Somebody else was faster; the change that they made is looked at, too.
@@ -132,6 +151,20 @@ impl Kubelet {
                 queue.failed(key, self.0.cluster.now());
             }
             Err(error) => tracing::error!(%error, "the handling of a pod broke off"),
+        }
+        None
+    }
+
+    /// A pod has ended, or could not be stopped: it is looked at again.
+    fn ended_one(&self, ended: Result<Ended, tokio::task::JoinError>, queue: &mut Queue) {
+        match ended {
+            Ok((key, None)) => queue.push(key),
+            Ok((key, Some(failure))) => {
+                let (namespace, name) = &key;
+                tracing::warn!(namespace, name, error = %failure, "a pod could not be stopped");
+                queue.later(key, self.0.cluster.now() + STOP_RETRY);
+            }
+            Err(error) => tracing::error!(%error, "the stopping of a pod broke off"),
         }
     }
 

@@ -31,7 +31,7 @@ pub use manifests::fetch_image;
 pub use puller::Puller;
 pub use referrers::fetch_referrers;
 pub use registries::UpstreamRegistry;
-pub use rules::{MAX_RULES, NewRule, Rule, create, delete, get, update, validate};
+pub use rules::{MAX_RULES, NewRule, Rule, create, delete, get, stands_for, update, validate};
 pub use secrets::{SecretError, Secrets};
 pub use upstreams::{Options, Upstreams};
 pub use wharf_upstream::{Credentials, Error as UpstreamError, Origin};

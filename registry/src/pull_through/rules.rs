@@ -1,6 +1,6 @@
 //! Rules: which names stand for which upstream.
 use serde::{Deserialize, Serialize};
-use wharf_storage::{Document, Read, Stored};
+use wharf_storage::{Document, Owner, Read, Stored};
 use wharf_types::{Prefix, Registry, RepoName};
 
 use super::UpstreamRegistry;
@@ -38,6 +38,22 @@ impl Document for Rule {
 pub type NewRule = Rule;
 
 impl Rule {
+    /// What we call a repository of the upstream.
+    fn name_for(&self, repository: &str) -> Option<RepoName> {
+        let rest = match &self.upstream_prefix {
+            Some(prefix) if !prefix.is_root() => {
+                repository.strip_prefix(prefix.key())?.strip_prefix('/')?
+            }
+            _ => repository,
+        };
+        let name = if self.prefix.is_root() {
+            rest.to_owned()
+        } else {
+            format!("{}/{rest}", self.prefix.key())
+        };
+        name.parse().ok()
+    }
+
     /// What the upstream calls a repository of ours.
     pub(super) fn upstream_name(&self, name: &RepoName) -> Option<String> {
         let rest = self.prefix.strip(name)?;
@@ -76,6 +92,26 @@ pub(super) fn matching(
     name: &RepoName,
 ) -> Result<Option<Rule>, Error> {
     by_prefix::matching(tx, registry, name, |_| true)
+}
+
+/// The name under which the cache has a repository of another registry, if a rule is for it.
+pub async fn stands_for(
+    cx: &Cx,
+    registry: &Registry,
+    host: &str,
+    repository: &str,
+) -> Result<Option<RepoName>, Error> {
+    let owner = Owner::Registry(registry.clone());
+    let read = cx
+        .store
+        .meta()
+        .read(move |tx| Ok::<_, Error>(tx.documents::<Rule>(&owner, "", MAX_RULES)?));
+    let rules = read.await?.into_iter().map(|stored| stored.body);
+    let mut there = rules.filter(|rule| {
+        let located = cx.upstreams.locate(&rule.url, rule.upstream);
+        located.is_some_and(|(origin, _)| origin.host() == host)
+    });
+    Ok(there.find_map(|rule| rule.name_for(repository)))
 }
 
 /// Demands that a secret is there.

@@ -126,6 +126,32 @@ impl Upstreams {
                 reason,
             })?),
         };
+        self.made(origin, kind, credentials).await
+    }
+
+    /// The client for a registry that a pod names by its host: no rule is for it. Only those that the
+    /// operator named may be in private networks.
+    pub async fn at(
+        &self,
+        host: &str,
+        credentials: Option<Credentials>,
+    ) -> Result<Upstream, Error> {
+        let named = self.0.options.anywhere.iter();
+        let named = named.clone().find(|origin| origin.is_at(host)).cloned();
+        let invalid = |_| Error::UnsupportedUpstream {
+            url: host.to_owned(),
+        };
+        let origin = named.map_or_else(|| Origin::https(host).map_err(invalid), Ok)?;
+        self.made(origin, UpstreamRegistry::at(host), credentials)
+            .await
+    }
+
+    async fn made(
+        &self,
+        origin: Origin,
+        kind: Option<UpstreamRegistry>,
+        credentials: Option<Credentials>,
+    ) -> Result<Upstream, Error> {
         let key = (origin.clone(), kind, credentials.clone());
         if let Ok(clients) = self.0.clients.lock()
             && let Some(client) = clients.get(&key)

@@ -8,11 +8,13 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::io::AsyncRead;
 use wharf_types::{Clock, Timestamp};
 
+use crate::engine::{AttachSpec, ExecSpec, LogQuery, Process, Usage};
 use crate::{
-    ContainerState, ContainerStatus, Error, Later, LogRange, PodRuntime, PodSpec, PodStatus, Role,
-    Session, Stream, Terminated,
+    ContainerState, ContainerStatus, Error, Later, Notice, PodRuntime, PodSpec, PodStatus, Role,
+    Stream, Terminated,
 };
 
 #[cfg(test)]
@@ -260,7 +262,7 @@ fn identity(pod: &str, container: &str, restart: u32) -> String {
 
 fn unsupported(what: &str) -> Error {
     Error::Unsupported(format!(
-        "the simulated engine runs no processes: start wharf with --engine=docker or --engine=builtin to {what} (this version does not have them yet)"
+        "the simulated engine runs no processes: to {what}, start wharf with an engine that runs containers (--engine)"
     ))
 }
 
@@ -297,25 +299,66 @@ impl PodRuntime for Simulated {
         Box::pin(pending())
     }
 
-    fn logs(&self, id: &str, container: &str, _range: LogRange) -> Later<'_, Vec<u8>> {
-        let answer = match self.pods().get(id) {
-            None => Err(Error::NoSuchPod),
-            Some(pod) if pod.containers.iter().any(|one| one.name == container) => Ok(Vec::new()),
-            Some(_) => Err(Error::NoSuchContainer),
-        };
-        Box::pin(ready(answer))
+    fn notices(&self) -> Option<Vec<Notice>> {
+        None
     }
 
-    fn connect(&self, id: &str, session: Session) -> Later<'_, Box<dyn Stream>> {
-        let error = if self.pods().contains_key(id) {
-            unsupported(match session {
-                Session::Exec { .. } => "execute commands in containers",
-                Session::Attach { .. } => "attach to containers",
-                Session::PortForward { .. } => "forward ports to pods",
-            })
-        } else {
-            Error::NoSuchPod
-        };
-        Box::pin(ready(Err(error)))
+    fn strangers(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn logs<'a>(
+        &'a self,
+        id: &'a str,
+        container: &'a str,
+        _previous: bool,
+        _query: LogQuery,
+    ) -> Later<'a, Box<dyn AsyncRead + Send + Unpin>> {
+        // Containers without processes write nothing.
+        let nothing = || Box::new(tokio::io::empty()) as Box<dyn AsyncRead + Send + Unpin>;
+        Box::pin(ready(self.known(id, Some(container)).map(|()| nothing())))
+    }
+
+    fn exec<'a>(&'a self, id: &'a str, container: &'a str, _spec: ExecSpec) -> Later<'a, Process> {
+        self.refuse(id, Some(container), "execute commands in containers")
+    }
+
+    fn attach<'a>(
+        &'a self,
+        id: &'a str,
+        container: &'a str,
+        _spec: AttachSpec,
+    ) -> Later<'a, Process> {
+        self.refuse(id, Some(container), "attach to containers")
+    }
+
+    fn port<'a>(&'a self, id: &'a str, _port: u16) -> Later<'a, Box<dyn Stream>> {
+        self.refuse(id, None, "forward ports to pods")
+    }
+
+    fn usage<'a>(&'a self, id: &'a str) -> Later<'a, Vec<(String, Usage)>> {
+        Box::pin(ready(self.known(id, None).map(|()| Vec::new())))
+    }
+}
+
+impl Simulated {
+    fn known(&self, id: &str, container: Option<&str>) -> Result<(), Error> {
+        let pods = self.pods();
+        let pod = pods.get(id).ok_or(Error::NoSuchPod)?;
+        let has = |name: &str| pod.containers.iter().any(|one| one.name == name);
+        match container {
+            Some(name) if !has(name) => Err(Error::NoSuchContainer),
+            _ => Ok(()),
+        }
+    }
+
+    fn refuse<T: Send + 'static>(
+        &self,
+        id: &str,
+        container: Option<&str>,
+        what: &str,
+    ) -> Later<'_, T> {
+        let known = self.known(id, container);
+        Box::pin(ready(known.and_then(|()| Err(unsupported(what)))))
     }
 }

@@ -1,3 +1,5 @@
+use tokio::io::AsyncReadExt as _;
+
 use super::*;
 use crate::{Container, Dns, Lifecycle, Probes, Pull, Resources, RestartPolicy, Security};
 use crate::{Directory, TerminationMessage};
@@ -39,6 +41,7 @@ fn pod(containers: Vec<Container>) -> PodSpec {
         volumes: Vec::new(),
         dns: Dns::default(),
         host_aliases: Vec::new(),
+        pull_secrets: Vec::new(),
         restart: RestartPolicy::Always,
         grace: Duration::from_secs(30),
         finishes: false,
@@ -141,14 +144,16 @@ async fn what_needs_a_process_says_how_to_get_one() {
         .run(pod(vec![container("m", Role::Main)]), None)
         .await
         .unwrap();
-    let logs = engine.logs("1", "m", LogRange::default()).await.unwrap();
-    assert!(logs.is_empty());
-    let error = engine
-        .connect("1", Session::PortForward { port: 80 })
+    let mut logs = engine
+        .logs("1", "m", false, LogQuery::default())
         .await
-        .unwrap_err();
+        .unwrap();
+    let mut written = Vec::new();
+    logs.read_to_end(&mut written).await.unwrap();
+    assert!(written.is_empty());
+    let error = engine.port("1", 80).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the simulated engine runs no processes: start wharf with --engine=docker or --engine=builtin to forward ports to pods (this version does not have them yet)"
+        "the simulated engine runs no processes: to forward ports to pods, start wharf with an engine that runs containers (--engine)"
     );
 }

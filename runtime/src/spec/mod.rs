@@ -2,6 +2,7 @@
 //!
 //! Everything here is safe to run by itself: a pod from the most hostile template can express no
 //! more than these types hold. A new field is a decision about security, not about convenience.
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub struct PodSpec {
     pub dns: Dns,
     pub host_aliases: Vec<HostAlias>,
     pub restart: RestartPolicy,
+    /// Passwords for the registries of its images.
+    pub pull_secrets: Vec<PullSecret>,
     /// How long its processes may take to end when they are told to.
     pub grace: Duration,
     /// Whether it is the pod of a job, which does its work and ends.
@@ -217,4 +220,21 @@ pub struct Dns {
 pub struct HostAlias {
     pub ip: IpAddr,
     pub names: Vec<String>,
+}
+
+/// A password for a registry.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PullSecret {
+    /// Its host, or host and path, as in Docker's configuration.
+    pub registry: String,
+    pub username: String,
+    pub password: String,
+}
+
+impl fmt::Debug for PullSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PullSecret")
+            .field("registry", &self.registry)
+            .finish_non_exhaustive()
+    }
 }

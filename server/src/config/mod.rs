@@ -20,7 +20,7 @@ pub use self::{
     cli::{Backup, Check, Command, Conformance, Demo, Env, Gc, Lifecycle, Login, Trust},
     ready::Ready,
     replication::Endpoint,
-    settings::{ClusterEndpoint, Durability, LogFormat, References, UriStyle},
+    settings::{ClusterEndpoint, Durability, EngineChoice, LogFormat, References, UriStyle},
 };
 
 mod cli;
@@ -69,6 +69,8 @@ pub struct Config {
     pub vulnerability_db: Option<PathBuf>,
     /// Whether what is acknowledged survives a power cut.
     pub durability: Durability,
+    /// What runs pods.
+    pub engine: EngineChoice,
     /// Whether bytes are hashed again whenever they are read.
     pub verify_reads: bool,
     /// How long a round of checking all bytes at rest takes.

@@ -62,6 +62,11 @@ pub(super) struct Settings {
     #[arg(long, value_name = "HOW", hide_possible_values = true, help_heading = STORAGE)]
     pub durability: Option<Durability>,
 
+    /// Run pods in containers of this program (builtin: Linux, root), only pretend to (simulated), or
+    /// what the machine allows (auto) [default: auto]
+    #[arg(long, value_name = "ENGINE", hide_possible_values = true, help_heading = KUBERNETES)]
+    pub engine: Option<EngineChoice>,
+
     /// Hash bytes again whenever they are read, and cut the answer off if they are damaged
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
         default_missing_value = "true", hide_possible_values = true, value_parser = BoolishValueParser::new(),
@@ -206,7 +211,7 @@ impl Settings {
     /// These settings, and those of `lower` where these say nothing.
     pub(super) fn or(self, lower: Self) -> Self {
         layer!(self over lower:
-            data_dir config listen public_host allow_insecure_listen drain store redirect durability
+            data_dir config listen public_host allow_insecure_listen drain store redirect durability engine
             verify_reads scrub_interval gc_interval gc_grace lifecycle_interval
             transition_delay cluster_endpoint account region uri_style
             create_on_push references vulnerability_db allow_reset auth credentials log log_format
@@ -256,6 +261,19 @@ pub enum References {
 pub enum Durability {
     Full,
     Relaxed,
+}
+
+/// What runs pods.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EngineChoice {
+    /// What the machine allows.
+    #[default]
+    Auto,
+    /// Containers of this program.
+    Builtin,
+    /// Nothing runs.
+    Simulated,
 }
 
 /// Who may call; [`super::Auth`] without its file.

@@ -71,6 +71,11 @@ impl Guard {
         &self.public_hosts
     }
 
+    /// What a host is to us, whatever its port; `None` if it is not ours to answer for.
+    pub fn kind(&self, host: &Host) -> Option<HostKind> {
+        host.kind(&self.public_hosts)
+    }
+
     /// What `name`, a host without a port, is to us; `None` if it is not ours to answer for.
     pub fn host_kind(&self, name: &str) -> Option<HostKind> {
         let host: Host = name.parse().ok()?;

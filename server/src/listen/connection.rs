@@ -17,6 +17,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
+use wharf_kubernetes::api::Patience;
 
 use super::{
     ClusterTls, Connection, HttpService, Limits, PeerCertificate, Tls, body, edge,
@@ -76,10 +77,11 @@ pub(super) async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     let owed = body::Owed::default();
+    let patience = Patience::default();
     let opened = tokio::select! {
         biased;
         () = stopped(&mut stop) => return,
-        opened = open(socket, &limits, &owed) => opened,
+        opened = open(socket, &limits, &owed, &patience) => opened,
     };
     let Opened {
         stream,
@@ -110,6 +112,9 @@ pub(super) async fn run(
         let mut request = request.map(|incoming| body::paced(incoming, &pace, &owed));
         if let Some(connection) = connection {
             request.extensions_mut().insert(connection);
+        }
+        if !http2 {
+            request.extensions_mut().insert(patience.clone());
         }
         if let Some(certificate) = &certificate {
             request.extensions_mut().insert(certificate.clone());
@@ -204,13 +209,18 @@ pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
 }
 
 /// Finds out what the peer speaks, and shakes hands if it is TLS.
-async fn open(socket: Socket, limits: &Limits, owed: &body::Owed) -> io::Result<Opened> {
+async fn open(
+    socket: Socket,
+    limits: &Limits,
+    owed: &body::Owed,
+    patience: &Patience,
+) -> io::Result<Opened> {
     let watched = limits.write_stall;
     match socket {
         Socket::Tcp { stream, peer, tls } => {
             let first = first_byte(&stream, limits).await?;
             let local = stream.local_addr()?;
-            let plain = Stalling::new(stream, watched, owed.clone());
+            let plain = Stalling::new(stream, watched, owed.clone(), patience.clone());
             let (stream, tls) = match tls {
                 Some(tls) if first == TLS_HANDSHAKE => {
                     let acceptor = TlsAcceptor::from(tls.config(local.ip())?);
@@ -224,7 +234,7 @@ async fn open(socket: Socket, limits: &Limits, owed: &body::Owed) -> io::Result<
         Socket::Cluster { stream, peer, tls } => {
             let first = first_byte(&stream, limits).await?;
             let local = stream.local_addr()?;
-            let mut plain = Stalling::new(stream, watched, owed.clone());
+            let mut plain = Stalling::new(stream, watched, owed.clone(), patience.clone());
             if first != TLS_HANDSHAKE {
                 timeout(limits.handshake, plain.write_all(NOT_TLS)).await??;
                 return Err(io::Error::other("plain HTTP to a cluster"));
@@ -246,7 +256,7 @@ async fn open(socket: Socket, limits: &Limits, owed: &body::Owed) -> io::Result<
             })
         }
         Socket::Unix(stream) => {
-            let stream = Stalling::new(stream, watched, owed.clone());
+            let stream = Stalling::new(stream, watched, owed.clone(), patience.clone());
             Ok(Opened::plain(Stream::Unix(stream), None))
         }
     }

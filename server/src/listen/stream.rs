@@ -13,6 +13,8 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
+use wharf_kubernetes::api::Patience;
+
 use super::{body::Owed, watchdog::Watchdog};
 
 /// What hyper reads and writes.
@@ -92,6 +94,7 @@ pub(super) struct Stalling<T> {
     watchdog: Watchdog,
     limit: Duration,
     owed: Owed,
+    patience: Patience,
     lingering: Option<Lingering>,
 }
 
@@ -102,12 +105,13 @@ struct Lingering {
 }
 
 impl<T> Stalling<T> {
-    pub(super) fn new(inner: T, limit: Duration, owed: Owed) -> Self {
+    pub(super) fn new(inner: T, limit: Duration, owed: Owed, patience: Patience) -> Self {
         Self {
             inner,
             watchdog: Watchdog::default(),
             limit,
             owed,
+            patience,
             lingering: None,
         }
     }
@@ -117,7 +121,7 @@ impl<T> Stalling<T> {
         cx: &mut Context<'_>,
         outcome: Poll<io::Result<R>>,
     ) -> Poll<io::Result<R>> {
-        if outcome.is_ready() {
+        if outcome.is_ready() || self.patience.is_granted() {
             self.watchdog.stop();
             return outcome;
         }

@@ -1,12 +1,15 @@
 use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
-use wharf_runtime::{LogRange, Session};
+use tokio::io::AsyncReadExt as _;
+use wharf_runtime::engine::{ExecSpec, LogQuery};
 
 use super::*;
 use crate::cluster::testing::TestCluster;
 use crate::cluster::{Deletion, Part};
 
+mod engines;
+mod logs;
 mod many;
 mod refusals;
 
@@ -313,11 +316,14 @@ async fn pods_of_before_a_restart_are_adopted() {
     );
     let after = s.until("a", is_running).await;
     assert_eq!(after["status"], before["status"]);
-    let logs = kubelet
-        .logs("default", "a", "", LogRange::default())
+    let mut logs = kubelet
+        .logs("default", "a", "", false, LogQuery::default())
         .await
+        .unwrap()
         .unwrap();
-    assert!(logs.is_empty());
+    let mut written = Vec::new();
+    logs.read_to_end(&mut written).await.unwrap();
+    assert!(written.is_empty());
 }
 
 #[tokio::test]
@@ -368,26 +374,28 @@ async fn what_needs_a_process_is_not_implemented() {
     let s = Story::new().await;
     s.create(pod("a")).await;
     s.until("a", is_running).await;
-    let session = Session::Exec {
-        container: String::new(),
+    let spec = ExecSpec {
         command: vec!["sh".to_owned()],
         tty: true,
+        stdin: false,
     };
-    let refused = s
-        .kubelet
-        .connect("default", "a", session)
-        .await
-        .unwrap_err();
+    let door = s.kubelet.door("default", "a", "").unwrap();
+    let Err(Refusal::Status(refused)) = door.exec(spec).await else {
+        panic!("a command runs nowhere");
+    };
     assert_eq!(refused.code.as_u16(), 501);
     assert!(
         refused
             .message
             .starts_with("the simulated engine runs no processes")
     );
-    let wrong = s
+    let Err(Refusal::Status(refused)) = door.has_ports() else {
+        panic!("there are no ports");
+    };
+    assert_eq!(refused.code.as_u16(), 501);
+    let logs = s
         .kubelet
-        .logs("default", "a", "x", LogRange::default())
-        .await
-        .unwrap_err();
+        .logs("default", "a", "x", false, LogQuery::default());
+    let wrong = logs.await.map(drop).unwrap_err();
     assert_eq!(wrong.message, "container x is not valid for pod a");
 }

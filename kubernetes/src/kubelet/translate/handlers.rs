@@ -47,7 +47,7 @@ fn probe(container: &Value, key: &str, path: &Path) -> Result<Option<Probe>, Ref
     };
     let grace = "terminationGracePeriodSeconds";
     Ok(Some(Probe {
-        action: action(container, probe, path)?,
+        action: expanded(container, action(container, probe, path)?),
         initial_delay: secs("initialDelaySeconds", 0),
         period: secs("periodSeconds", 10),
         timeout: secs("timeoutSeconds", 1),
@@ -55,6 +55,26 @@ fn probe(container: &Value, key: &str, path: &Path) -> Result<Option<Probe>, Ref
         failure_threshold: count("failureThreshold", 3),
         grace: fields::has(probe, grace).then(|| secs(grace, 30)),
     }))
+}
+
+/// In the commands of probes, not of hooks, variables of the container stand for their values.
+fn expanded(container: &Value, action: Action) -> Action {
+    let Action::Exec(words) = action else {
+        return action;
+    };
+    let pairs = fields::list(container, "env").iter();
+    let mut env: Vec<(String, String)> = pairs
+        .map(|one| {
+            let text = |key: &str| fields::text(one, key).to_owned();
+            (text("name"), text("value"))
+        })
+        .collect();
+    // The last of those of one name counts, and what is looked for is found by order.
+    env.reverse();
+    env.sort_by(|a, b| a.0.cmp(&b.0));
+    env.dedup_by(|later, first| later.0 == first.0);
+    let words = words.iter().map(|word| super::env::expand(word, &env));
+    Action::Exec(words.collect())
 }
 
 fn action(container: &Value, handler: &Value, path: &Path) -> Result<Action, Refusal> {
@@ -123,4 +143,36 @@ fn port(container: &Value, port: &Value) -> Option<u16> {
         None => fields::number(port)?,
     };
     Port::number(number).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn commands_of_probes_may_name_variables_of_the_container_and_those_of_hooks_may_not() {
+        let command = json!({ "exec": { "command": ["a", "$(B) $$(B) $(C) $(D)"] } });
+        let container = json!({
+            "name": "c",
+            "env": [
+                { "name": "D", "valueFrom": {} },
+                { "name": "B", "value": "1" },
+                { "name": "B", "value": "2" },
+            ],
+            "livenessProbe": command,
+            "lifecycle": { "preStop": command },
+        });
+        let path = Path::new("spec");
+        let words = |action: &Action| match action {
+            Action::Exec(words) => words[1].clone(),
+            _ => String::new(),
+        };
+        let probes = probes(&container, &path).unwrap();
+        let probe = probes.liveness.unwrap();
+        assert_eq!(words(&probe.action), "2 $(B) $(C) ");
+        let hooks = lifecycle(&container, &path).unwrap();
+        assert_eq!(words(&hooks.pre_stop.unwrap()), "$(B) $$(B) $(C) $(D)");
+    }
 }

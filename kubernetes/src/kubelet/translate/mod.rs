@@ -9,12 +9,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::Value;
-use wharf_runtime::{Container, Dns, HostAlias, PodSpec, RestartPolicy, Role};
+use wharf_runtime::{Container, HostAlias, PodSpec, RestartPolicy, Role};
 
 use crate::{Path, fields};
 
 mod amounts;
 mod container;
+mod dns;
 mod env;
 mod handlers;
 mod image;
@@ -36,6 +37,8 @@ pub struct Context<'a> {
     pub services: &'a [(String, String)],
     /// The address of the name server of the cluster.
     pub dns: Option<IpAddr>,
+    /// The domain of the names of machines; empty if they have none.
+    pub machine_domain: &'a str,
     /// Whether the pod is that of a job.
     pub finishes: bool,
 }
@@ -88,7 +91,7 @@ impl Refusal {
         }
     }
 
-    fn mount(volume: &str, message: &str) -> Self {
+    pub(super) fn mount(volume: &str, message: &str) -> Self {
         Self {
             trouble: Trouble::Mount,
             container: None,
@@ -150,8 +153,9 @@ pub fn translate(pod: &Value, context: &Context<'_>) -> Result<Translated, Refus
         ip: context.pod_ip,
         containers,
         volumes,
-        dns: dns(pod, context)?,
+        dns: dns::dns(pod, context)?,
         host_aliases: host_aliases(spec)?,
+        pull_secrets: Vec::new(),
         restart: match fields::text(spec, "restartPolicy") {
             "Never" => RestartPolicy::Never,
             "OnFailure" => RestartPolicy::OnFailure,
@@ -179,45 +183,6 @@ fn ephemeral(pod: &Value, context: &Context<'_>) -> (Vec<Container>, Vec<Refusal
         }
     }
     (fine, refused)
-}
-
-fn dns(pod: &Value, context: &Context<'_>) -> Result<Dns, Refusal> {
-    let (spec, namespace) = (&pod["spec"], fields::text(&pod["metadata"], "namespace"));
-    let mut dns = Dns::default();
-    if ["ClusterFirst", "ClusterFirstWithHostNet", ""].contains(&fields::text(spec, "dnsPolicy")) {
-        dns.servers.extend(context.dns);
-        dns.searches = ["svc.cluster.local", "cluster.local"]
-            .map(str::to_owned)
-            .into();
-        dns.searches
-            .insert(0, format!("{namespace}.svc.cluster.local"));
-        dns.options.push("ndots:5".to_owned());
-    }
-    let config = &spec["dnsConfig"];
-    let path = Path::new("spec").field("dnsConfig");
-    let texts = |key: &str| {
-        let list = fields::list(config, key).iter();
-        list.filter_map(Value::as_str).map(str::to_owned)
-    };
-    for (i, server) in texts("nameservers").enumerate() {
-        let path = path.field("nameservers").index(i);
-        dns.servers.push(address(&server, &path)?);
-    }
-    dns.searches.extend(texts("searches"));
-    for option in fields::list(config, "options") {
-        let (name, value) = (fields::text(option, "name"), &option["value"]);
-        dns.options.push(match value.as_str() {
-            Some(value) if !value.is_empty() => format!("{name}:{value}"),
-            _ => name.to_owned(),
-        });
-    }
-    // One line a name: nothing else may come into the file.
-    for text in dns.searches.iter().chain(&dns.options) {
-        if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return Err(Refusal::policy(&path, "it must not contain spaces", None));
-        }
-    }
-    Ok(dns)
 }
 
 fn host_aliases(spec: &Value) -> Result<Vec<HostAlias>, Refusal> {

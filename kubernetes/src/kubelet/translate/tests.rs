@@ -25,6 +25,7 @@ fn run(
         allocatable: &json!({ "cpu": "2", "memory": "4Gi" }),
         services: &[],
         dns: None,
+        machine_domain: "",
         finishes: false,
     };
     translate(pod, &context)

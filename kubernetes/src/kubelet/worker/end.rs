@@ -5,11 +5,12 @@ use serde_json::Value;
 use wharf_runtime::{ContainerState, ContainerStatus, PodStatus, Terminated};
 use wharf_types::Timestamp;
 
-use super::Placed;
+use super::stop::Stopping;
+use super::{Next, Placed};
 use crate::cluster::{Deletion, Part};
 use crate::kubelet::Kubelet;
-use crate::kubelet::events::{about, about_container, actor};
-use crate::kubelet::status::{Seen, adopted, status, waiting};
+use crate::kubelet::events::{about, actor};
+use crate::kubelet::status::{Seen, status, waiting};
 use crate::{Status, fields};
 
 const DEADLINE: (&str, &str) = (
@@ -38,14 +39,19 @@ impl Kubelet {
     }
 
     /// A pod that is to be deleted: stop it, say how it ended, and let it go.
-    pub(super) async fn end(
-        &self,
-        placed: &Placed,
-        now: Timestamp,
-    ) -> Result<Option<Timestamp>, Status> {
+    pub(super) async fn end(&self, placed: &Placed, now: Timestamp) -> Result<Next, Status> {
         let grace = fields::integer(&placed.pod["metadata"], "deletionGracePeriodSeconds");
         let grace = Duration::from_secs(u64::try_from(grace).unwrap_or(0));
-        let containers = self.stopped(placed, grace, now).await?;
+        let containers = match self.stopping(placed, grace, now).await? {
+            Stopping::Done(containers) => containers,
+            Stopping::Begins(stop) => return Ok(Next::Stop(stop)),
+            Stopping::Waits => {
+                if let Some(ran) = self.engine(placed.is_virtual).status(&placed.uid) {
+                    self.write_running(placed, &ran, now).await?;
+                }
+                return Ok(Next::At(None));
+            }
+        };
         let seen = Seen {
             ended: true,
             ..self.seen(placed, &containers, now)
@@ -68,7 +74,7 @@ impl Kubelet {
             .await
         {
             Err(status) if !status.is_not_found() => Err(status),
-            _ => Ok(None),
+            _ => Ok(Next::At(None)),
         }
     }
 
@@ -79,27 +85,14 @@ impl Kubelet {
         grace: Duration,
         now: Timestamp,
     ) -> Result<Vec<ContainerStatus>, Status> {
+        let before = self.before(placed);
+        self.tell_killing(placed, before.as_ref());
         let engine = self.engine(placed.is_virtual);
-        let before = engine.status(&placed.uid).or_else(|| adopted(&placed.pod));
-        let running = before.iter().flat_map(|status| &status.containers);
-        for container in running.filter(|one| one.is_running()) {
-            let about = about_container(&placed.pod, &container.name);
-            let message = format!("Stopping container {}", container.name);
-            self.0.events.normal(&about, "Killing", message);
-        }
         let ended = engine
             .stop(&placed.uid, grace)
             .await
             .map_err(Status::internal)?;
-        Ok(match (ended, before) {
-            (Some(ended), _) => ended.containers,
-            (None, Some(before)) => before
-                .containers
-                .into_iter()
-                .map(|one| lost(one, now))
-                .collect(),
-            (None, None) => Vec::new(),
-        })
+        Ok(how(ended, before, now))
     }
 
     pub(super) fn seen<'a>(
@@ -171,6 +164,22 @@ impl Kubelet {
             known.written = written.revision;
         });
         Ok(())
+    }
+}
+
+/// How the containers of a pod that was stopped have ended.
+pub(super) fn how(
+    ended: Option<PodStatus>,
+    before: Option<PodStatus>,
+    now: Timestamp,
+) -> Vec<ContainerStatus> {
+    match (ended, before) {
+        (Some(ended), _) => ended.containers,
+        (None, Some(before)) => {
+            let all = before.containers.into_iter();
+            all.map(|one| lost(one, now)).collect()
+        }
+        (None, None) => Vec::new(),
     }
 }
 

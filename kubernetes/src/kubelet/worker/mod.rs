@@ -1,5 +1,6 @@
 //! One pod: what it is, what it should be, and the step between.
 mod end;
+mod stop;
 mod tell;
 
 use std::net::IpAddr;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+pub(super) use stop::{Ended, Stop};
 use wharf_runtime::{ContainerStatus, PodSpec, PodStatus};
 use wharf_types::Timestamp;
 
@@ -36,6 +38,14 @@ struct Placed {
     is_virtual: bool,
 }
 
+/// What comes after a look at a pod.
+pub(super) enum Next {
+    /// Another look, if it changes by itself.
+    At(Option<Timestamp>),
+    /// It is to be stopped, which may take long.
+    Stop(Stop),
+}
+
 /// What came of bringing a pod to its engine.
 enum Outcome {
     Runs(PodStatus),
@@ -45,10 +55,10 @@ enum Outcome {
 
 impl Kubelet {
     /// Looks at a pod and does what is to be done. Answers when it changes by itself.
-    pub(super) async fn sync(&self, key: &Key) -> Result<Option<Timestamp>, Status> {
+    pub(super) async fn sync(&self, key: &Key) -> Result<Next, Status> {
         let Some(object) = self.0.cluster.get("pods", &key.0, &key.1) else {
             self.forget(key).await;
-            return Ok(None);
+            return Ok(Next::At(None));
         };
         let pod = object.value();
         let node = fields::text(&pod["spec"], "nodeName").to_owned();
@@ -58,11 +68,11 @@ impl Kubelet {
             .get("nodes", "", &node)
             .filter(|_| !node.is_empty())
         else {
-            return Ok(None);
+            return Ok(Next::At(None));
         };
         let now = self.0.cluster.now();
         if !self.0.addresses.is_up(&node) {
-            return Ok(Some(now + ADDRESS_RETRY));
+            return Ok(Next::At(Some(now + ADDRESS_RETRY)));
         }
         if self
             .0
@@ -87,9 +97,9 @@ impl Kubelet {
             self.end(&placed, now).await
         } else if ["Succeeded", "Failed"].contains(&phase) {
             self.rest(&placed).await;
-            Ok(None)
+            Ok(Next::At(None))
         } else {
-            self.advance(&placed, now).await
+            self.advance(&placed, now).await.map(Next::At)
         }
     }
 
@@ -121,6 +131,7 @@ impl Kubelet {
             tracing::warn!(pod = known.uid, %error, "a pod that is gone could not be removed");
         }
         self.0.addresses.release(&known.node, &known.uid);
+        self.0.tokens.forget(&known.uid);
     }
 
     /// A pod that has ended keeps its logs, but not its address.
@@ -156,7 +167,8 @@ impl Kubelet {
                 self.0.state.set_waiting(&placed.key, false);
                 self.tell_started(placed, &ran);
                 self.write_running(placed, &ran, now).await?;
-                ran.next_change
+                let renew = self.0.state.get(&placed.key).and_then(|known| known.renew);
+                [ran.next_change, renew].into_iter().flatten().min()
             }
             Outcome::Refused(refusal) => {
                 self.refuse(placed, &refusal, now).await?;
@@ -176,7 +188,9 @@ impl Kubelet {
         let engine = self.engine(placed.is_virtual);
         let generation = fields::integer(&placed.pod["metadata"], "generation");
         let known = self.0.state.get(&placed.key).unwrap_or_default();
+        let now = self.0.cluster.now();
         if known.generation == Some(generation)
+            && known.renew.is_none_or(|renew| now < renew)
             && let Some(status) = engine.status(&placed.uid)
         {
             return Ok(Outcome::Runs(status));
@@ -184,9 +198,18 @@ impl Kubelet {
         let Some(ip) = self.address(placed) else {
             return Ok(Outcome::NoAddress);
         };
-        let (spec, refused) = match self.spec(placed, ip) {
+        let (mut spec, refused) = match self.spec(placed, ip) {
             Ok(translated) => translated,
             Err(refusal) => return Ok(Outcome::Refused(refusal)),
+        };
+        // Where nothing runs, nobody reads them, and a signature takes time.
+        let renew = if self.0.tells && !placed.is_virtual {
+            match self.0.tokens.fill(&self.0.cluster, &placed.pod, &mut spec) {
+                Ok(renew) => renew,
+                Err(refusal) => return Ok(Outcome::Refused(refusal)),
+            }
+        } else {
+            None
         };
         let ran = engine.run(spec, last).await;
         let ran = match ran {
@@ -205,6 +228,7 @@ impl Kubelet {
         }
         self.0.state.change(&placed.key, |known| {
             known.generation = Some(generation);
+            known.renew = renew;
             known.complaint.clear();
             known.refused = refused
                 .into_iter()
@@ -260,6 +284,7 @@ impl Kubelet {
             allocatable: &host.status.allocatable,
             services: &services,
             dns,
+            machine_domain: &super::network::private_domain(&cluster.settings().region),
             finishes: finishes(pod),
         };
         let translated = translate(pod, &context)?;

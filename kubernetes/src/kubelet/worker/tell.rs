@@ -90,7 +90,11 @@ impl Kubelet {
         new
     }
 
+    /// Tells of containers that were started, if the engine does not.
     pub(super) fn tell_started(&self, placed: &Placed, ran: &PodStatus) {
+        if self.0.tells && !placed.is_virtual {
+            return;
+        }
         let known = self.0.state.get(&placed.key).unwrap_or_default();
         let new: Vec<&ContainerStatus> = ran
             .containers

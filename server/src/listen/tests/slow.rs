@@ -4,7 +4,12 @@ use std::{pin::pin, task::Poll};
 use futures::future::join_all;
 use tokio::time::{Instant, advance};
 
-use super::{super::watchdog::Watchdog, *};
+use wharf_kubernetes::api::Patience;
+
+use super::{
+    super::{body::Owed, stream::Stalling, watchdog::Watchdog},
+    *,
+};
 
 #[tokio::test]
 async fn q1_silent_connections_are_closed_and_others_served() {
@@ -142,6 +147,21 @@ async fn q4_who_does_not_read_is_closed() {
     let mut stream = server.connect().await;
     stream.write_all(GET.as_bytes()).await.unwrap();
     closed.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn q4_who_was_granted_patience_may_read_later() {
+    let hour = Duration::from_hours(1);
+    for granted in [false, true] {
+        let (ours, _theirs) = tokio::io::duplex(16);
+        let patience = Patience::default();
+        if granted {
+            patience.grant();
+        }
+        let mut io = Stalling::new(ours, Duration::from_secs(1), Owed::default(), patience);
+        let written = tokio::time::timeout(hour, io.write_all(&[0; 64])).await;
+        assert_eq!(written.is_err(), granted, "{written:?}");
+    }
 }
 
 /// Polls once, without ever being woken.

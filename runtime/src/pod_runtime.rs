@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::{PodSpec, PodStatus};
+use crate::engine::{AttachSpec, ExecSpec, LogQuery, Process, Usage};
+use crate::{Notice, PodSpec, PodStatus};
 
 /// The answer of an engine, which may take its time.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -30,33 +31,10 @@ pub enum Error {
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Which part of a log is wanted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LogRange {
-    /// Of the container before it was last started.
-    pub previous: bool,
-    pub tail_lines: Option<u64>,
-    pub limit_bytes: Option<u64>,
-}
-
-/// What a client wants to be connected to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Session {
-    Exec {
-        container: String,
-        command: Vec<String>,
-        tty: bool,
-    },
-    Attach {
-        container: String,
-    },
-    PortForward {
-        port: u16,
-    },
-}
-
 /// Bytes from and to a process or a port.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + fmt::Debug {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + fmt::Debug> Stream for T {}
 
 /// Runs the pods of one cluster.
 ///
@@ -80,8 +58,36 @@ pub trait PodRuntime: Send + Sync + fmt::Debug {
     /// caller at a time.
     fn changed(&self) -> Later<'_, Vec<String>>;
 
-    /// What a container wrote.
-    fn logs(&self, id: &str, container: &str, range: LogRange) -> Later<'_, Vec<u8>>;
+    /// What happened to pods since the last call, for people to read; `changed` names their pods, too.
+    /// None: the engine tells nothing.
+    fn notices(&self) -> Option<Vec<Notice>>;
 
-    fn connect(&self, id: &str, session: Session) -> Later<'_, Box<dyn Stream>>;
+    /// The pods that the engine has and nobody asked for since the start.
+    fn strangers(&self) -> Vec<String>;
+
+    /// What a container wrote, or (`previous`) the one before its last restart.
+    fn logs<'a>(
+        &'a self,
+        id: &'a str,
+        container: &'a str,
+        previous: bool,
+        query: LogQuery,
+    ) -> Later<'a, Box<dyn AsyncRead + Send + Unpin>>;
+
+    /// Runs a command in a container.
+    fn exec<'a>(&'a self, id: &'a str, container: &'a str, spec: ExecSpec) -> Later<'a, Process>;
+
+    /// Connects to the first process of a container.
+    fn attach<'a>(
+        &'a self,
+        id: &'a str,
+        container: &'a str,
+        spec: AttachSpec,
+    ) -> Later<'a, Process>;
+
+    /// Connects to a TCP port of a pod, at its own `localhost`.
+    fn port<'a>(&'a self, id: &'a str, port: u16) -> Later<'a, Box<dyn Stream>>;
+
+    /// What a pod's containers use now, by the name of the container.
+    fn usage<'a>(&'a self, id: &'a str) -> Later<'a, Vec<(String, Usage)>>;
 }

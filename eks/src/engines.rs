@@ -1,0 +1,93 @@
+//! What runs the pods of a cluster: an engine with its worker and network, or a simulation.
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::io::copy_bidirectional;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use wharf_kubernetes::Cluster;
+use wharf_kubernetes::kubelet::network::{API_GATE, link_settings, tell};
+use wharf_runtime::engine::Engine;
+use wharf_runtime::network::{Caller, Gates, PodLinks};
+use wharf_runtime::{Pace, PodChecks, PodNetwork, PodRuntime, Simulated, Stream, Worker};
+
+use crate::{Cx, Error};
+
+/// What runs the pods, and the tasks that it needs.
+pub(crate) type Started = (Arc<dyn PodRuntime>, Vec<JoinHandle<()>>);
+
+/// Starts what runs the pods of a cluster. `api` is where its API server listens.
+pub(crate) async fn start(cx: &Cx, cluster: &Cluster, api: SocketAddr) -> Result<Started, Error> {
+    let vpc = cx.compute.settings.vpc;
+    let network = PodNetwork {
+        gateway: vpc.at(1),
+        prefix: vpc.prefix(),
+    };
+    let engines = cx.clusters.engines();
+    let id = cluster.settings().id.clone();
+    let opened = engines.open(&id, network).await;
+    match opened.map_err(Error::running)? {
+        None => {
+            let simulated = Simulated::new(cx.store.clock().clone(), Pace::default());
+            Ok((Arc::new(simulated), Vec::new()))
+        }
+        Some(engine) => real(cx, cluster, engine, api).await,
+    }
+}
+
+async fn real(
+    cx: &Cx,
+    cluster: &Cluster,
+    engine: Arc<dyn Engine>,
+    api: SocketAddr,
+) -> Result<Started, Error> {
+    let settings = link_settings(cluster, Arc::new(Doors { api }));
+    let table = settings.table.clone();
+    let links = Arc::new(PodLinks::new(Arc::clone(&engine), settings));
+    let told = cluster.clone();
+    let tell = tokio::spawn(async move {
+        if let Err(status) = tell(told, table).await {
+            let error: &dyn std::error::Error = &status;
+            tracing::error!(error, "pods are not told of services");
+        }
+    });
+    let version = cluster.settings().version.clone();
+    let dial = Arc::<PodLinks>::clone(&links);
+    let checks = PodChecks::new(Arc::clone(&engine), dial, version);
+    let network = Arc::<PodLinks>::clone(&links);
+    let clock = cx.store.clock().clone();
+    let worker = Worker::start_in(engine, Arc::new(checks), network, clock).await;
+    let worker = worker.map_err(Error::running)?.dialing(links);
+    Ok((Arc::new(worker), vec![tell]))
+}
+
+/// What stands behind the addresses that are the server in every pod.
+#[derive(Debug)]
+struct Doors {
+    api: SocketAddr,
+}
+
+impl Gates for Doors {
+    fn accept(
+        &self,
+        listener: u16,
+        caller: &Caller,
+        _from: SocketAddr,
+        mut stream: Box<dyn Stream>,
+    ) {
+        if listener != API_GATE {
+            // Nobody is there yet: the pod sees the connection closed.
+            return;
+        }
+        let (api, pod) = (self.api, caller.name.clone());
+        tokio::spawn(async move {
+            let passed = async {
+                let mut server = TcpStream::connect(api).await?;
+                copy_bidirectional(&mut stream, &mut server).await
+            };
+            if let Err(error) = passed.await {
+                tracing::debug!(pod, %error, "a connection to the API server broke off");
+            }
+        });
+    }
+}
