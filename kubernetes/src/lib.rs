@@ -23,6 +23,7 @@ pub mod fargate;
 mod fields;
 mod kinds;
 pub mod kubelet;
+pub mod load_balancers;
 pub mod metrics;
 pub mod nodes;
 pub mod scheduler;

@@ -34,6 +34,9 @@ pub enum Error {
 /// Bytes from and to a process or a port.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + fmt::Debug {}
 
+/// One that never leaves the process, as fakes have it.
+impl Stream for tokio::io::DuplexStream {}
+
 /// Runs the pods of one cluster.
 ///
 /// Every call may be made twice. An engine restarts containers itself, by the policy of the spec,

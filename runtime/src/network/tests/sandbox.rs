@@ -8,14 +8,10 @@ use tokio::sync::{mpsc, watch};
 use wharf_sandbox::protocol::{Event, Message, Mux, Reason, Side, StreamId, Target};
 use wharf_sandbox::table::{Config, Service, ServiceKey};
 
-use crate::Stream;
-
 /// Nobody listens there.
 pub(super) const CLOSED: u16 = 1;
 /// Whoever listens there never answers nor reads.
 pub(super) const DEAF: u16 = 2;
-
-impl Stream for DuplexStream {}
 
 /// What is in force in a pod.
 #[derive(Clone, Debug, Default)]
