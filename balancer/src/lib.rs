@@ -7,8 +7,12 @@
 //! * When a [`Listener`] ends, its port is free and its connections are closed.
 
 mod choice;
+mod http;
 mod listener;
 #[cfg(test)]
 mod tests;
 
+pub use http::{
+    Backend, BadCertificate, Certificate, Certificates, HttpListener, PathMatch, Route, Routes,
+};
 pub use listener::{Listener, Targets};

@@ -1,6 +1,6 @@
 //! A port, and the connections that come in by it.
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,7 +58,10 @@ impl Listener {
         Ok(Self {
             at: socket.local_addr()?,
             targets: sender,
-            task: tokio::spawn(accept(socket, port)),
+            task: tokio::spawn(accept(socket, move |client, from| {
+                let port = Arc::clone(&port);
+                async move { port.connect(client, from).await }
+            })),
         })
     }
 
@@ -92,7 +95,11 @@ struct Port {
     reach: Arc<dyn Reach>,
 }
 
-async fn accept(socket: TcpListener, port: Arc<Port>) {
+/// Lets connections in, for ever. Those that there are end with it.
+pub(crate) async fn accept<S>(socket: TcpListener, serve: impl Fn(TcpStream, SocketAddr) -> S)
+where
+    S: Future<Output = ()> + Send + 'static,
+{
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let mut open = JoinSet::new();
     loop {
@@ -102,9 +109,9 @@ async fn accept(socket: TcpListener, port: Arc<Port>) {
         };
         match socket.accept().await {
             Ok((client, from)) => {
-                let port = Arc::clone(&port);
+                let served = serve(client, from);
                 open.spawn(async move {
-                    port.connect(client, from).await;
+                    served.await;
                     drop(place);
                 });
             }
@@ -118,7 +125,9 @@ async fn accept(socket: TcpListener, port: Arc<Port>) {
 
 impl Port {
     async fn connect(&self, mut client: TcpStream, from: SocketAddr) {
-        let mut pod = match self.dial(from).await {
+        let targets = || Arc::clone(&self.targets.borrow());
+        let dialled = dial(&*self.reach, &self.choice, from.ip(), targets);
+        let mut pod = match dialled.await {
             Ok(pod) => pod,
             Err(error) => {
                 tracing::debug!(%error, "a connection was refused by all targets");
@@ -134,28 +143,34 @@ impl Port {
             let _reset = client.set_zero_linger();
         }
     }
+}
 
-    /// Tries one target after the other, and all again while one of them may be about to come.
-    async fn dial(&self, from: SocketAddr) -> Result<Box<dyn Stream>, DialError> {
-        let begun = Instant::now();
-        loop {
-            let targets = Arc::clone(&self.targets.borrow());
-            let mut failure = DialError::Refused;
-            let mut may_come = false;
-            for target in self.choice.order(&targets, from.ip()) {
-                match self.reach.reach(target).await {
-                    Ok(stream) => {
-                        self.choice.took(&targets, from.ip(), target);
-                        return Ok(stream);
-                    }
-                    Err(error) => failure = error,
+/// Connects a client to one of the targets: tries one after the other, and all again while one of
+/// them may be about to come.
+pub(crate) async fn dial(
+    reach: &dyn Reach,
+    choice: &Choice,
+    client: IpAddr,
+    targets: impl Fn() -> Arc<Targets> + Send,
+) -> Result<Box<dyn Stream>, DialError> {
+    let begun = Instant::now();
+    loop {
+        let targets = targets();
+        let mut failure = DialError::Refused;
+        let mut may_come = false;
+        for target in choice.order(&targets, client) {
+            match reach.reach(target).await {
+                Ok(stream) => {
+                    choice.took(&targets, client, target);
+                    return Ok(stream);
                 }
-                may_come |= failure == DialError::NoLink;
+                Err(error) => failure = error,
             }
-            if !may_come || begun.elapsed() >= PATIENCE {
-                return Err(failure);
-            }
-            sleep(RETRY).await;
+            may_come |= failure == DialError::NoLink;
         }
+        if !may_come || begun.elapsed() >= PATIENCE {
+            return Err(failure);
+        }
+        sleep(RETRY).await;
     }
 }

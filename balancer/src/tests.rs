@@ -136,7 +136,7 @@ async fn a_connection_waits_for_a_pod_whose_link_is_being_made() {
 
 #[tokio::test]
 async fn a_client_stays_with_its_target_until_the_time_is_over_or_the_target_is_gone() {
-    let timeout = Duration::from_secs(10_800);
+    let timeout = Duration::from_hours(3);
     let choice = crate::choice::Choice::default();
     let client = "127.0.0.1".parse().unwrap();
     let mut targets = to(&[1, 2, 3]);
@@ -145,7 +145,7 @@ async fn a_client_stays_with_its_target_until_the_time_is_over_or_the_target_is_
     let first = choice.order(&targets, client)[0];
     choice.took(&targets, client, first);
     for _ in 0..4 {
-        tokio::time::advance(timeout - Duration::from_secs(1)).await;
+        tokio::time::advance(Duration::from_hours(2)).await;
         assert_eq!(choice.order(&targets, client)[0], first);
         choice.took(&targets, client, first);
     }

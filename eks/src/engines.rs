@@ -6,7 +6,7 @@ use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use wharf_kubernetes::kubelet::network::{API_GATE, link_settings, tell};
-use wharf_kubernetes::{Cluster, load_balancers};
+use wharf_kubernetes::{Cluster, ingresses, load_balancers};
 use wharf_runtime::engine::Engine;
 use wharf_runtime::network::{Caller, Gates, PodLinks, Reach};
 use wharf_runtime::{Pace, PodChecks, PodNetwork, PodRuntime, Simulated, Stream, Worker};
@@ -29,7 +29,7 @@ pub(crate) async fn start(cx: &Cx, cluster: &Cluster, api: SocketAddr) -> Result
     match opened.map_err(Error::running)? {
         None => {
             let simulated = Simulated::new(cx.store.clock().clone(), Pace::default());
-            Ok((Arc::new(simulated), vec![balance(cluster, None)]))
+            Ok((Arc::new(simulated), balance(cluster, None).into()))
         }
         Some(engine) => real(cx, cluster, engine, api).await,
     }
@@ -52,25 +52,35 @@ async fn real(
         }
     });
     let version = cluster.settings().version.clone();
-    let balance = balance(cluster, Some(Arc::<PodLinks>::clone(&links)));
+    let mut tasks: Vec<JoinHandle<()>> = balance(cluster, Some(links.clone())).into();
+    tasks.push(tell);
     let dial = Arc::<PodLinks>::clone(&links);
     let checks = PodChecks::new(Arc::clone(&engine), dial, version);
     let network = Arc::<PodLinks>::clone(&links);
     let clock = cx.store.clock().clone();
     let worker = Worker::start_in(engine, Arc::new(checks), network, clock).await;
     let worker = worker.map_err(Error::running)?.dialing(links);
-    Ok((Arc::new(worker), vec![tell, balance]))
+    Ok((Arc::new(worker), tasks))
 }
 
 /// Opens the ports of this machine that lead into pods.
-fn balance(cluster: &Cluster, pods: Option<Arc<dyn Reach>>) -> JoinHandle<()> {
-    let cluster = cluster.clone();
-    tokio::spawn(async move {
-        if let Err(status) = load_balancers::run(cluster, pods).await {
-            let error: &dyn std::error::Error = &status;
-            tracing::error!(error, "services are not reached from outside");
-        }
-    })
+fn balance(cluster: &Cluster, pods: Option<Arc<dyn Reach>>) -> [JoinHandle<()>; 2] {
+    let services = load_balancers::run(cluster.clone(), pods.clone());
+    let ingresses = ingresses::run(cluster.clone(), pods);
+    [
+        tokio::spawn(async move {
+            if let Err(status) = services.await {
+                let error: &dyn std::error::Error = &status;
+                tracing::error!(error, "services are not reached from outside");
+            }
+        }),
+        tokio::spawn(async move {
+            if let Err(status) = ingresses.await {
+                let error: &dyn std::error::Error = &status;
+                tracing::error!(error, "ingresses are not answered");
+            }
+        }),
+    ]
 }
 
 /// What stands behind the addresses that are the server in every pod.

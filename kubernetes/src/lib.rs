@@ -21,6 +21,7 @@ mod defaults;
 mod errors;
 pub mod fargate;
 mod fields;
+pub mod ingresses;
 mod kinds;
 pub mod kubelet;
 pub mod load_balancers;

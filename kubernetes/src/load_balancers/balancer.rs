@@ -103,7 +103,7 @@ impl Balancers {
             },
         };
         let place = live.balancer.insert(place);
-        let told = told(place, hostname(service, &self.cluster.settings().region));
+        let told = told(place, &hostname(service, &self.cluster.settings().region));
         let moved = moved_text(&place.moved());
         self.write(about, service, told, moved).await
     }
@@ -186,7 +186,7 @@ async fn say_limits(about: &About<'_>, service: &Value, wanted: &Wanted, live: &
 
 /// What the status says. The name is 127.0.0.1, so it is not told of another address. `Proxy`: pods
 /// do not take the address for the service's own.
-fn told(place: &Place, hostname: String) -> Value {
+fn told(place: &Place, hostname: &str) -> Value {
     if place.ports.is_empty() {
         return json!({});
     }

@@ -79,10 +79,10 @@ fn balanced(service: &Value) -> Balanced {
     if !class.is_empty() && !CLASSES.contains(&class) {
         return Balanced::Elsewhere;
     }
-    match fields::has(&service["metadata"], "deletionTimestamp") {
-        true => Balanced::No,
-        false => Balanced::Here,
+    if fields::has(&service["metadata"], "deletionTimestamp") {
+        return Balanced::No;
     }
+    Balanced::Here
 }
 
 fn affinity(spec: &Value) -> Option<Duration> {

@@ -1,3 +1,7 @@
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "json!(…) reads better than &json!(…)"
+)]
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -127,9 +131,9 @@ async fn a_load_balancer_leads_to_ready_endpoints_and_is_gone_with_its_service()
     let (value, at) = address(&running, "web").await;
     assert_eq!(call(at).await.unwrap(), "192.168.0.1:8080");
     let ingress = &value["status"]["loadBalancer"]["ingress"];
-    let uid = created.uid.replace('-', "");
+    let uid: String = created.uid.replace('-', "").chars().take(31).collect();
     let name = ingress[0]["hostname"].as_str().unwrap();
-    assert!(name.starts_with(&format!("a{}-", &uid[..31])), "{name}");
+    assert!(name.starts_with(&format!("a{uid}-")), "{name}");
     assert!(name.ends_with(".us-east-1.elb.localhost"), "{name}");
     // Pods must not take what they call at their own 127.0.0.1 for the service.
     assert_eq!(ingress[1], json!({ "ip": "127.0.0.1", "ipMode": "Proxy" }));

@@ -128,7 +128,7 @@ pub async fn tell(cluster: Cluster, table: Table) -> Result<(), Status> {
     while table.is_shared() {
         any_changed(&mut feeds).await;
         match teller.read(&mut feeds, &services) {
-            Some(keys) => table.change(keys.into_iter().map(|key| teller.row(key)).collect()),
+            Some(keys) => table.change(keys.iter().map(|key| teller.row(key)).collect()),
             None => table.replace(teller.all(&services)),
         }
     }
@@ -157,16 +157,16 @@ struct Teller {
 impl Teller {
     fn all(&self, services: &Shelf) -> Vec<Row> {
         let all = services.objects(None).into_iter();
-        all.filter_map(|service| self.row(Key::of(&service)).1)
+        all.filter_map(|service| self.row(&Key::of(&service)).1)
             .collect()
     }
 
     /// How a service is now.
-    fn row(&self, key: Key) -> (ServiceKey, Option<Row>) {
+    fn row(&self, key: &Key) -> (ServiceKey, Option<Row>) {
         let service = self.cluster.get("services", &key.namespace, &key.name);
         let row = service.map(|service| {
             let service = service.value();
-            let slices = self.slices.of(&key, &service);
+            let slices = self.slices.of(key, &service);
             plan::plan(&service, &slices, &self.nodes)
         });
         let key = ServiceKey {
