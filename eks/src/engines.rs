@@ -52,7 +52,8 @@ async fn real(
         }
     });
     let version = cluster.settings().version.clone();
-    let mut tasks: Vec<JoinHandle<()>> = balance(cluster, Some(links.clone())).into();
+    let reach: Arc<dyn Reach> = Arc::<PodLinks>::clone(&links);
+    let mut tasks: Vec<JoinHandle<()>> = balance(cluster, Some(reach)).into();
     tasks.push(tell);
     let dial = Arc::<PodLinks>::clone(&links);
     let checks = PodChecks::new(Arc::clone(&engine), dial, version);

@@ -39,7 +39,7 @@ impl Reach for Pods {
                 return Err(DialError::Refused);
             }
             let (near, far) = tokio::io::duplex(64 * 1024);
-            let service = service_fn(move |request| ready(echo(to, request)));
+            let service = service_fn(move |request| ready(Ok::<_, Infallible>(echo(to, request))));
             let served = http1::Builder::new()
                 .serve_connection(TokioIo::new(far), service)
                 .with_upgrades();
@@ -52,7 +52,7 @@ impl Reach for Pods {
 fn echo(
     pod: SocketAddr,
     mut request: Request<Incoming>,
-) -> Result<Response<Either<Incoming, Full<Bytes>>>, Infallible> {
+) -> Response<Either<Incoming, Full<Bytes>>> {
     if request.headers().contains_key(UPGRADE) {
         let mut answer = Response::new(Either::Right(Full::default()));
         *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -67,17 +67,17 @@ fn echo(
             io.read_exact(&mut line).await.unwrap();
             io.write_all(&line).await.unwrap();
         });
-        return Ok(answer);
+        return answer;
     }
     if request.uri().path() == "/stream" {
         // The answer begins before the request has ended.
-        return Ok(Response::new(Either::Left(request.into_body())));
+        return Response::new(Either::Left(request.into_body()));
     }
     let mut text = format!("{pod} {} {}\n", request.method(), request.uri());
     for (name, value) in request.headers() {
         writeln!(text, "{name}: {}", value.to_str().unwrap()).unwrap();
     }
-    Ok(Response::new(Either::Right(text.into())))
+    Response::new(Either::Right(text.into()))
 }
 
 fn backend(name: &str, ports: &[u16]) -> Arc<Backend> {

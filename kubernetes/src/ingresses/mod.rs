@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use backends::Backends;
 use plan::Planned;
-use status::Told;
+use status::{Told, before};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use wharf_balancer::{Certificate, Certificates, HttpListener, Routes};
@@ -32,9 +32,8 @@ use crate::{Cluster, Status};
 const INGRESSES: &str = "ingresses.networking.k8s.io";
 const CLASSES: &str = "ingressclasses.networking.k8s.io";
 
-/// What is tried for HTTP and for HTTPS; 0 is any that is free.
-const HTTP: [u16; 3] = [80, 8080, 0];
-const HTTPS: [u16; 3] = [443, 8443, 0];
+/// What is tried for HTTP and for HTTPS after what it was before; 0 is any that is free.
+const PORTS: [(u16, u16); 3] = [(80, 443), (8080, 8443), (0, 0)];
 
 /// Works until it is dropped. Without `pods`, those of the cluster are simulated and nobody answers.
 pub async fn run(cluster: Cluster, pods: Option<Arc<dyn Reach>>) -> Result<(), Status> {
@@ -153,8 +152,11 @@ impl Proxy {
             listener.change(routes, certificates);
             return Ok(());
         }
-        let http = bind(HTTP).await.map_err(Status::internal)?;
-        let https = bind(HTTPS).await.map_err(Status::internal)?;
+        let before = planned.iter().find_map(|(one, _)| before(&one.value()));
+        let ports: Vec<(u16, u16)> = before.into_iter().chain(PORTS).collect();
+        let (http, https) = ports.into_iter().unzip();
+        let http = bind(http).await.map_err(Status::internal)?;
+        let https = bind(https).await.map_err(Status::internal)?;
         let served = HttpListener::serve(http, https, routes, certificates, Arc::clone(pods));
         state.listener = Some(served.map_err(Status::internal)?);
         Ok(())
@@ -162,7 +164,7 @@ impl Proxy {
 }
 
 /// Listens at the first of the ports that is free.
-async fn bind(ports: [u16; 3]) -> io::Result<TcpListener> {
+async fn bind(ports: Vec<u16>) -> io::Result<TcpListener> {
     let mut last = io::Error::from(io::ErrorKind::AddrInUse);
     for port in ports {
         let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port));

@@ -43,6 +43,19 @@ impl Told {
     }
 }
 
+/// The ports of HTTP and of HTTPS that an ingress was told of before a restart: who has others by now
+/// shall not have to move.
+pub(super) fn before(ingress: &Value) -> Option<(u16, u16)> {
+    let all = fields::list(&ingress["status"]["loadBalancer"], "ingress");
+    let own = |one: &&Value| fields::text(one, "hostname").ends_with(OURS);
+    let ports = fields::list(all.iter().find(own)?, "ports");
+    let port = |at: usize, usual| {
+        let port = ports.get(at).map(|one| fields::integer(one, "port"));
+        port.map_or(Some(usual), |port| u16::try_from(port).ok())
+    };
+    Some((port(0, 80)?, port(1, 443)?))
+}
+
 fn actor() -> Actor {
     Actor::system(
         "system:serviceaccount:kube-system:ingress-controller",
@@ -134,5 +147,26 @@ impl Proxy {
             Err(status) if !status.is_not_found() => Err(status),
             _ => Ok(true),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_told_is_read_again() {
+        let told = |http, https| {
+            let ip = "127.0.0.1".to_owned();
+            let status = Told { ip, http, https }.status("k8s-a-b-c-1.us-east-1.elb.localhost");
+            json!({ "status": { "loadBalancer": status } })
+        };
+        for ports in [(80, 443), (8080, 443), (41_234, 8443)] {
+            assert_eq!(before(&told(ports.0, ports.1)), Some(ports));
+        }
+        let theirs = json!({ "ingress": [{ "hostname": "k8s.elb.amazonaws.com" }] });
+        let theirs = json!({ "status": { "loadBalancer": theirs } });
+        assert_eq!(before(&theirs), None);
+        assert_eq!(before(&json!({})), None);
     }
 }

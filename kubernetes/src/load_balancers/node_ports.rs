@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use wharf_balancer::Listener;
 
-use super::plan::Wanted;
+use super::plan::{Balanced, Wanted};
 use super::telling::About;
 use super::{Balancers, Live};
 
+const REASON: &str = "NodePortNotAvailable";
 /// When a port that somebody else has is asked for again.
 const RETRY: Duration = Duration::from_secs(30);
 
@@ -21,6 +22,13 @@ impl Balancers {
         live: &mut Live,
     ) -> Option<Duration> {
         let pods = self.pods.as_ref()?;
+        if !wanted.others.is_empty() && wanted.balanced == Balanced::No {
+            let ports = wanted.others.join(", ");
+            let message = format!("only TCP is led into pods from outside, not {ports}");
+            if live.said.insert(message.clone()) {
+                about.warning(REASON, &message).await;
+            }
+        }
         let there: Vec<u16> = live.node_ports.keys().copied().collect();
         for number in there {
             if !wanted.node_ports.contains_key(&number)
@@ -45,7 +53,7 @@ impl Balancers {
                         "the node port {number} cannot be opened at {at}, another cluster or program may have it: {error}"
                     );
                     if live.said.insert(message.clone()) {
-                        about.warning("NodePortNotAvailable", &message).await;
+                        about.warning(REASON, &message).await;
                     }
                     again = Some(RETRY);
                 }
