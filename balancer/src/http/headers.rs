@@ -28,7 +28,7 @@ impl Came {
     }
 }
 
-/// The protocol that both ends are to change to.
+/// The protocol that both ends are to change to. HTTP/2 is between a client and us only.
 pub(super) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     let mut options = headers.get_all(CONNECTION).iter();
     let asked = options.any(|value| {
@@ -36,7 +36,9 @@ pub(super) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
         let mut all = text.split(',');
         all.any(|option| option.trim().eq_ignore_ascii_case("upgrade"))
     });
-    headers.get(UPGRADE).filter(|_| asked).cloned()
+    let protocol = headers.get(UPGRADE).filter(|_| asked)?;
+    let own = protocol.as_bytes().eq_ignore_ascii_case(b"h2c");
+    (!own).then(|| protocol.clone())
 }
 
 /// Takes away what is between a client and us only

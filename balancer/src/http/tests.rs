@@ -148,7 +148,10 @@ async fn a_pod_is_told_who_asks_and_nothing_that_is_between_two_only() {
     let proxy = usual().await;
     let mut request = get("web.test:81", "/a?b=c");
     let headers = request.headers_mut();
-    headers.insert(CONNECTION, "x-secret, close".parse().unwrap());
+    let options = "x-secret, close, upgrade, http2-settings";
+    headers.insert(CONNECTION, options.parse().unwrap());
+    headers.insert(UPGRADE, "h2c".parse().unwrap());
+    headers.insert("http2-settings", "AAMAAABkAAQAAP__".parse().unwrap());
     headers.insert("x-secret", "1".parse().unwrap());
     headers.insert("x-forwarded-for", "10.9.8.7".parse().unwrap());
     headers.insert("x-forwarded-proto", "https".parse().unwrap());

@@ -75,7 +75,8 @@ impl Proxy {
     ) -> Result<(), Status> {
         for why in &plan.problems {
             let message = format!("Failed build model due to {why}");
-            self.warn_once(ingress, &message, said).await;
+            self.warn_once(ingress, "FailedBuildModel", &message, said)
+                .await;
         }
         if !self.write(ingress, told.status(&plan.hostname)).await? {
             return Ok(());
@@ -92,7 +93,8 @@ impl Proxy {
     /// Nobody would answer.
     pub(super) async fn pending(&self, ingress: &Object, state: &mut State) -> Result<(), Status> {
         let message = "Failed deploy model due to the pods of this cluster being simulated, so that nobody would answer; start wharf with an engine that runs them";
-        self.warn_once(ingress, message, &mut state.said).await;
+        self.warn_once(ingress, "FailedDeployModel", message, &mut state.said)
+            .await;
         self.write(ingress, json!({})).await.map(drop)
     }
 
@@ -109,12 +111,13 @@ impl Proxy {
     async fn warn_once(
         &self,
         ingress: &Object,
+        reason: &str,
         message: &str,
         said: &mut HashSet<(String, String)>,
     ) {
         if said.insert((ingress.uid.clone(), message.to_owned())) {
             let kind = EventType::Warning;
-            self.event(ingress, kind, "FailedBuildModel", message).await;
+            self.event(ingress, kind, reason, message).await;
         }
     }
 

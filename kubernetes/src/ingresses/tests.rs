@@ -246,7 +246,7 @@ async fn where_pods_are_simulated_an_ingress_has_no_address_and_says_why() {
     running.create(INGRESSES, ingress("web", "alb", spec)).await;
     let told = |all: &[Arc<Object>]| {
         let mut all = all.iter().map(|event| event.value());
-        all.find(|event| event["reason"] == "FailedBuildModel")
+        all.find(|event| event["reason"] == "FailedDeployModel")
     };
     let event = running.until("events", "a warning", told).await;
     assert!(event["message"].as_str().unwrap().contains("simulated"));

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use wharf_runtime::Stream;
 use wharf_runtime::network::{Dialled, Reach};
 
-use super::plan::hostname;
+use super::plan::{Balanced, hostname, plan};
 use crate::cluster::Deletion;
 use crate::controllers::testing::{Running, running};
 use crate::kubelet::network::SLICES;
@@ -333,4 +333,43 @@ fn a_name_has_at_most_32_characters_before_its_number() {
     let scheme = "service.beta.kubernetes.io/aws-load-balancer-scheme";
     let internal = hostname(&service(json!({ scheme: "internal" })), "eu-central-1");
     assert_eq!(internal, format!("internal-{own}"));
+}
+
+#[test]
+fn who_comes_from_outside_is_on_no_node_and_stays_as_long_as_the_service_says() {
+    let mut wanted = service(
+        "dns",
+        json!({
+            "type": "LoadBalancer",
+            "internalTrafficPolicy": "Local",
+            "externalTrafficPolicy": "Local",
+            "sessionAffinity": "ClientIP",
+            "sessionAffinityConfig": { "clientIP": { "timeoutSeconds": 7 } },
+            "ports": [
+                { "name": "tcp", "port": 53, "nodePort": 30053, "protocol": "TCP" },
+                { "name": "udp", "port": 53, "nodePort": 30054, "protocol": "UDP" },
+            ],
+        }),
+    );
+    let mut slice = slice("dns", &["192.168.0.1", "192.168.0.2"]);
+    slice["ports"][0]["name"] = "tcp".into();
+    slice["endpoints"][0]["nodeName"] = "n1".into();
+    slice["endpoints"][1]["conditions"]["ready"] = false.into();
+    let slices = [slice];
+    let planned = plan(&wanted, &slices);
+    let targets = wharf_balancer::Targets {
+        endpoints: vec!["192.168.0.1:8080".parse().unwrap()],
+        affinity: Some(Duration::from_secs(7)),
+    };
+    assert_eq!(planned.balanced, Balanced::Here);
+    assert_eq!(planned.ports, [(53, targets.clone())].into());
+    assert_eq!(planned.node_ports, [(30053, targets)].into());
+    assert_eq!(planned.others, ["53/UDP"]);
+    wanted["spec"]["type"] = "ClusterIP".into();
+    let planned = plan(&wanted, &slices);
+    assert_eq!(planned.balanced, Balanced::No);
+    assert!(planned.ports.is_empty() && planned.node_ports.is_empty());
+    wanted["spec"]["type"] = "LoadBalancer".into();
+    wanted["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    assert_eq!(plan(&wanted, &slices).balanced, Balanced::No);
 }
