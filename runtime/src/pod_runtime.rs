@@ -34,8 +34,7 @@ pub enum Error {
 /// Bytes from and to a process or a port.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + fmt::Debug {}
 
-/// One that never leaves the process, as fakes have it.
-impl Stream for tokio::io::DuplexStream {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + fmt::Debug> Stream for T {}
 
 /// Runs the pods of one cluster.
 ///

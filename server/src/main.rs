@@ -7,10 +7,5 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // The engine starts this program again for each pod.
-    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    if let Some(code) = wharf_builtin::part(&arguments) {
-        return code;
-    }
     wharf::commands::main()
 }

@@ -84,10 +84,7 @@ impl Server {
             .map_err(StartError::Data)?;
         let (key, tls) = own.await.map_err(|e| StartError::Other(e.into()))??;
         let listeners = bind(&config.listen)?;
-        let addresses: Vec<SocketAddr> = listeners
-            .iter()
-            .filter_map(|listener| listener.local_addr().ok())
-            .collect();
+        let addresses = addresses(&listeners);
         let (stop, stopping) = watch::channel(false);
         let domain = domain(&config, store.clone(), key, &auth, upstreams);
         let limits = limits(&config);
@@ -188,6 +185,12 @@ impl Server {
         clusters.close_all().await;
         store.close().await;
     }
+}
+
+fn addresses(listeners: &[std::net::TcpListener]) -> Vec<SocketAddr> {
+    let all = listeners.iter();
+    all.filter_map(|listener| listener.local_addr().ok())
+        .collect()
 }
 
 fn limits(config: &Config) -> Limits {

@@ -48,7 +48,7 @@ pub(crate) fn config(plan: &Plan, account: &Account, root: &Path, binds: &[Bind]
     json!({
         "ociVersion": "1.0.2",
         "root": { "path": root, "readonly": plan.read_only_root },
-        "process": process(plan, account, &plan.argv, plan.tty),
+        "process": process(plan, account, &plan.argv, plan.input.tty),
         "mounts": mounts(binds),
         "linux": {
             // The network, the host name and shared memory are the pod's, which the shim is in.

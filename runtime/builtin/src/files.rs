@@ -74,6 +74,22 @@ pub(crate) fn open_folder(path: &Path) -> Result<OwnedFd, Error> {
     rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(Error::step("open a directory"))
 }
 
+/// Locks the directory of a pod: its shim holds it for as long as it lives.
+pub(crate) fn lock_folder(path: &Path) -> Result<fs::File, Error> {
+    let folder = fs::File::open(path).map_err(Error::Io)?;
+    folder.lock().map_err(Error::Io)?;
+    Ok(folder)
+}
+
+/// Whether somebody holds the lock of a directory, if that is there.
+pub(crate) fn is_locked(path: &Path) -> bool {
+    let Ok(folder) = fs::File::open(path) else {
+        return false;
+    };
+    // Shared, so that two who look do not see each other.
+    matches!(folder.try_lock_shared(), Err(fs::TryLockError::WouldBlock))
+}
+
 /// A file or directory that is held open, so that nobody can put another in its place.
 pub(crate) struct Held {
     fd: OwnedFd,

@@ -28,7 +28,7 @@ pub fn part(arguments: &[OsString]) -> Option<ExitCode> {
     let outcome = match name.to_str()? {
         "__unpack" => unpack::run(rest),
         "__shim" => shim::run(rest),
-        "__sandbox" => return Some(wharf_sandbox::main(rest.iter().cloned())),
+        "__sandbox" => return Some(sandbox(rest)),
         _ => return None,
     };
     Some(match outcome {
@@ -38,6 +38,17 @@ pub fn part(arguments: &[OsString]) -> Option<ExitCode> {
             ExitCode::FAILURE
         }
     })
+}
+
+/// The sandbox goes with its shim: what is left of a pod must not keep its addresses.
+fn sandbox(arguments: &[OsString]) -> ExitCode {
+    let kill = Some(rustix::process::Signal::KILL);
+    let bound = rustix::process::set_parent_process_death_signal(kill);
+    // The shim may have ended before that.
+    if bound.is_err() || rustix::process::getppid().is_none_or(|parent| parent.is_init()) {
+        return ExitCode::FAILURE;
+    }
+    wharf_sandbox::main(arguments.iter().cloned())
 }
 
 #[expect(

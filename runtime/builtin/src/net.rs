@@ -106,6 +106,16 @@ impl Links {
         )
     }
 
+    /// Removes what is left of an earlier cable: the kernel takes its time over one whose other end is
+    /// gone.
+    fn remove(&self, name: &str) {
+        let mut link = LinkMessage::default();
+        if let Ok(index) = Self::index(name) {
+            link.header.index = index;
+            let _gone = self.ask("remove a cable", RouteNetlinkMessage::DelLink(link), 0);
+        }
+    }
+
     fn up(&self, name: &str, bridge: Option<&str>) -> Result<(), Error> {
         let mut link = LinkMessage::default();
         link.header.index = Self::index(name)?;
@@ -179,6 +189,7 @@ pub(crate) fn join(space: BorrowedFd<'_>, plan: &PodPlan) -> Result<(), Error> {
     let own = current()?;
     enter(space)?;
     let links = Links::open()?;
+    links.remove(&plan.cable);
     links.add_cable(&plan.cable, DEVICE, own.as_fd())?;
     links.up(&plan.cable, Some(&plan.bridge))?;
     enter(own.as_fd())?;

@@ -7,6 +7,7 @@
 //!
 //! <https://github.com/opencontainers/image-spec/blob/main/layer.md>
 use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
@@ -96,7 +97,7 @@ pub(crate) fn overlay(
         options.push(name);
         options.push(path);
     }
-    let options = std::ffi::CString::new(options.as_bytes()).map_err(|_| Error::Usage)?;
+    let options = std::ffi::CString::new(options.as_bytes()).map_err(|_nul| Error::Usage)?;
     rustix::mount::mount(
         "overlay",
         root,
@@ -133,7 +134,6 @@ fn unpack(source: impl Read) -> Result<String, Error> {
         }
         write(&mut entry, &mut directories)?;
     }
-    drop(archive);
     // What follows the end of the archive belongs to its digest.
     io::copy(&mut hashed, &mut io::sink()).map_err(Error::Io)?;
     // Writing into a directory changes its time: set last, the deepest first.
@@ -142,7 +142,7 @@ fn unpack(source: impl Read) -> Result<String, Error> {
     }
     let mut text = "sha256:".to_owned();
     for byte in hashed.hash.finalize() {
-        text.push_str(&format!("{byte:02x}"));
+        let _infallible = write!(text, "{byte:02x}");
     }
     Ok(text)
 }

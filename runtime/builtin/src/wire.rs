@@ -141,10 +141,16 @@ pub(crate) struct Plan {
     pub(crate) capabilities: Vec<String>,
     pub(crate) no_new_privileges: bool,
     pub(crate) read_only_root: bool,
-    pub(crate) tty: bool,
-    pub(crate) stdin: bool,
-    pub(crate) stdin_once: bool,
+    pub(crate) input: PlannedInput,
     pub(crate) termination_path: String,
+}
+
+/// What the first process of a container reads.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct PlannedInput {
+    pub(crate) tty: bool,
+    pub(crate) open: bool,
+    pub(crate) once: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -8,7 +8,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use wharf_sandbox::protocol::StreamId;
 
 use super::link::Link;
-use crate::Stream;
 
 /// Dropping it hangs up.
 #[derive(Debug)]
@@ -28,8 +27,6 @@ impl LinkStream {
         std::future::poll_fn(|cx| self.link.poll_open(self.id, cx)).await
     }
 }
-
-impl Stream for LinkStream {}
 
 impl Drop for LinkStream {
     fn drop(&mut self) {

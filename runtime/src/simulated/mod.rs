@@ -262,7 +262,7 @@ fn identity(pod: &str, container: &str, restart: u32) -> String {
 
 fn unsupported(what: &str) -> Error {
     Error::Unsupported(format!(
-        "the simulated engine runs no processes: start wharf with --engine=docker or --engine=builtin to {what} (this version does not have them yet)"
+        "the simulated engine runs no processes: to {what}, start wharf with an engine that runs containers (--engine)"
     ))
 }
 

@@ -154,6 +154,6 @@ async fn what_needs_a_process_says_how_to_get_one() {
     let error = engine.port("1", 80).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the simulated engine runs no processes: start wharf with --engine=docker or --engine=builtin to forward ports to pods (this version does not have them yet)"
+        "the simulated engine runs no processes: to forward ports to pods, start wharf with an engine that runs containers (--engine)"
     );
 }

@@ -175,6 +175,10 @@ impl Nft {
         for count in &new {
             batch.chain(family, &rules::of(*count));
             batch.rule(family, &rules::of(*count), |e| e.choose(*count));
+            if *count > 1 {
+                // A packet that read the count just before it shrank may choose one too many.
+                batch.rule(family, &rules::of(*count), |e| e.choose(1));
+            }
         }
         batch.delete_services(family, &step.old_services);
         batch.delete_endpoints(family, &step.old_endpoints);

@@ -29,6 +29,11 @@ const DATA: u8 = 3;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    // An engine starts this program again for each pod.
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    if let Some(code) = wharf_builtin::part(&arguments) {
+        return code;
+    }
     let command = match config::load() {
         Ok(command) => command,
         Err(config::Error::Usage(e)) => {

@@ -29,7 +29,7 @@ impl ImageName {
             Some((path, tag)) => (path, Some(tag.parse::<Tag>().ok()?)),
             None => (path, None),
         };
-        if path.is_empty() || !path.bytes().all(is_of_a_repository) {
+        if !is_bare_host(host) || !path.split('/').all(is_component) {
             return None;
         }
         let official = host == DOCKER_HUB && !path.contains('/');
@@ -67,8 +67,19 @@ fn is_host(text: &str) -> bool {
     text.contains(['.', ':']) || text == "localhost" || text.bytes().any(|b| b.is_ascii_uppercase())
 }
 
-const fn is_of_a_repository(byte: u8) -> bool {
-    matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'/')
+/// Whether a host has a port if it has room for one.
+fn is_bare_host(text: &str) -> bool {
+    let port = text.rsplit_once(':').map(|(_, port)| port);
+    !text.is_empty() && port.is_none_or(|port| port.ends_with(']') || port.parse::<u16>().is_ok())
+}
+
+/// Whether this can stand between two slashes of a repository's name.
+fn is_component(text: &str) -> bool {
+    let ends = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = text.as_bytes();
+    bytes.first().is_some_and(ends)
+        && bytes.last().is_some_and(ends)
+        && bytes.iter().all(|byte| ends(byte) || b"._-".contains(byte))
 }
 
 #[cfg(test)]
@@ -113,6 +124,9 @@ mod tests {
             "quay.io/A",
             ":1",
             "http://a/b",
+            "localhost:x/a",
+            "a//b",
+            "a/-b",
         ] {
             assert_eq!(ImageName::parse(text), None, "{text}");
         }

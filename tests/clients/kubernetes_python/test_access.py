@@ -97,9 +97,9 @@ def test_exec_says_that_simulated_pods_have_no_processes(cluster, core, namespac
         stream(streaming.connect_get_namespaced_pod_exec, "still", namespace, command=["ls"], stdout=True)
     # The client stumbles over the body of its own error, and shows it only as where it came from.
     reasons = f"{raised.value!s} {raised.value.__context__!s}"
-    assert "Handshake status 501" in reasons and "needs an engine that runs containers" in reasons
+    assert "Handshake status 501" in reasons and "an engine that runs containers" in reasons
     fails(501, "NotImplemented", core.connect_get_namespaced_pod_exec, "still", namespace, command="ls",
-          text="needs an engine that runs containers")
+          text="an engine that runs containers")
 
 
 def test_a_lease_changes_hands_only_by_its_revision(api, namespace):

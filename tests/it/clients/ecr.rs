@@ -3,34 +3,12 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use wharf_testkit::{Process, TestServer, tool};
 
-use super::{has_aws_models, has_python_module};
 
 /// Runs a file's tests against a server.
 pub(super) async fn run(file: &str, s: &TestServer, env: &[(&str, &str)]) {
-    if !has_aws_models() || !has_python_module("boto3") || !has_python_module("pytest") {
-        return;
-    }
-    let Some(python) = tool("python3") else {
-        return;
-    };
-    let folder = format!("{}/clients/ecr", env!("CARGO_MANIFEST_DIR"));
-    let mut client = python
-        .env("AWS_ENDPOINT_URL", &s.url())
-        .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "test")
-        .env("AWS_DEFAULT_REGION", "us-east-1")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("AWS_CONFIG_FILE", "/dev/null")
-        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-        .env("PYTHONDONTWRITEBYTECODE", "1");
-    for (name, value) in env {
-        client = client.env(name, value);
-    }
-    let path = format!("{folder}/{file}");
-    let printed = tokio::task::spawn_blocking(move || {
-        client.run(&["-m", "pytest", "-q", "-p", "no:cacheprovider", &path])
-    });
-    println!("{}", printed.await.unwrap());
+    let url = s.url();
+    let all = [&[("AWS_ENDPOINT_URL", &*url)], env].concat();
+    super::pytest(&format!("ecr/{file}"), &all).await;
 }
 
 /// Runs a file's tests against a server with the defaults.

@@ -12,6 +12,7 @@ mod kube_rs;
 mod kubectl;
 mod kubernetes_python;
 mod model;
+mod pods;
 
 /// Runs a script against a server, in an environment that knows no other one.
 async fn drive(interpreter: &str, script: &str, needs: &[&str]) {
@@ -60,6 +61,32 @@ fn python_has(what: &str, program: &str) -> bool {
     assert!(!wharf_testkit::clients_required(), "python has no {what}");
     println!("skipped: python has no {what}");
     false
+}
+
+/// Runs the tests of a file below `tests/clients/` with pytest, if what they need is there.
+async fn pytest(file: &str, env: &[(&str, &str)]) {
+    if !has_aws_models() || !has_python_module("boto3") || !has_python_module("pytest") {
+        return;
+    }
+    let Some(python) = tool("python3") else {
+        return;
+    };
+    let mut client = python
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_DEFAULT_REGION", "us-east-1")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    for (name, value) in env {
+        client = client.env(name, value);
+    }
+    let path = format!("{}/clients/{file}", env!("CARGO_MANIFEST_DIR"));
+    let printed = tokio::task::spawn_blocking(move || {
+        client.run(&["-m", "pytest", "-q", "-p", "no:cacheprovider", &path])
+    });
+    println!("{}", printed.await.unwrap());
 }
 
 /// Whether an engine answers; where clients are demanded one must.

@@ -1,35 +1,39 @@
 //! The engine: directories and shims of pods, seen from the server.
+mod found;
 mod images;
 mod logs;
+mod plan;
+mod sandbox;
 mod shims;
+mod signals;
+mod space;
 mod volumes;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use found::{container, containers, lose};
 use images::{Images, sha256};
+use plan::plan;
 use shims::Connection;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
-use tokio::process::Command;
+use signals::signal_number;
+use space::{known_space, make_space};
+use tokio::io::AsyncRead;
 use tokio::sync::Notify;
 use wharf_runtime::engine::{
-    AttachSpec, ContainerSpec, Engine, ExecSpec, Exit, FoundContainer, FoundPod, Image,
-    ImageRequest, ImageSource, LogQuery, MountedVolume, Phase, Process, Sandbox, SandboxSpec,
-    Usage,
+    AttachSpec, ContainerSpec, Engine, ExecSpec, FoundContainer, FoundPod, Image, ImageRequest,
+    ImageSource, LogQuery, Phase, Process, Sandbox, SandboxSpec, Usage,
 };
 use wharf_runtime::{Error, Later, Stream, Volume, VolumeSource};
 use wharf_types::Timestamp;
 
-use crate::wire::{
-    Answer, Plan, PlannedMount, PlannedUser, PodPlan, Request, Shimmed, State, kind,
-};
-use crate::{cgroup, files, net, time};
+use crate::wire::{Answer, PodPlan, Request, kind};
+use crate::{cgroup, files, time};
 
 /// The bridge's name in its namespace.
 const BRIDGE: &str = "vpc0";
@@ -145,91 +149,6 @@ impl Builtin {
         }
     }
 
-    async fn do_start_sandbox(&self, spec: &SandboxSpec) -> Result<Sandbox, Error> {
-        let folder = self.pod(&spec.pod);
-        if Connection::open(&folder).await?.is_some() {
-            let path = folder.join("pod.json");
-            let plan: PodPlan = blocking(move || read_json(&path)).await?;
-            return Ok(Sandbox {
-                ip: Some(plan.ip.into()),
-                kept: true,
-            });
-        }
-        let Some(IpAddr::V4(ip)) = spec.ip else {
-            return Err(Error::Unsupported(
-                "the builtin engine needs an IPv4 address".to_owned(),
-            ));
-        };
-        let plan = PodPlan {
-            id: spec.pod.clone(),
-            namespace: spec.namespace.clone(),
-            name: spec.name.clone(),
-            hostname: spec.hostname.clone(),
-            ip,
-            prefix: self.0.network.prefix,
-            gateway: self.0.network.gateway,
-            bridge: BRIDGE.to_owned(),
-            cable: format!(
-                "p{}",
-                sha256(spec.pod.as_bytes()).get(..12).unwrap_or_default()
-            ),
-        };
-        let (place, hosts, resolv) = (folder.clone(), hosts(spec, ip), resolv_conf(spec));
-        let written = plan.clone();
-        blocking(move || {
-            std::fs::create_dir_all(place.join("containers")).map_err(crate::Error::Io)?;
-            std::fs::create_dir_all(place.join("volumes")).map_err(crate::Error::Io)?;
-            files::write_json(&place.join("pod.json"), &written)?;
-            for (name, text) in [
-                ("hosts", hosts),
-                ("resolv.conf", resolv),
-                ("hostname", format!("{}\n", written.hostname)),
-            ] {
-                std::fs::write(place.join(name), text).map_err(crate::Error::Io)?;
-            }
-            Ok(())
-        })
-        .await?;
-        self.spawn_shim(&folder).await?;
-        self.watch(&spec.pod);
-        Ok(Sandbox {
-            ip: Some(ip.into()),
-            kept: false,
-        })
-    }
-
-    async fn spawn_shim(&self, folder: &Path) -> Result<(), Error> {
-        let said = folder.join("shim.log");
-        let log = std::fs::File::create(&said).map_err(failed)?;
-        let space = self.0.space.try_clone().map_err(failed)?;
-        let mut child = Command::new(&self.0.program)
-            .arg("__shim")
-            .arg(folder)
-            .env_clear()
-            .current_dir(folder)
-            .stdin(Stdio::from(space))
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .map_err(failed)?;
-        let mut line = String::new();
-        if let Some(output) = child.stdout.take() {
-            BufReader::new(output)
-                .read_line(&mut line)
-                .await
-                .map_err(failed)?;
-        }
-        if line.trim() == "ready" {
-            // It outlives this server; while that is there, it takes its exit code.
-            tokio::spawn(async move { child.wait().await });
-            return Ok(());
-        }
-        let _status = child.wait().await.map_err(failed)?;
-        let text = tokio::task::spawn_blocking(move || std::fs::read_to_string(said));
-        let text = text.await.map_err(failed)?.unwrap_or_default();
-        Err(failed(crate::Error::Network(text.trim().to_owned())))
-    }
-
     /// Listens to a pod's shim until it is gone.
     fn watch(&self, pod: &str) {
         let (engine, pod) = (self.clone(), pod.to_owned());
@@ -265,7 +184,7 @@ impl Builtin {
         .await?;
         let mut pods = Vec::new();
         for (plan, mut containers) in read {
-            let runs = Connection::open(&self.pod(&plan.id)).await?.is_some();
+            let runs = Connection::find(&self.pod(&plan.id)).await?.is_some();
             if runs {
                 self.watch(&plan.id);
             } else {
@@ -288,7 +207,7 @@ impl Builtin {
 
     async fn do_remove_pod(&self, pod: &str) -> Result<(), Error> {
         let folder = self.pod(pod);
-        if let Some(mut connection) = Connection::open(&folder).await? {
+        if let Some(mut connection) = Connection::find(&folder).await? {
             // It may hang up before it answers.
             let _ended = connection.ask(&Request::End).await;
             let gone = async { while connection.frame().await.is_some() {} };
@@ -393,90 +312,9 @@ impl Builtin {
     }
 }
 
-/// The bridge's namespace, as a shim that still runs has it open.
-fn known_space(root: &Path) -> Option<OwnedFd> {
-    let pods = std::fs::read_dir(root.join("pods")).ok()?.flatten();
-    let mut spaces = pods.filter_map(|pod| {
-        let shim: Shimmed = read_json(&pod.path().join("shim.json")).ok()?;
-        // Another process may have its number by now.
-        let own = std::fs::read(format!("/proc/{}/cmdline", shim.pid)).ok()?;
-        let folder = pod.path();
-        let folder = folder.to_str()?.as_bytes();
-        if !own.split(|byte| *byte == 0).any(|word| word == folder) {
-            return None;
-        }
-        let path = format!("/proc/{}/fd/{}", shim.pid, shim.space);
-        Some(OwnedFd::from(std::fs::File::open(path).ok()?))
-    });
-    spaces.next()
-}
-
-fn make_space(network: Network) -> Result<OwnedFd, crate::Error> {
-    // The thread leaves its namespace for good, so it is one of its own.
-    let made = std::thread::spawn(move || net::make_space(BRIDGE, network.gateway, network.prefix));
-    match made.join() {
-        Ok(space) => space,
-        Err(_) => Err(crate::Error::Network("the thread broke off".to_owned())),
-    }
-}
-
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, crate::Error> {
     let bytes = std::fs::read(path).map_err(crate::Error::Io)?;
     serde_json::from_slice(&bytes).map_err(crate::Error::Wire)
-}
-
-fn containers(pod: &Path) -> Vec<FoundContainer> {
-    let entries = std::fs::read_dir(pod.join("containers"))
-        .into_iter()
-        .flatten();
-    entries
-        .flatten()
-        .filter_map(|entry| container(&entry.path()))
-        .collect()
-}
-
-fn container(folder: &Path) -> Option<FoundContainer> {
-    let plan: Plan = read_json(&folder.join("plan.json")).ok()?;
-    let state: State = read_json(&folder.join("state.json")).ok()?;
-    Some(FoundContainer {
-        id: plan.id,
-        pod: plan.pod,
-        name: plan.name,
-        attempt: plan.attempt,
-        image_digest: plan.image_digest,
-        phase: match state {
-            State::Created => Phase::Created,
-            State::Running { since_ms } => Phase::Running {
-                since: Timestamp::from_ms(since_ms),
-            },
-            State::Ended {
-                code,
-                oom_killed,
-                started_ms,
-                finished_ms,
-                problem,
-            } => Phase::Ended(Exit {
-                code,
-                oom_killed,
-                started: Timestamp::from_ms(started_ms),
-                finished: Timestamp::from_ms(finished_ms),
-                problem,
-            }),
-        },
-    })
-}
-
-/// Its shim is gone, and with that everything in it.
-fn lose(container: &mut FoundContainer) {
-    if let Phase::Running { since } = container.phase {
-        container.phase = Phase::Ended(Exit {
-            code: 137,
-            oom_killed: false,
-            started: since,
-            finished: Timestamp::from_ms(time::now_ms()),
-            problem: None,
-        });
-    }
 }
 
 fn done(answer: Answer) -> Result<(), Error> {
@@ -484,89 +322,6 @@ fn done(answer: Answer) -> Result<(), Error> {
         Answer::Done | Answer::Missing | Answer::File(_) | Answer::Stream { .. } => Ok(()),
         Answer::Failed(message) => Err(failed(crate::Error::Refused(message))),
     }
-}
-
-fn hosts(spec: &SandboxSpec, ip: Ipv4Addr) -> String {
-    let mut text = "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n".to_owned();
-    text.push_str(&format!("{ip}\t{}\n", spec.hostname));
-    for alias in &spec.host_aliases {
-        text.push_str(&format!("{}\t{}\n", alias.ip, alias.names.join("\t")));
-    }
-    text
-}
-
-fn resolv_conf(spec: &SandboxSpec) -> String {
-    let mut text = String::new();
-    if !spec.dns.searches.is_empty() {
-        text.push_str(&format!("search {}\n", spec.dns.searches.join(" ")));
-    }
-    for server in &spec.dns.servers {
-        text.push_str(&format!("nameserver {server}\n"));
-    }
-    if !spec.dns.options.is_empty() {
-        text.push_str(&format!("options {}\n", spec.dns.options.join(" ")));
-    }
-    text
-}
-
-fn plan(
-    id: &str,
-    spec: &ContainerSpec,
-    image: &images::Unpacked,
-    pod: &Path,
-) -> Result<Plan, Error> {
-    // Relative to the pod's directory, which the shim is in: the kernel takes short lists only.
-    let layers = image
-        .layers
-        .iter()
-        .map(|name| PathBuf::from("../../layers").join(name));
-    let mount = |mount: &MountedVolume| {
-        let volume = pod.join("volumes").join(&mount.volume);
-        let volume = volume.canonicalize().map_err(failed)?;
-        Ok(PlannedMount {
-            volume,
-            sub_path: mount.sub_path.as_ref().map(ToString::to_string),
-            path: mount.path.to_string(),
-            read_only: mount.read_only,
-        })
-    };
-    Ok(Plan {
-        id: id.to_owned(),
-        pod: spec.pod.clone(),
-        name: spec.name.clone(),
-        attempt: spec.attempt,
-        image_digest: image.digest.clone(),
-        layers: layers.collect(),
-        argv: spec.argv.clone(),
-        env: spec.env.clone(),
-        working_dir: spec.working_dir.clone(),
-        user: PlannedUser {
-            of_image: spec.run_as.image_user.clone(),
-            uid: spec.run_as.user,
-            gid: spec.run_as.group,
-            groups: spec.run_as.other_groups.clone(),
-            must_not_be_root: spec.run_as.must_not_be_root,
-        },
-        mounts: spec
-            .mounts
-            .iter()
-            .map(mount)
-            .collect::<Result<_, Error>>()?,
-        cpu_milli: spec.limits.cpu_milli,
-        cpu_request_milli: spec.requests.cpu_milli,
-        memory_bytes: spec.limits.memory_bytes,
-        capabilities: spec
-            .capabilities
-            .iter()
-            .map(|one| one.name().to_owned())
-            .collect(),
-        no_new_privileges: spec.no_new_privileges,
-        read_only_root: spec.read_only_root,
-        tty: spec.input.tty,
-        stdin: spec.input.open,
-        stdin_once: spec.input.once,
-        termination_path: spec.termination_path.to_string(),
-    })
 }
 
 impl Engine for Builtin {
@@ -588,12 +343,12 @@ impl Engine for Builtin {
 
     fn link<'a>(&'a self, pod: &'a str) -> Later<'a, Box<dyn Stream>> {
         Box::pin(async move {
-            let folder = files::open_folder(&self.pod(pod)).map_err(|_| Error::NoSuchPod)?;
+            let folder = files::open_folder(&self.pod(pod)).map_err(|_gone| Error::NoSuchPod)?;
             let path = files::short(&folder).join("sandbox.sock");
             let stream = tokio::net::UnixStream::connect(path)
                 .await
                 .map_err(failed)?;
-            Ok(Box::new(Link(stream)) as Box<dyn Stream>)
+            Ok(Box::new(stream) as Box<dyn Stream>)
         })
     }
 
@@ -727,69 +482,3 @@ impl Engine for Builtin {
         }))
     }
 }
-
-/// The number of a signal by its name, with or without `SIG`.
-fn signal_number(name: &str) -> Result<i32, Error> {
-    if let Ok(number) = name.parse() {
-        return Ok(number);
-    }
-    let name = name.strip_prefix("SIG").unwrap_or(name);
-    let known = [
-        ("HUP", 1),
-        ("INT", 2),
-        ("QUIT", 3),
-        ("ABRT", 6),
-        ("KILL", 9),
-        ("USR1", 10),
-        ("USR2", 12),
-        ("TERM", 15),
-        ("CONT", 18),
-        ("STOP", 19),
-        ("WINCH", 28),
-        // systemd as an init process.
-        ("RTMIN+3", 37),
-    ];
-    let found = known.into_iter().find(|(own, _)| *own == name);
-    let number = found.map(|(_, number)| number);
-    number.ok_or_else(|| Error::Unsupported(format!("there is no signal {name}")))
-}
-
-/// The socket of a sandbox.
-#[derive(Debug)]
-struct Link(tokio::net::UnixStream);
-
-impl AsyncRead for Link {
-    fn poll_read(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-        buffer: &mut tokio::io::ReadBuf<'_>,
-    ) -> std::task::Poll<std::io::Result<()>> {
-        std::pin::Pin::new(&mut self.0).poll_read(context, buffer)
-    }
-}
-
-impl tokio::io::AsyncWrite for Link {
-    fn poll_write(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-        bytes: &[u8],
-    ) -> std::task::Poll<std::io::Result<usize>> {
-        std::pin::Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-
-    fn poll_flush(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<std::io::Result<()>> {
-        std::pin::Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<std::io::Result<()>> {
-        std::pin::Pin::new(&mut self.0).poll_shutdown(context)
-    }
-}
-
-impl Stream for Link {}

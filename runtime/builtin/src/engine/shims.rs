@@ -1,5 +1,6 @@
 //! Talking to the shims of pods.
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
@@ -13,6 +14,10 @@ use crate::wire::{Answer, FRAME_BYTES, HEAD_BYTES, LINE_BYTES, Request, frame, k
 
 /// How much of a stream waits for its reader.
 const STREAM_BYTES: usize = 256 << 10;
+
+/// How long a shim may take until it listens, and how often one looks.
+const STARTING: Duration = Duration::from_secs(10);
+const STEP: Duration = Duration::from_millis(5);
 
 /// A connection to a shim. None: it does not run.
 pub(super) struct Connection {
@@ -40,6 +45,20 @@ impl Connection {
                 _ => Err(failed(error)),
             },
         }
+    }
+
+    /// Also waits for one that has just been started, perhaps by a server before this one.
+    pub(super) async fn find(pod: &Path) -> Result<Option<Self>, wharf_runtime::Error> {
+        for _ in 0..STARTING.as_millis() / STEP.as_millis() {
+            if let Some(found) = Self::open(pod).await? {
+                return Ok(Some(found));
+            }
+            if !files::is_locked(pod) {
+                break;
+            }
+            tokio::time::sleep(STEP).await;
+        }
+        Self::open(pod).await
     }
 
     pub(super) async fn ask(&mut self, request: &Request) -> Result<Answer, wharf_runtime::Error> {
@@ -131,17 +150,15 @@ async fn send(
                     frame(kind::STDIN_ENDS, &[])
                 }
             },
-            size = sizes.recv(), if resizes => match size {
-                Some(size) => {
-                    let [a, b] = size.columns.to_be_bytes();
-                    let [c, d] = size.rows.to_be_bytes();
-                    frame(kind::RESIZE, &[a, b, c, d])
-                }
-                None => {
+            size = sizes.recv(), if resizes => {
+                let Some(size) = size else {
                     resizes = false;
                     continue;
-                }
-            },
+                };
+                let [a, b] = size.columns.to_be_bytes();
+                let [c, d] = size.rows.to_be_bytes();
+                frame(kind::RESIZE, &[a, b, c, d])
+            }
         };
         if output.write_all(&bytes).await.is_err() {
             return;

@@ -69,7 +69,7 @@ impl Client {
 
     /// Reads what there is.
     pub(super) fn fill(&mut self) {
-        let mut buffer = [0; FRAME_BYTES];
+        let mut buffer = vec![0; FRAME_BYTES];
         match rustix::io::read(&self.stream, &mut buffer) {
             Ok(n) if n > 0 => self
                 .input

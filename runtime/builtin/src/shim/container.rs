@@ -80,7 +80,7 @@ impl Contained {
 
     fn make(&mut self) -> Result<Process, Error> {
         let log = Log::open(&self.folder.join("log"))?;
-        let (console, given) = self.given(self.plan.tty, self.plan.stdin, "console")?;
+        let (console, given) = self.given(self.plan.input.tty, self.plan.input.open, "console")?;
         let mut builder = self.builder()?;
         let mut pipes = None;
         if let Some((path, _)) = &console {
@@ -104,7 +104,7 @@ impl Contained {
             (None, Some((path, door))) => terminal(&door, &path)?,
             (None, None) => return Err(Error::Usage),
         };
-        Process::new(pid, pipes, Some(log), self.plan.stdin_once)
+        Process::new(pid, pipes, Some(log), self.plan.input.once)
     }
 
     /// A socket on which a terminal arrives, or pipes.

@@ -11,7 +11,7 @@ mod process;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<(), Error> {
     std::env::set_current_dir(folder).map_err(Error::Io)?;
     let plan = fs::read("pod.json").map_err(Error::Io)?;
     let plan: PodPlan = serde_json::from_slice(&plan).map_err(Error::Wire)?;
-    let mut shim = Shim::start(PathBuf::from(folder), plan)?;
+    let mut shim = Shim::start(PathBuf::from(folder), &plan)?;
     while !shim.ends {
         shim.turn()?;
     }
@@ -58,6 +58,7 @@ enum Source {
 
 struct Shim {
     folder: PathBuf,
+    _lock: fs::File,
     door: UnixListener,
     sandbox: OwnedFd,
     /// The bridge's namespace, which lives as long as somebody has it open.
@@ -70,7 +71,9 @@ struct Shim {
 }
 
 impl Shim {
-    fn start(folder: PathBuf, plan: PodPlan) -> Result<Self, Error> {
+    fn start(folder: PathBuf, plan: &PodPlan) -> Result<Self, Error> {
+        // Somebody may just be looking whether it is held.
+        let lock = files::lock_folder(Path::new("."))?;
         rustix::process::setsid().map_err(Error::step("leave the session"))?;
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(Error::step("adopt processes"))?;
@@ -89,12 +92,12 @@ impl Shim {
         // Whoever starts a shim gives it the bridge's namespace as its standard input.
         let space = rustix::io::fcntl_dupfd_cloexec(io::stdin(), 3)
             .map_err(Error::step("keep the network"))?;
-        net::join(space.as_fd(), &plan)?;
+        net::join(space.as_fd(), plan)?;
         mount_shared_memory()?;
         let sandbox = start_sandbox()?;
         let mut shim = Self {
             folder,
-
+            _lock: lock,
             door,
             sandbox,
             space,
@@ -109,17 +112,14 @@ impl Shim {
     }
 
     /// The process that started this one reads a line.
-    #[expect(
-        clippy::print_stdout,
-        reason = "the answer to the process that started this one"
-    )]
     fn tell_ready(&mut self) -> Result<(), Error> {
         let own = Shimmed {
             pid: std::process::id(),
             space: self.space.as_raw_fd(),
         };
         files::write_json(Path::new("shim.json"), &own)?;
-        println!("ready");
+        // Who started this one may be gone; the next one finds it.
+        let _gone = writeln!(io::stdout(), "ready");
         let null = fs::OpenOptions::new()
             .read(true)
             .write(true)
@@ -180,7 +180,7 @@ impl Shim {
                     other.map_err(Error::step("wait"))?;
                     break;
                 }
-            };
+            }
         }
         let ready = sources.into_iter().zip(&fds);
         let ready = ready.filter(|(_, fd)| !fd.revents().is_empty());
@@ -242,24 +242,7 @@ impl Shim {
     fn answer(&mut self, request: Request) -> Result<(Answer, Mode), Error> {
         let plain = |answer| Ok((answer, Mode::Asks));
         match request {
-            Request::Create { id } => {
-                let folder = Path::new("containers").join(&id);
-                if !self.containers.contains_key(&id) {
-                    let (contained, process) = match Contained::create(&self.folder, &folder) {
-                        // It will never run: that is how it ends.
-                        Err(error @ Error::Container(_)) => {
-                            files::write_json(&folder.join("state.json"), &never_ran(&error))?;
-                            return plain(Answer::Done);
-                        }
-                        made => made?,
-                    };
-                    self.next += 1;
-                    let contained = contained.with_process(self.next);
-                    self.processes.insert(self.next, process);
-                    self.containers.insert(id, contained);
-                }
-                plain(Answer::Done)
-            }
+            Request::Create { id } => self.create(id).and_then(|()| plain(Answer::Done)),
             Request::Start { id } => match self.containers.get_mut(&id) {
                 Some(contained) => contained.start().and_then(|()| plain(Answer::Done)),
                 None => plain(Answer::Missing),
@@ -301,7 +284,7 @@ impl Shim {
                     return plain(Answer::Missing);
                 };
                 let process = contained.process;
-                let tty = contained.plan.tty;
+                let tty = contained.plan.input.tty;
                 Ok((Answer::Stream { tty }, Mode::Bound { process, stdin }))
             }
             Request::Read { id, path, limit } => match self.containers.get(&id) {
@@ -313,6 +296,25 @@ impl Shim {
                 plain(Answer::Done)
             }
         }
+    }
+
+    fn create(&mut self, id: String) -> Result<(), Error> {
+        if self.containers.contains_key(&id) {
+            return Ok(());
+        }
+        let folder = Path::new("containers").join(&id);
+        let (contained, process) = match Contained::create(&self.folder, &folder) {
+            // It will never run: that is how it ends.
+            Err(error @ Error::Container(_)) => {
+                return files::write_json(&folder.join("state.json"), &never_ran(&error));
+            }
+            made => made?,
+        };
+        self.next += 1;
+        let contained = contained.with_process(self.next);
+        self.processes.insert(self.next, process);
+        self.containers.insert(id, contained);
+        Ok(())
     }
 
     /// Passes on what a process wrote.
@@ -412,7 +414,7 @@ fn mount_memory(volume: &Path, limit: Option<u64>) -> Result<(), Error> {
     if let Some(limit) = limit {
         options = format!("{options},size={limit}");
     }
-    let options = std::ffi::CString::new(options).map_err(|_| Error::Usage)?;
+    let options = std::ffi::CString::new(options).map_err(|_nul| Error::Usage)?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
     rustix::mount::mount("memory", volume, "tmpfs", flags, Some(options.as_c_str()))
         .map_err(Error::step("mount"))

@@ -31,45 +31,6 @@ fn sandbox_program() {
     }
 }
 
-#[derive(Debug)]
-struct Socket(UnixStream);
-
-impl tokio::io::AsyncRead for Socket {
-    fn poll_read(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-        out: &mut tokio::io::ReadBuf<'_>,
-    ) -> std::task::Poll<std::io::Result<()>> {
-        std::pin::Pin::new(&mut self.0).poll_read(cx, out)
-    }
-}
-
-impl tokio::io::AsyncWrite for Socket {
-    fn poll_write(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-        bytes: &[u8],
-    ) -> std::task::Poll<std::io::Result<usize>> {
-        std::pin::Pin::new(&mut self.0).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<std::io::Result<()>> {
-        std::pin::Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<std::io::Result<()>> {
-        std::pin::Pin::new(&mut self.0).poll_shutdown(cx)
-    }
-}
-
-impl Stream for Socket {}
-
 fn ip(arguments: &str) {
     let status = Command::new("ip")
         .args(arguments.split(' '))
@@ -250,7 +211,7 @@ async fn pods_reach_each_other_by_a_service_that_changes_and_are_probed() {
     engine.set_linker(Box::new(move |id| {
         let socket = std::os::unix::net::UnixStream::connect(sockets.get(id)?).ok()?;
         socket.set_nonblocking(true).unwrap();
-        Some(Box::new(Socket(UnixStream::from_std(socket).unwrap())))
+        Some(Box::new(UnixStream::from_std(socket).unwrap()))
     }));
     let engine: Arc<dyn Engine> = engine;
     let table = Table::default();

@@ -25,6 +25,7 @@ const SETTINGS: &[(&str, [&str; 4])] = &[
     ("gc-grace", ["24h", "1s", "2s", "3s"]),
     ("lifecycle-interval", ["1h", "1s", "2s", "3s"]),
     ("transition-delay", ["0s", "1s", "2s", "3s"]),
+    ("engine", ["auto", "builtin", "simulated", "builtin"]),
     ("cluster-endpoint", ["port", "path", "port", "path"]),
     (
         "account",

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::io::{
-    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex,
-};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::sync::{mpsc, oneshot};
 use wharf_runtime::engine::{AttachSpec, ExecSpec, LogQuery, Process, Usage};
 use wharf_runtime::{
@@ -23,46 +21,6 @@ pub(super) struct Engine {
     pods: Simulated,
     /// How much `yes` has written.
     pub(super) written: Arc<AtomicU64>,
-}
-
-/// One end of a connection in memory.
-#[derive(Debug)]
-struct Pipe(DuplexStream);
-
-impl Stream for Pipe {}
-
-impl AsyncRead for Pipe {
-    fn poll_read(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> std::task::Poll<std::io::Result<()>> {
-        std::pin::Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Pipe {
-    fn poll_write(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-        buf: &[u8],
-    ) -> std::task::Poll<std::io::Result<usize>> {
-        std::pin::Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_flush(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<std::io::Result<()>> {
-        std::pin::Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<std::io::Result<()>> {
-        std::pin::Pin::new(&mut self.0).poll_shutdown(cx)
-    }
 }
 
 /// The program's side of a process.
@@ -276,7 +234,7 @@ impl PodRuntime for Engine {
                 let _end = tokio::io::copy(&mut read, &mut write).await;
                 let _end = write.shutdown().await;
             });
-            Ok(Box::new(Pipe(ours)) as Box<dyn Stream>)
+            Ok(Box::new(ours) as Box<dyn Stream>)
         })
     }
 

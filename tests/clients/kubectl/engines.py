@@ -1,0 +1,73 @@
+"""A server in a process of its own that can be killed, and what its pods leave on the machine."""
+
+import atexit
+import glob
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+
+ENGINE = os.environ.get("WHARF_ENGINE", "builtin")
+
+
+class Server:
+    """Serves from one directory, at one address, whatever happens to its process."""
+
+    def __init__(self):
+        self.data = os.path.join(tempfile.mkdtemp(prefix="wharf-"), "data")
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", 0))
+            self.port = one.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = open(self.data + ".log", "wb")
+        atexit.register(lambda: self.process.kill())
+        os.environ["AWS_ENDPOINT_URL"] = self.url
+        self.start()
+
+    def start(self):
+        command = [os.environ["WHARF_BINARY"], "serve", "--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data]
+        self.process = subprocess.Popen([*command, f"--engine={ENGINE}"], env={}, stdout=self.log, stderr=self.log)
+        end = time.monotonic() + 30
+        while True:
+            try:
+                return urllib.request.urlopen(f"{self.url}/readyz", timeout=1).close()
+            except OSError:
+                assert time.monotonic() < end and self.process.poll() is None, open(self.data + ".log").read()
+                time.sleep(0.02)
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        self.process.terminate()
+        assert self.process.wait(30) == 0
+
+
+def processes(folder):
+    """The processes of this machine that name a folder or work in it, with their command lines."""
+    found = {}
+    for path in glob.glob("/proc/[0-9]*"):
+        try:
+            words = open(f"{path}/cmdline", "rb").read().replace(b"\0", b" ").decode(errors="replace")
+            if folder in words or folder in os.readlink(f"{path}/cwd"):
+                found[int(path.split("/")[2])] = words
+        except OSError:
+            continue  # It has ended.
+    return found
+
+
+def left_behind(data, pods=()):
+    """What is still there of the pods of a server: their processes, mounts, control groups and files. Network
+    namespaces have no names: they go with the last process."""
+    folder = os.path.join(data, "pods")
+    left = [f"process {pid} {words}" for pid, words in processes(folder).items()]
+    left += [f"mount {line.strip()}" for line in open("/proc/self/mounts") if folder in line]
+    for pod in pods:
+        left += glob.glob(f"/sys/fs/cgroup/wharf/{pod}") + glob.glob(f"/sys/fs/cgroup/*/wharf/{pod}")
+    if os.path.isdir(folder):
+        left += [f"file {os.path.join(folder, name)}" for name in os.listdir(folder)]
+    return left
