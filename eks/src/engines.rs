@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use wharf_kubernetes::Cluster;
 use wharf_kubernetes::kubelet::network::{API_GATE, link_settings, tell};
+use wharf_kubernetes::{Cluster, ingresses, load_balancers};
 use wharf_runtime::engine::Engine;
-use wharf_runtime::network::{Caller, Gates, PodLinks};
+use wharf_runtime::network::{Caller, Gates, PodLinks, Reach};
 use wharf_runtime::{Pace, PodChecks, PodNetwork, PodRuntime, Simulated, Stream, Worker};
 
 use crate::{Cx, Error};
@@ -29,7 +29,7 @@ pub(crate) async fn start(cx: &Cx, cluster: &Cluster, api: SocketAddr) -> Result
     match opened.map_err(Error::running)? {
         None => {
             let simulated = Simulated::new(cx.store.clock().clone(), Pace::default());
-            Ok((Arc::new(simulated), Vec::new()))
+            Ok((Arc::new(simulated), balance(cluster, None).into()))
         }
         Some(engine) => real(cx, cluster, engine, api).await,
     }
@@ -52,13 +52,36 @@ async fn real(
         }
     });
     let version = cluster.settings().version.clone();
+    let reach: Arc<dyn Reach> = Arc::<PodLinks>::clone(&links);
+    let mut tasks: Vec<JoinHandle<()>> = balance(cluster, Some(reach)).into();
+    tasks.push(tell);
     let dial = Arc::<PodLinks>::clone(&links);
     let checks = PodChecks::new(Arc::clone(&engine), dial, version);
     let network = Arc::<PodLinks>::clone(&links);
     let clock = cx.store.clock().clone();
     let worker = Worker::start_in(engine, Arc::new(checks), network, clock).await;
     let worker = worker.map_err(Error::running)?.dialing(links);
-    Ok((Arc::new(worker), vec![tell]))
+    Ok((Arc::new(worker), tasks))
+}
+
+/// Opens the ports of this machine that lead into pods.
+fn balance(cluster: &Cluster, pods: Option<Arc<dyn Reach>>) -> [JoinHandle<()>; 2] {
+    let services = load_balancers::run(cluster.clone(), pods.clone());
+    let ingresses = ingresses::run(cluster.clone(), pods);
+    [
+        tokio::spawn(async move {
+            if let Err(status) = services.await {
+                let error: &dyn std::error::Error = &status;
+                tracing::error!(error, "services are not reached from outside");
+            }
+        }),
+        tokio::spawn(async move {
+            if let Err(status) = ingresses.await {
+                let error: &dyn std::error::Error = &status;
+                tracing::error!(error, "ingresses are not answered");
+            }
+        }),
+    ]
 }
 
 /// What stands behind the addresses that are the server in every pod.

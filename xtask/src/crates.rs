@@ -33,12 +33,13 @@ const EDGES: &[(&str, &[&str])] = &[
     ("wharf-sandbox", &[]),
     ("wharf-runtime", &["wharf-types", "wharf-sandbox"]),
     ("wharf-builtin", &["wharf-runtime"]),
+    ("wharf-balancer", &["wharf-runtime"]),
     ("wharf-kubernetes-schema", &[]),
     (
         "wharf-kubernetes",
         &[
             "wharf-kubernetes-schema",
-            "wharf-runtime",
+            "wharf-balancer",
             "wharf-storage",
             "wharf-auth",
         ],

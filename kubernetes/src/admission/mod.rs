@@ -4,6 +4,7 @@
 
 mod amounts;
 pub mod claim_resize;
+pub mod default_ingress_class;
 pub mod default_storage_class;
 pub mod limit_ranger;
 pub mod priority;

@@ -5,7 +5,8 @@ use super::quotas::{self, QUOTAS};
 use super::write::{Part, Write};
 use super::{Cluster, token_volume};
 use crate::admission::{
-    claim_resize, default_storage_class, limit_ranger, priority, resource_quota,
+    claim_resize, default_ingress_class, default_storage_class, limit_ranger, priority,
+    resource_quota,
 };
 use crate::controllers::volumes::{CLAIM_PROTECTION, VOLUME_PROTECTION, keep_by};
 use crate::store::Pledge;
@@ -28,6 +29,10 @@ pub(super) fn create(
             let classes = values(cluster, "storageclasses.storage.k8s.io", None);
             default_storage_class::admit_claim(object, &classes);
             keep_by(object, CLAIM_PROTECTION);
+        }
+        ("networking.k8s.io", "ingresses") => {
+            let classes = values(cluster, "ingressclasses.networking.k8s.io", None);
+            default_ingress_class::admit(object, &classes);
         }
         ("", "persistentvolumes") => keep_by(object, VOLUME_PROTECTION),
         ("scheduling.k8s.io", "priorityclasses") => {

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) struct Running {
     pub(crate) test: TestCluster,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 /// A cluster in which some controllers run.
@@ -27,15 +27,18 @@ pub(crate) async fn running(controllers: &[super::Run]) -> Running {
         let run = run(test.cluster.clone());
         tasks.spawn(async move { run.await.unwrap() });
     }
-    Running {
-        test,
-        _tasks: tasks,
-    }
+    Running { test, tasks }
 }
 
 impl Running {
     pub(crate) fn cluster(&self) -> &Cluster {
         &self.test.cluster
+    }
+
+    /// Stops the controllers, so that the cluster may be opened again.
+    pub(crate) async fn stop(mut self) -> TestCluster {
+        self.tasks.shutdown().await;
+        self.test
     }
 
     pub(crate) async fn create(&self, resource: &str, value: Value) -> Arc<Object> {

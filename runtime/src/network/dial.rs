@@ -65,3 +65,10 @@ pub trait Dial: Send + Sync + std::fmt::Debug {
     /// server. None: it is not there.
     fn address<'a>(&'a self, pod: &'a str) -> Address<'a>;
 }
+
+/// Connects to pods for who knows only where they are, as load balancers do.
+pub trait Reach: Send + Sync + std::fmt::Debug {
+    /// Connects to a TCP port of the pod that has this address. Waits for no pod: one that is not
+    /// connected to the server now is [`DialError::NoLink`].
+    fn reach(&self, to: SocketAddr) -> Dialled<'_>;
+}

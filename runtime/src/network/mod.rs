@@ -34,7 +34,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use dial::{Address, Dial, DialError, Dialled};
+pub use dial::{Address, Dial, DialError, Dialled, Reach};
 use driver::{Driver, Home, Parts, Progress};
 pub use gates::{Caller, Gates, NoGates};
 use link::Link;
@@ -261,11 +261,25 @@ impl PodLinks {
             Ok(Ok(link)) => link.clone().ok_or(DialError::NoLink)?,
             _ => return Err(DialError::NoLink),
         };
-        let id = link.open(to).ok_or(DialError::Busy)?;
-        let stream = LinkStream::new(link, id);
-        stream.opened().await?;
-        Ok(Box::new(stream))
+        open(link, to).await
     }
+
+    async fn do_reach(&self, to: SocketAddr) -> Result<Box<dyn Stream>, DialError> {
+        let link = {
+            let pods = self.pods();
+            let mut all = pods.values();
+            let entry = all.find(|entry| entry.home.borrow().caller.ip == Some(to.ip()));
+            entry.and_then(|entry| entry.link.borrow().clone())
+        };
+        open(link.ok_or(DialError::NoLink)?, to).await
+    }
+}
+
+async fn open(link: Arc<Link>, to: SocketAddr) -> Result<Box<dyn Stream>, DialError> {
+    let id = link.open(to).ok_or(DialError::Busy)?;
+    let stream = LinkStream::new(link, id);
+    stream.opened().await?;
+    Ok(Box::new(stream))
 }
 
 impl Network for PodLinks {
@@ -289,5 +303,11 @@ impl Dial for PodLinks {
             self.entered(pod).await;
             self.pods().get(pod)?.home.borrow().caller.ip
         })
+    }
+}
+
+impl Reach for PodLinks {
+    fn reach(&self, to: SocketAddr) -> Dialled<'_> {
+        Box::pin(self.do_reach(to))
     }
 }

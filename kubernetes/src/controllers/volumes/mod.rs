@@ -71,7 +71,7 @@ fn forget(object: &mut Value, key: &str) {
 }
 
 /// Whether an object has a finalizer.
-fn is_kept_by(object: &Value, finalizer: &str) -> bool {
+pub(crate) fn is_kept_by(object: &Value, finalizer: &str) -> bool {
     let mut all = fields::list(&object["metadata"], "finalizers").iter();
     all.any(|one| one == finalizer)
 }
@@ -89,7 +89,7 @@ pub(crate) fn keep_by(object: &mut Value, finalizer: &str) {
 }
 
 /// Takes a finalizer away.
-fn let_go(object: &mut Value, finalizer: &str) {
+pub(crate) fn let_go(object: &mut Value, finalizer: &str) {
     let mut all = fields::list(&object["metadata"], "finalizers").to_vec();
     all.retain(|one| one != finalizer);
     if let Some(metadata) = fields::child(object, "metadata") {

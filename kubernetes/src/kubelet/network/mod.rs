@@ -2,6 +2,7 @@
 //!
 //! Kept in one [`Table`] for all pods, which the links to them follow.
 mod plan;
+mod slices;
 #[cfg(test)]
 mod tests;
 
@@ -15,14 +16,14 @@ use wharf_runtime::network::{
     Upstream,
 };
 
+pub(crate) use plan::targets;
+pub(crate) use slices::{SLICES, Slices, owner};
+
 use super::work::{Feed, any_changed};
-use crate::controllers::{Index, Key};
-use crate::store::{Change, Object, Shelf};
+use crate::controllers::Key;
+use crate::store::{Change, Shelf};
 use crate::views::PodView;
 use crate::{Cluster, Status, fields};
-
-const SLICES: &str = "endpointslices.discovery.k8s.io";
-const SERVICE: &str = "kubernetes.io/service-name";
 
 /// Where AWS has a name server for every machine: `AmazonProvidedDNS`.
 pub(super) const RESOLVER: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 253);
@@ -119,12 +120,7 @@ pub async fn tell(cluster: Cluster, table: Table) -> Result<(), Status> {
         feeds.push(Feed::new(cluster.shelf(name)?, after));
     }
     let mut teller = Teller {
-        slices: Index::new(store, cluster.shelf(SLICES)?, |slice| {
-            owner(slice)
-                .map(|key| key.to_string())
-                .into_iter()
-                .collect()
-        }),
+        slices: Slices::new(&cluster)?,
         nodes: node_ips(&cluster),
         cluster: cluster.clone(),
     };
@@ -137,11 +133,6 @@ pub async fn tell(cluster: Cluster, table: Table) -> Result<(), Status> {
         }
     }
     Ok(())
-}
-
-/// The service of a slice.
-fn owner(slice: &Object) -> Option<Key> {
-    Some(Key::new(&slice.namespace, slice.label(SERVICE)?))
 }
 
 fn node_ips(cluster: &Cluster) -> Vec<IpAddr> {
@@ -159,8 +150,7 @@ fn node_ips(cluster: &Cluster) -> Vec<IpAddr> {
 
 struct Teller {
     cluster: Cluster,
-    /// By service.
-    slices: Index,
+    slices: Slices,
     nodes: Vec<IpAddr>,
 }
 
@@ -175,18 +165,8 @@ impl Teller {
     fn row(&self, key: &Key) -> (ServiceKey, Option<Row>) {
         let service = self.cluster.get("services", &key.namespace, &key.name);
         let row = service.map(|service| {
-            let slices = self.slices.of(&key.to_string());
-            let mut slices: Vec<_> = slices.iter().map(|slice| slice.value()).collect();
             let service = service.value();
-            if slices.is_empty() && fields::count(&service["spec"]["selector"]) == 0 {
-                // Who writes `Endpoints` by hand means slices.
-                let endpoints = self.cluster.get("endpoints", &key.namespace, &key.name);
-                slices.extend(
-                    endpoints
-                        .iter()
-                        .flat_map(|one| plan::mirrored(&one.value())),
-                );
-            }
+            let slices = self.slices.of(key, &service);
             plan::plan(&service, &slices, &self.nodes)
         });
         let key = ServiceKey {

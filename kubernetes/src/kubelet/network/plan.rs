@@ -91,6 +91,12 @@ pub(super) fn plan(service: &Value, slices: &[Value], nodes: &[IpAddr]) -> Row {
     row
 }
 
+/// Who answers at a port of a service for those who come from outside, who are on no node.
+pub(crate) fn targets(slices: &[Value], port: &Value) -> Vec<SocketAddr> {
+    let (name, protocol) = (fields::text(port, "name"), fields::text(port, "protocol"));
+    usable(&endpoints(slices, name, protocol), |_| true)
+}
+
 fn cluster_ips(spec: &Value) -> Vec<IpAddr> {
     let all = fields::list(spec, "clusterIPs").iter();
     let mut ips: Vec<IpAddr> = all.filter_map(|ip| ip.as_str()?.parse().ok()).collect();

@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 use wharf_runtime::network::{Protocol, Service};
 
 use super::plan::{mirrored, plan};
+use super::slices::SERVICE;
 use super::*;
 use crate::cluster::testing::TestCluster;
 use crate::cluster::{Deletion, Part};
