@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio::io::AsyncRead;
 
 use crate::{Later, Pull, PullSecret};
@@ -42,6 +43,36 @@ pub struct ImageConfig {
     pub working_dir: String,
     pub stop_signal: Option<String>,
     pub labels: BTreeMap<String, String>,
+}
+
+impl ImageConfig {
+    /// Reads an image's configuration. What is missing or makes no sense there is as if it were not.
+    pub fn parse(config: &[u8]) -> Self {
+        let whole: Value = serde_json::from_slice(config).unwrap_or_default();
+        let config = &whole["config"];
+        let text = |key: &str| config[key].as_str().unwrap_or_default().to_owned();
+        let words = |key: &str| {
+            let words = config[key].as_array().into_iter().flatten();
+            let words = words.filter_map(|word| word.as_str().map(ToOwned::to_owned));
+            words.collect::<Vec<_>>()
+        };
+        let pair = |text: String| {
+            let (key, value) = text.split_once('=')?;
+            Some((key.to_owned(), value.to_owned()))
+        };
+        let labels = config["Labels"].as_object().into_iter().flatten();
+        let labels =
+            labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+        Self {
+            entrypoint: words("Entrypoint"),
+            command: words("Cmd"),
+            env: words("Env").into_iter().filter_map(pair).collect(),
+            user: text("User"),
+            working_dir: text("WorkingDir"),
+            stop_signal: Some(text("StopSignal")).filter(|signal| !signal.is_empty()),
+            labels: labels.collect(),
+        }
+    }
 }
 
 /// Finds images and reads them: our own registry without HTTP, others by it.
