@@ -32,7 +32,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ("wharf-compute", &["wharf-types", "wharf-storage"]),
     ("wharf-sandbox", &[]),
     ("wharf-runtime", &["wharf-types", "wharf-sandbox"]),
+    ("wharf-contract", &["wharf-runtime"]),
     ("wharf-builtin", &["wharf-runtime"]),
+    ("wharf-docker", &["wharf-runtime"]),
     ("wharf-kubernetes-schema", &[]),
     (
         "wharf-kubernetes",
@@ -56,7 +58,12 @@ const EDGES: &[(&str, &[&str])] = &[
     ("wharf-conformance", &["wharf-types"]),
     (
         "wharf",
-        &["wharf-aws", "wharf-builtin", "wharf-conformance"],
+        &[
+            "wharf-aws",
+            "wharf-builtin",
+            "wharf-docker",
+            "wharf-conformance",
+        ],
     ),
     ("wharf-testkit", &["wharf"]),
     ("wharf-tests", &["wharf-testkit"]),
