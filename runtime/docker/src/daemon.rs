@@ -9,7 +9,7 @@ use wharf_runtime::engine::ImageSource;
 use crate::answers::{Created, Waited};
 use crate::client::{Address, Client};
 use crate::error::or_gone;
-use crate::images::Images;
+use crate::images::{Images, remove_tags};
 use crate::names::{Kind, Names};
 use crate::sandbox_image::{SandboxImage, prepare};
 use crate::version::{Api, Version};
@@ -21,7 +21,7 @@ const SAID_BYTES: u64 = 4096;
 /// Where Docker is and whose things are ours.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// As in `DOCKER_HOST`; [`crate::hosts`] knows the usual ones.
+    /// As in `DOCKER_HOST`; [`crate::Places`] knows the usual ones.
     pub host: String,
     /// Where to remember which images Docker was given.
     pub folder: PathBuf,
@@ -38,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) client: Client,
     pub(crate) api: Api,
     pub(crate) instance: String,
+    architecture: String,
     pub(crate) images: Images,
     pub(crate) sandbox: SandboxImage,
 }
@@ -55,11 +56,11 @@ impl Daemon {
             ))
         })?;
         let client = client.speaking(api);
-        let sandbox = prepare(&client, &version.arch).await?;
+        let sandbox = prepare(&client, &version.arch, &settings.instance).await?;
         probe(&client, &sandbox, &settings.instance).await?;
         let images = Images::new(
             client.clone(),
-            version.arch,
+            version.arch.clone(),
             source,
             settings.folder,
             &settings.instance,
@@ -68,9 +69,33 @@ impl Daemon {
             client,
             api,
             instance: settings.instance,
+            architecture: version.arch,
             images,
             sandbox,
         })))
+    }
+}
+
+impl Shared {
+    /// Loads the sandbox's image again, which somebody has removed.
+    pub(crate) async fn reload(&self) -> Result<(), Error> {
+        let loaded = prepare(&self.client, &self.architecture, &self.instance).await?;
+        if loaded.tag == self.sandbox.tag {
+            return Ok(());
+        }
+        Err(Error::Refused(
+            "this program was replaced while it ran".to_owned(),
+        ))
+    }
+
+    /// Removes all images of this server that no container uses.
+    pub(crate) async fn clear(&self) -> Result<(), Error> {
+        self.images.clear().await?;
+        let tag = self.sandbox.tag.as_str();
+        let repository = tag
+            .split_once(':')
+            .map_or(tag, |(repository, _)| repository);
+        remove_tags(&self.client, repository, None).await
     }
 }
 

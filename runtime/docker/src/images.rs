@@ -167,23 +167,32 @@ impl Images {
 
     /// Removes what no container uses.
     pub(crate) async fn clear(&self) -> Result<(), Error> {
-        let filters = serde_json::json!({ "reference": [self.repository.as_str()] });
-        let listed: Vec<ListedImage> = self
-            .client
-            .get("/images/json")
-            .query("filters", &filters.to_string())
-            .json()
-            .await?;
-        let tags = listed.into_iter().filter_map(|image| image.repo_tags);
-        let own = format!("{}:", self.repository);
-        for tag in tags.flatten().filter(|tag| tag.starts_with(&own)) {
-            match self.client.delete(format!("/images/{tag}")).done().await {
-                Err(error) if error.is_missing() || error.is_conflict() => {}
-                other => other?,
-            }
-        }
-        Ok(())
+        remove_tags(&self.client, &self.repository, None).await
     }
+}
+
+/// Removes images by our own names for them, but for one that is kept and those that are in use.
+pub(crate) async fn remove_tags(
+    client: &Client,
+    repository: &str,
+    kept: Option<&str>,
+) -> Result<(), Error> {
+    let filters = serde_json::json!({ "reference": [repository] });
+    let listed: Vec<ListedImage> = client
+        .get("/images/json")
+        .query("filters", &filters.to_string())
+        .json()
+        .await?;
+    let tags = listed.into_iter().filter_map(|image| image.repo_tags);
+    let own = format!("{repository}:");
+    let tags = tags.flatten().filter(|tag| tag.starts_with(&own));
+    for tag in tags.filter(|tag| Some(tag.as_str()) != kept) {
+        match client.delete(format!("/images/{tag}")).done().await {
+            Err(error) if error.is_missing() || error.is_conflict() => {}
+            other => other?,
+        }
+    }
+    Ok(())
 }
 
 impl Known {

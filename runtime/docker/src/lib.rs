@@ -18,7 +18,7 @@ mod part;
 mod sandbox_image;
 mod version;
 
-use std::path::Path;
+use std::path::PathBuf;
 
 pub use daemon::{Daemon, Settings};
 pub use engine::Docker;
@@ -26,15 +26,38 @@ pub use error::Error;
 pub use network::Network;
 pub use part::part;
 
-/// Where Docker is, as in `DOCKER_HOST`, if that is not set: on Linux, on a desktop, without root.
-/// None: nowhere.
-pub fn usual_host(home: Option<&Path>, runtime: Option<&Path>) -> Option<String> {
-    let places = [
-        Some(Path::new("/var/run/docker.sock").to_owned()),
-        home.map(|home| home.join(".docker/run/docker.sock")),
-        runtime.map(|runtime| runtime.join("docker.sock")),
-    ];
-    let mut places = places.into_iter().flatten();
-    let place = places.find(|place| place.exists())?;
-    Some(format!("unix://{}", place.display()))
+/// Where Docker may be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// What `DOCKER_HOST` says.
+    pub host: Option<String>,
+    /// The user's directory, where desktops have their socket.
+    pub home: Option<PathBuf>,
+    /// What `XDG_RUNTIME_DIR` says, where one without root has it.
+    pub runtime: Option<PathBuf>,
+}
+
+impl Places {
+    /// Where Docker is, as in `DOCKER_HOST`. No socket is opened.
+    pub fn find(&self) -> Result<String, Error> {
+        if let Some(host) = &self.host {
+            return Ok(host.clone());
+        }
+        let places = [
+            Some(PathBuf::from("/var/run/docker.sock")),
+            self.home
+                .as_ref()
+                .map(|home| home.join(".docker/run/docker.sock")),
+            self.runtime
+                .as_ref()
+                .map(|runtime| runtime.join("docker.sock")),
+        ];
+        let mut there = places.iter().flatten().filter(|place| place.exists());
+        let found = there
+            .next()
+            .map(|place| format!("unix://{}", place.display()));
+        found.ok_or_else(|| {
+            Error::Refused("there is no socket of Docker, and DOCKER_HOST is not set".to_owned())
+        })
+    }
 }

@@ -15,12 +15,12 @@ use crate::Error;
 use crate::answers;
 use crate::client::{Client, pieces};
 use crate::files::blocking;
+use crate::images::remove_tags;
 use crate::load::{index, send};
-use crate::names::{hex, sha256};
+use crate::names::{hex, sha256, short};
 
 /// This program, also when its file was replaced.
 const PROGRAM: &str = "/proc/self/exe";
-const REPOSITORY: &str = "wharf-sandbox";
 
 /// An image that Docker has.
 #[derive(Clone, Debug)]
@@ -31,7 +31,11 @@ pub(crate) struct SandboxImage {
 }
 
 /// Loads the image, if Docker does not have it.
-pub(crate) async fn prepare(client: &Client, architecture: &str) -> Result<SandboxImage, Error> {
+pub(crate) async fn prepare(
+    client: &Client,
+    architecture: &str,
+    instance: &str,
+) -> Result<SandboxImage, Error> {
     if !cfg!(target_os = "linux") {
         return Err(Error::Refused(
             "the program inside of pods is this one, which is not built for Linux here: run \
@@ -56,8 +60,9 @@ pub(crate) async fn prepare(client: &Client, architecture: &str) -> Result<Sandb
         Ok((contents, hash.size, hex(&hash.hash.finalize())))
     })
     .await?;
+    let repository = format!("wharf-sandbox-{}", short(instance, 8));
     let image = SandboxImage {
-        tag: format!("{REPOSITORY}:{}", digest.get(..32).unwrap_or_default()),
+        tag: format!("{repository}:{}", digest.get(..32).unwrap_or_default()),
         program: contents.program(),
     };
     let path = format!("/images/{}/json", image.tag);
@@ -66,6 +71,8 @@ pub(crate) async fn prepare(client: &Client, architecture: &str) -> Result<Sandb
         load(client, contents, &image.tag, size, &digest, architecture).await?;
         client.get(path).json::<answers::Image>().await?;
     }
+    // Those of older versions of this server.
+    remove_tags(client, &repository, Some(&image.tag)).await?;
     Ok(image)
 }
 

@@ -2,6 +2,7 @@
 mod ending;
 mod images;
 mod limits;
+mod links;
 mod logs;
 mod rights;
 mod servers;
@@ -59,6 +60,7 @@ cases![
     ending::a_signal_ends_it_gracefully,
     ending::who_does_not_listen_is_killed,
     ending::a_container_is_restarted_and_its_last_log_is_kept,
+    links::a_new_link_to_a_sandbox_ends_the_one_before_it,
     servers::pods_outlive_their_server,
     servers::every_call_may_be_made_twice,
     servers::pods_reach_each_other,

@@ -80,7 +80,7 @@ impl Docker {
             let path = format!("/networks/{}", network.id);
             or_gone(client.delete(path).done().await)?;
         }
-        daemon.0.images.clear().await
+        daemon.0.clear().await
     }
 
     fn client(&self) -> &Client {

@@ -121,9 +121,7 @@ impl Docker {
         });
         let aliases: Vec<String> = aliases.collect();
         let ipam = wanted.map(|ip| json!({ "IPv4Address": ip }));
-        let call = self.client().post("/containers/create");
-        let call = call.query("name", &self.names().sandbox(&spec.pod));
-        let call = call.body(&json!({
+        let body = json!({
             "Image": image.tag,
             "Entrypoint": command,
             "Hostname": spec.hostname,
@@ -132,8 +130,21 @@ impl Docker {
             "NetworkingConfig": {
                 "EndpointsConfig": { (network.as_str()): { "IPAMConfig": ipam } },
             },
-        }))?;
-        let Created { id } = call.json().await?;
+        });
+        let name = self.names().sandbox(&spec.pod);
+        let create = || {
+            let call = self.client().post("/containers/create");
+            call.query("name", &name).body(&body)
+        };
+        let created = match create()?.json::<Created>().await {
+            // Somebody has removed the image.
+            Err(error) if error.is_missing() => {
+                self.0.daemon.0.reload().await?;
+                create()?.json().await
+            }
+            other => other,
+        };
+        let Created { id } = created?;
         let start = self.client().post(format!("/containers/{id}/start"));
         if let Err(error) = start.done().await {
             containers::remove(self.client(), &id).await?;

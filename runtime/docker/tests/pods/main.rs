@@ -4,6 +4,8 @@
 //! `WHARF_REQUIRE_CLIENTS` is set. The program is its own sandbox, so it has no test harness.
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod foreign;
+
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -15,11 +17,11 @@ use wharf_runtime::Later;
 use wharf_runtime::engine::{Engine, ImageSource};
 
 const HOST: &str = "unix:///var/run/docker.sock";
-const CLUSTER: &str = "contract";
+pub(crate) const CLUSTER: &str = "contract";
 
-struct WithDocker {
+pub(crate) struct WithDocker {
     folder: PathBuf,
-    instance: String,
+    pub(crate) instance: String,
 }
 
 impl WithDocker {
@@ -29,6 +31,12 @@ impl WithDocker {
             folder: self.folder.clone(),
             instance: self.instance.clone(),
         }
+    }
+}
+
+impl WithDocker {
+    pub(crate) async fn daemon(&self, images: Arc<dyn ImageSource>) -> Daemon {
+        Daemon::connect(self.settings(), images).await.unwrap()
     }
 }
 
@@ -68,7 +76,7 @@ impl Setup for WithDocker {
     }
 }
 
-fn docker(arguments: &[&str]) -> String {
+pub(crate) fn docker(arguments: &[&str]) -> String {
     let output = Command::new("docker").args(arguments).output().unwrap();
     assert!(output.status.success(), "docker {arguments:?}: {output:?}");
     String::from_utf8(output.stdout).unwrap()
@@ -98,6 +106,11 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(wharf_contract::run(Arc::new(setup)));
+    let setup = Arc::new(setup);
+    runtime.block_on(async {
+        let same = Arc::<WithDocker>::clone(&setup);
+        wharf_contract::run(same).await;
+        foreign::what_is_not_ours_survives(&setup).await;
+    });
     ExitCode::SUCCESS
 }
