@@ -7,9 +7,10 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // The engine starts this program again for each pod.
+    // The engines start this program again for each pod.
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    if let Some(code) = wharf_builtin::part(&arguments) {
+    let part = wharf_builtin::part(&arguments).or_else(|| wharf_docker::part(&arguments));
+    if let Some(code) = part {
         return code;
     }
     wharf::commands::main()
