@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 use wharf_runtime::engine::{Engine, ExecSpec, LogQuery};
+use wharf_runtime::network::{LinkSettings, PodLinks};
 use wharf_runtime::{
     Action, Capability, Checks, Container, ContainerState, Directory, Dns, Later, Lifecycle,
     Outcome, PodSpec, PodStatus, Probes, Pull, Resources, RestartPolicy, Role, Security,
@@ -85,6 +86,21 @@ impl Story {
     /// A new server over what there is.
     pub(crate) async fn again(&self) -> Self {
         Self::open(Arc::clone(&self.setup), Arc::clone(&self.library)).await
+    }
+
+    /// A server whose pods are told of services.
+    pub(crate) async fn linked(&self, settings: LinkSettings) -> Self {
+        let engine = self.setup.open(Arc::<Library>::clone(&self.library)).await;
+        let engine = engine.unwrap();
+        let links = Arc::new(PodLinks::new(Arc::clone(&engine), settings));
+        let checks = Arc::new(NoChecks);
+        let worker = Worker::start_in(Arc::clone(&engine), checks, links, Clock::System);
+        Self {
+            worker: worker.await.unwrap(),
+            engine,
+            setup: Arc::clone(&self.setup),
+            library: Arc::clone(&self.library),
+        }
     }
 
     /// A pod that runs once.

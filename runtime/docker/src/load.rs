@@ -4,6 +4,7 @@
 //! are. A layer that Docker has need not be in it; Docker says so if it has it not.
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -15,6 +16,9 @@ use crate::Error;
 use crate::archive::Outgoing;
 use crate::client::{Client, Pieces, pieces, whole};
 use crate::names::hex;
+
+/// How long an image may take: Docker unpacks it before it answers.
+const LOAD: Duration = Duration::from_hours(1);
 
 /// How much of a layer is in memory.
 const CHUNK: usize = 256 << 10;
@@ -68,8 +72,9 @@ pub(crate) async fn load(
 /// Sends an archive of an image.
 pub(crate) async fn send(client: &Client, pieces: Pieces) -> Result<(), Error> {
     let call = client.post("/images/load").query("quiet", "1");
-    // However long that takes: Docker unpacks it before it answers.
-    let said = whole(call.streamed(pieces).send().await?).await?;
+    let sent = async { whole(call.streamed(pieces).send().await?).await };
+    let sent = tokio::time::timeout(LOAD, sent).await;
+    let said = sent.unwrap_or(Err(Error::Silent(LOAD)))?;
     let lines = said.split(|byte| *byte == b'\n');
     for line in lines.filter(|line| !line.is_empty()) {
         let line: Value = serde_json::from_slice(line).unwrap_or_default();

@@ -115,3 +115,25 @@ pub struct Layer {
     /// The digest of the layer when it is not compressed.
     pub diff_id: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_is_read_as_far_as_it_makes_sense() {
+        let config = ImageConfig::parse(
+            br#"{"config":{"Entrypoint":["/e"],"Cmd":null,"Env":["A=b=c","none"],"User":"1:2",
+                "WorkingDir":"/w","StopSignal":"SIGQUIT","Labels":{"a":"b","c":1}}}"#,
+        );
+        assert_eq!((config.entrypoint.len(), config.command.len()), (1, 0));
+        assert_eq!(config.env, [("A".to_owned(), "b=c".to_owned())]);
+        assert_eq!(
+            (config.user.as_str(), config.working_dir.as_str()),
+            ("1:2", "/w")
+        );
+        assert_eq!(config.stop_signal.as_deref(), Some("SIGQUIT"));
+        assert_eq!(config.labels.len(), 1);
+        assert_eq!(ImageConfig::parse(b"no JSON"), ImageConfig::default());
+    }
+}

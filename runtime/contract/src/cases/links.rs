@@ -1,10 +1,16 @@
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use wharf_runtime::Stream;
+use wharf_runtime::network::{
+    AddressRange, Config, HostResolver, LinkSettings, NoGates, Protocol, Row, Service, ServiceKey,
+    ServicePort, Table,
+};
 use wharf_sandbox::protocol::{Event, Mux, Side};
 
-use crate::story::{Story, container};
+use crate::story::{Story, container, has};
 
 /// How long the other end may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -44,5 +50,72 @@ async fn greet(link: &mut Box<dyn Stream>) {
         let read = link.read(&mut buffer).await.unwrap();
         assert!(read > 0, "it hangs up");
         mux.feed(buffer.get(..read).unwrap()).unwrap();
+    }
+}
+
+/// The service `shop` at 10.100.0.7.
+fn shop(endpoint: SocketAddr) -> Service {
+    Service {
+        key: ServiceKey {
+            namespace: "default".to_owned(),
+            name: "shop".to_owned(),
+        },
+        cluster_ips: vec![IpAddr::from([10, 100, 0, 7])],
+        external_name: None,
+        affinity: false,
+        ports: vec![ServicePort {
+            name: String::new(),
+            protocol: Protocol::Tcp,
+            port: 80,
+            also: Vec::new(),
+            endpoints: vec![endpoint],
+        }],
+        hosts: Vec::new(),
+    }
+}
+
+pub(super) async fn a_service_leads_to_its_pod(s: &Story) {
+    let table = Table::default();
+    // The first look at a cluster, which pods wait for.
+    table.replace(Vec::new());
+    let dns = IpAddr::from([10, 100, 0, 10]);
+    let linked = s.linked(LinkSettings {
+        config: Config {
+            dns: vec![dns],
+            service_ranges: vec![AddressRange {
+                ip: IpAddr::from([10, 100, 0, 0]),
+                length: 16,
+            }],
+            refused: vec![IpAddr::from([169, 254, 169, 254])],
+            ..Config::default()
+        },
+        table: table.clone(),
+        gates: Arc::new(NoGates),
+        resolver: Arc::new(HostResolver::new(Vec::new())),
+        node_of: Box::new(|_| String::new()),
+    });
+    let linked = linked.await;
+    let script = "mkdir -p /www; echo sold > /www/index.html; httpd -f -p 8080 -h /www";
+    linked.start(s.pod("shop", vec![container(script)])).await;
+    let ip = linked.worker.status("shop").unwrap().ip.unwrap();
+    let service = shop(SocketAddr::new(ip, 8080));
+    table.change(vec![(service.key.clone(), Some(Row::new(service)))]);
+    let script = "cat /etc/resolv.conf; \
+        until wget -q -O - http://10.100.0.7/; do sleep 0.1; done; \
+        until busybox nslookup shop.default.svc.cluster.local; do sleep 0.1; done; \
+        /bin/bash -c ': > /dev/tcp/169.254.169.254/80' || exit 0";
+    let mut spec = s.pod("buyer", vec![container(script)]);
+    spec.dns.servers = vec![dns];
+    spec.dns.searches = vec!["default.svc.cluster.local".to_owned()];
+    let (end, log) = linked.finish(spec).await;
+    has(
+        &log,
+        &["nameserver 10.100.0.10\n", "sold\n", "10.100.0.7\n"],
+    );
+    // What is refused is refused at once.
+    has(&log, &["Connection refused"]);
+    assert_eq!(end.exit_code, 0);
+    for id in ["shop", "buyer"] {
+        linked.remove(id).await;
     }
 }

@@ -61,6 +61,7 @@ cases![
     ending::who_does_not_listen_is_killed,
     ending::a_container_is_restarted_and_its_last_log_is_kept,
     links::a_new_link_to_a_sandbox_ends_the_one_before_it,
+    links::a_service_leads_to_its_pod,
     servers::pods_outlive_their_server,
     servers::every_call_may_be_made_twice,
     servers::pods_reach_each_other,

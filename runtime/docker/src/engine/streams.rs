@@ -213,9 +213,13 @@ async fn code(client: &Client, target: &Target) -> Result<i32, Error> {
                 _ => tokio::time::sleep(ASK).await,
             }
         },
-        Target::Container(id) => {
+        // It may run on for long after it closed its output.
+        Target::Container(id) => loop {
             let wait = client.post(format!("/containers/{id}/wait"));
-            Ok(wait.json::<Waited>().await?.status_code)
-        }
+            match wait.json::<Waited>().await {
+                Err(Error::Silent(_)) => {}
+                waited => return Ok(waited?.status_code),
+            }
+        },
     }
 }
