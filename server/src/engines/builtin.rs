@@ -63,13 +63,12 @@ impl Engines for OwnContainers {
                 prefix: 0,
             };
             let opened = self.opened().remove(cluster);
-            let engine = match opened {
-                Some(engine) => engine,
-                None => {
-                    let engine = self.of(cluster, network).await?;
-                    self.opened().remove(cluster);
-                    engine
-                }
+            let engine = if let Some(engine) = opened {
+                engine
+            } else {
+                let engine = self.of(cluster, network).await?;
+                self.opened().remove(cluster);
+                engine
             };
             for pod in engine.list().await? {
                 engine.remove_pod(&pod.id).await?;

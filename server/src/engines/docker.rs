@@ -44,7 +44,7 @@ async fn blocking<T: Send + 'static>(
 impl InDocker {
     pub(super) fn new(
         places: Places,
-        folder: PathBuf,
+        folder: &Path,
         images: Arc<dyn ImageSource>,
         otherwise: Otherwise,
     ) -> Self {
@@ -199,7 +199,7 @@ mod tests {
             host: Some(format!("unix://{}/no.sock", folder.display())),
             ..Places::default()
         };
-        InDocker::new(places, folder.to_owned(), Arc::new(NoImages), otherwise)
+        InDocker::new(places, folder, Arc::new(NoImages), otherwise)
     }
 
     const NETWORK: PodNetwork = PodNetwork {

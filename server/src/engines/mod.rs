@@ -24,7 +24,7 @@ pub(crate) fn choose(
         EngineChoice::Simulated => return Ok(Arc::new(NoEngines)),
         EngineChoice::Docker => {
             tracing::info!("pods will run in Docker (engine docker)");
-            let engines = InDocker::new(docker, folder, images, Otherwise::Fail);
+            let engines = InDocker::new(docker, &folder, images, Otherwise::Fail);
             return Ok(Arc::new(engines));
         }
         EngineChoice::Builtin | EngineChoice::Auto => {}
@@ -49,7 +49,7 @@ pub(crate) fn choose(
             tracing::info!(
                 "pods will run in Docker, or be simulated if that does not work, which is tried with the first cluster: builtin: {missing}"
             );
-            let engines = InDocker::new(docker, folder, images, Otherwise::Simulate);
+            let engines = InDocker::new(docker, &folder, images, Otherwise::Simulate);
             Ok(Arc::new(engines))
         }
     }
