@@ -10,7 +10,8 @@ use crate::{Error, link, nft, pause};
 
 const USAGE: &str = "usage: pause --socket PATH [--resolv-conf PATH] [--netns PATH]
        link --socket PATH
-       probe";
+       probe
+       probe-here";
 
 /// Runs the sandbox with these arguments, of which the first is the command. Returns when it ends.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -22,6 +23,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Pause(options) => pause::run(&options),
         Command::Link { socket } => link::run(&socket),
         Command::Probe => nft::probe(),
+        Command::ProbeHere => nft::probe_here(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -36,6 +38,7 @@ enum Command {
     Pause(Options),
     Link { socket: PathBuf },
     Probe,
+    ProbeHere,
 }
 
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Option<Command> {
@@ -59,6 +62,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Option<Command> {
         })),
         "link" => Some(Command::Link { socket: socket? }),
         "probe" => Some(Command::Probe),
+        "probe-here" => Some(Command::ProbeHere),
         _ => None,
     }
 }

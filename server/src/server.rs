@@ -243,7 +243,8 @@ async fn engines(
         ports: addresses.iter().map(SocketAddr::port).collect(),
     };
     let (choice, folder) = (config.engine, config.data_dir.join("pods"));
-    let chosen = move || engines::choose(choice, folder, Arc::new(images));
+    let docker = config.docker.clone();
+    let chosen = move || engines::choose(choice, folder, Arc::new(images), docker);
     let chosen = tokio::task::spawn_blocking(chosen).await;
     let chosen = chosen.map_err(|e| StartError::Other(e.into()))?;
     chosen.map_err(StartError::Config)

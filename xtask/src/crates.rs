@@ -32,8 +32,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("wharf-compute", &["wharf-types", "wharf-storage"]),
     ("wharf-sandbox", &[]),
     ("wharf-runtime", &["wharf-types", "wharf-sandbox"]),
+    ("wharf-contract", &["wharf-runtime"]),
     ("wharf-builtin", &["wharf-runtime"]),
     ("wharf-balancer", &["wharf-runtime"]),
+    ("wharf-docker", &["wharf-runtime"]),
     ("wharf-kubernetes-schema", &[]),
     (
         "wharf-kubernetes",
@@ -57,7 +59,12 @@ const EDGES: &[(&str, &[&str])] = &[
     ("wharf-conformance", &["wharf-types"]),
     (
         "wharf",
-        &["wharf-aws", "wharf-builtin", "wharf-conformance"],
+        &[
+            "wharf-aws",
+            "wharf-builtin",
+            "wharf-docker",
+            "wharf-conformance",
+        ],
     ),
     ("wharf-testkit", &["wharf"]),
     ("wharf-tests", &["wharf-testkit"]),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio::io::AsyncRead;
 
 use crate::{Later, Pull, PullSecret};
@@ -42,6 +43,36 @@ pub struct ImageConfig {
     pub working_dir: String,
     pub stop_signal: Option<String>,
     pub labels: BTreeMap<String, String>,
+}
+
+impl ImageConfig {
+    /// Reads an image's configuration. What is missing or makes no sense there is as if it were not.
+    pub fn parse(config: &[u8]) -> Self {
+        let whole: Value = serde_json::from_slice(config).unwrap_or_default();
+        let config = &whole["config"];
+        let text = |key: &str| config[key].as_str().unwrap_or_default().to_owned();
+        let words = |key: &str| {
+            let words = config[key].as_array().into_iter().flatten();
+            let words = words.filter_map(|word| word.as_str().map(ToOwned::to_owned));
+            words.collect::<Vec<_>>()
+        };
+        let pair = |text: String| {
+            let (key, value) = text.split_once('=')?;
+            Some((key.to_owned(), value.to_owned()))
+        };
+        let labels = config["Labels"].as_object().into_iter().flatten();
+        let labels =
+            labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+        Self {
+            entrypoint: words("Entrypoint"),
+            command: words("Cmd"),
+            env: words("Env").into_iter().filter_map(pair).collect(),
+            user: text("User"),
+            working_dir: text("WorkingDir"),
+            stop_signal: Some(text("StopSignal")).filter(|signal| !signal.is_empty()),
+            labels: labels.collect(),
+        }
+    }
 }
 
 /// Finds images and reads them: our own registry without HTTP, others by it.
@@ -83,4 +114,26 @@ pub struct Layer {
     pub media_type: String,
     /// The digest of the layer when it is not compressed.
     pub diff_id: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_is_read_as_far_as_it_makes_sense() {
+        let config = ImageConfig::parse(
+            br#"{"config":{"Entrypoint":["/e"],"Cmd":null,"Env":["A=b=c","none"],"User":"1:2",
+                "WorkingDir":"/w","StopSignal":"SIGQUIT","Labels":{"a":"b","c":1}}}"#,
+        );
+        assert_eq!((config.entrypoint.len(), config.command.len()), (1, 0));
+        assert_eq!(config.env, [("A".to_owned(), "b=c".to_owned())]);
+        assert_eq!(
+            (config.user.as_str(), config.working_dir.as_str()),
+            ("1:2", "/w")
+        );
+        assert_eq!(config.stop_signal.as_deref(), Some("SIGQUIT"));
+        assert_eq!(config.labels.len(), 1);
+        assert_eq!(ImageConfig::parse(b"no JSON"), ImageConfig::default());
+    }
 }

@@ -1,7 +1,7 @@
 //! The sandbox: what the containers of a pod share.
 use std::net::IpAddr;
 
-use crate::{Dns, HostAlias};
+use crate::{Dns, HostAlias, Volume};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SandboxSpec {
@@ -14,6 +14,8 @@ pub struct SandboxSpec {
     pub ip: Option<IpAddr>,
     pub dns: Dns,
     pub host_aliases: Vec<HostAlias>,
+    /// Those of the pod, which are filled later: an engine may want to hold them together.
+    pub volumes: Vec<Volume>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -92,6 +92,7 @@ async fn prepare(inner: &Inner, spec: &PodSpec) -> Result<Sandbox, Error> {
             ip: spec.ip,
             dns: spec.dns.clone(),
             host_aliases: spec.host_aliases.clone(),
+            volumes: spec.volumes.clone(),
         })
         .await?;
     let group = spec

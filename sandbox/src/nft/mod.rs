@@ -39,6 +39,11 @@ pub fn probe() -> Result<(), Error> {
         .unwrap_or(Err(Error::Protocol("the probe of nf_tables panicked")))
 }
 
+/// The same in the network namespace that we are in, for a container that may not make another one.
+pub(crate) fn probe_here() -> Result<(), Error> {
+    Nft::open().map(drop)
+}
+
 #[expect(
     unsafe_code,
     reason = "rustix marks all of unshare; a network namespace is the thread's own and holds no memory"

@@ -29,9 +29,10 @@ const DATA: u8 = 3;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    // An engine starts this program again for each pod.
+    // The engines start this program again for each pod.
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    if let Some(code) = wharf_builtin::part(&arguments) {
+    let part = wharf_builtin::part(&arguments).or_else(|| wharf_docker::part(&arguments));
+    if let Some(code) = part {
         return code;
     }
     let command = match config::load() {

@@ -71,6 +71,8 @@ pub struct Config {
     pub durability: Durability,
     /// What runs pods.
     pub engine: EngineChoice,
+    /// Where Docker may be.
+    pub docker: wharf_docker::Places,
     /// Whether bytes are hashed again whenever they are read.
     pub verify_reads: bool,
     /// How long a round of checking all bytes at rest takes.

@@ -14,7 +14,8 @@ use crate::{guard::Host, telemetry};
 
 const HOUR: u64 = 60 * 60;
 
-/// Completes and checks settings. Only `AWS_REGION` is asked of `env`.
+/// Completes and checks settings. Of `env` only what others define is asked: `AWS_REGION`,
+/// `DOCKER_HOST`.
 pub(super) fn config(settings: Settings, env: Environment<'_>) -> Result<Config, Error> {
     let listen = match settings.listen {
         None => vec![SocketAddr::from(([127, 0, 0, 1], 4566))],
@@ -58,6 +59,11 @@ pub(super) fn config(settings: Settings, env: Environment<'_>) -> Result<Config,
         vulnerability_db: settings.vulnerability_db,
         durability: settings.durability.unwrap_or(Durability::Full),
         engine: settings.engine.unwrap_or_default(),
+        docker: wharf_docker::Places {
+            host: env("DOCKER_HOST"),
+            home: env("HOME").map(PathBuf::from),
+            runtime: env("XDG_RUNTIME_DIR").map(PathBuf::from),
+        },
         verify_reads: settings.verify_reads.unwrap_or(false),
         scrub_interval: positive("scrub-interval", settings.scrub_interval, 7 * 24 * HOUR)?,
         gc_interval: positive("gc-interval", settings.gc_interval, HOUR)?,

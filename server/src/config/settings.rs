@@ -62,8 +62,8 @@ pub(super) struct Settings {
     #[arg(long, value_name = "HOW", hide_possible_values = true, help_heading = STORAGE)]
     pub durability: Option<Durability>,
 
-    /// Run pods in containers of this program (builtin: Linux, root), only pretend to (simulated), or
-    /// what the machine allows (auto) [default: auto]
+    /// Run pods in containers of this program (builtin: Linux, root) or of Docker (docker), only
+    /// pretend to (simulated), or the first of these that works (auto) [default: auto]
     #[arg(long, value_name = "ENGINE", hide_possible_values = true, help_heading = KUBERNETES)]
     pub engine: Option<EngineChoice>,
 
@@ -272,6 +272,8 @@ pub enum EngineChoice {
     Auto,
     /// Containers of this program.
     Builtin,
+    /// Containers of Docker.
+    Docker,
     /// Nothing runs.
     Simulated,
 }

@@ -1,54 +1,19 @@
-//! What runs the pods of clusters, as the operator chose it.
+//! The engine `builtin`.
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wharf_builtin::Builtin;
 use wharf_runtime::engine::{Engine, ImageSource};
-use wharf_runtime::{Engines, Error, Later, NoEngines, PodNetwork};
-
-use crate::config::EngineChoice;
-
-/// Chooses an engine and says which. `folder` is where it may keep things. Blocks.
-pub(crate) fn choose(
-    choice: EngineChoice,
-    folder: PathBuf,
-    images: Arc<dyn ImageSource>,
-) -> Result<Arc<dyn Engines>, String> {
-    if choice == EngineChoice::Simulated {
-        return Ok(Arc::new(NoEngines));
-    }
-    let missing = wharf_builtin::missing();
-    if choice == EngineChoice::Builtin
-        && let Some(missing) = missing
-    {
-        return Err(format!("engine: builtin cannot work here: {missing}"));
-    }
-    if let Some(missing) = missing {
-        tracing::info!(
-            "pods will be simulated, because no engine can run them: builtin: {missing}"
-        );
-        return Ok(Arc::new(NoEngines));
-    }
-    let program = std::env::current_exe();
-    let program =
-        program.map_err(|error| format!("engine: this program cannot be found: {error}"))?;
-    tracing::info!("pods will run in containers of this program (engine builtin)");
-    Ok(Arc::new(OwnContainers {
-        program,
-        folder,
-        images,
-        opened: Mutex::default(),
-    }))
-}
+use wharf_runtime::{Engines, Error, Later, PodNetwork};
 
 /// The engine `builtin`, a directory for each cluster.
 #[derive(Debug)]
-struct OwnContainers {
-    program: PathBuf,
-    folder: PathBuf,
-    images: Arc<dyn ImageSource>,
-    opened: Mutex<HashMap<String, Builtin>>,
+pub(super) struct OwnContainers {
+    pub(super) program: PathBuf,
+    pub(super) folder: PathBuf,
+    pub(super) images: Arc<dyn ImageSource>,
+    pub(super) opened: Mutex<HashMap<String, Builtin>>,
 }
 
 impl OwnContainers {

@@ -1,0 +1,268 @@
+//! Pods: the sandbox's container, and all that belongs to it.
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde_json::json;
+use wharf_runtime::engine::{FoundPod, Sandbox, SandboxSpec, Usage};
+use wharf_runtime::{Dns, Stream, Volume, VolumeSource};
+use wharf_types::{Clock, Timestamp};
+
+use super::{Docker, containers, volumes};
+use crate::answers::{Created, Inspected, Listed, Stats, Volumes};
+use crate::client::Joined;
+use crate::host_config::{self, Mount, Part};
+use crate::names::{Kind, Names, label};
+use crate::{Error, network};
+
+/// Where a sandbox has the volumes of its pod that containers may write.
+pub(super) const VOLUMES: &str = "/volumes";
+
+/// Where it has those that only we write. What is here is told from the others by nothing that a
+/// container could make.
+pub(super) const FILES: &str = "/files";
+
+/// Where it has the last words of its pod's containers.
+pub(super) const WORDS: &str = "/words";
+
+/// Where a sandbox has a volume.
+pub(super) fn place(volume: &Volume) -> String {
+    let folder = match &volume.source {
+        VolumeSource::Files(_) => FILES,
+        VolumeSource::EmptyDir { .. } | VolumeSource::Persistent { .. } => VOLUMES,
+    };
+    format!("{folder}/{}", volume.name)
+}
+
+impl Docker {
+    pub(super) async fn do_list(&self) -> Result<Vec<FoundPod>, Error> {
+        let all = self.client().get("/containers/json").query("all", "1");
+        let all: Vec<Listed> = all.labelled(&self.names().ours()).json().await?;
+        let mut pods = Vec::new();
+        let mut containers = Vec::new();
+        for one in all {
+            // It may be gone by now.
+            let Some(found) = self.look(&one.id).await? else {
+                continue;
+            };
+            match found.config.labels.get(label::KIND).map(String::as_str) {
+                Some("sandbox") => pods.extend(pod(&found, self.names())),
+                _ => containers.extend(found.found()),
+            }
+        }
+        containers.sort_by_key(|one| one.attempt);
+        for container in containers {
+            let pod = pods
+                .iter_mut()
+                .find(|pod: &&mut FoundPod| pod.id == container.pod);
+            match pod {
+                Some(pod) => pod.containers.push(container),
+                // Its sandbox was removed by somebody else.
+                None => pods.push(FoundPod {
+                    id: container.pod.clone(),
+                    namespace: String::new(),
+                    name: String::new(),
+                    runs: false,
+                    ip: None,
+                    containers: vec![container],
+                }),
+            }
+        }
+        Ok(pods)
+    }
+
+    pub(super) async fn do_start_sandbox(&self, spec: &SandboxSpec) -> Result<Sandbox, Error> {
+        let name = self.names().sandbox(&spec.pod);
+        if let Some(found) = self.look(&name).await? {
+            if found.state.running {
+                return Ok(Sandbox {
+                    ip: ip(&found, self.names()),
+                    kept: true,
+                });
+            }
+            containers::remove(self.client(), &found.id).await?;
+        }
+        let range = network::ensure(self.client(), self.names(), self.0.wanted).await?;
+        let mounts = self.make_volumes(spec).await?;
+        let wanted = match spec.ip {
+            Some(IpAddr::V4(ip)) if range.has_room_for(ip) => Some(ip),
+            _ => None,
+        };
+        let started = match self.try_sandbox(spec, wanted, &mounts).await {
+            // Docker gave it to somebody else: any other will do.
+            Err(Error::Answered { message, .. })
+                if wanted.is_some() && message.to_lowercase().contains("already in use") =>
+            {
+                self.try_sandbox(spec, None, &mounts).await
+            }
+            other => other,
+        }?;
+        Ok(Sandbox {
+            ip: ip(&started, self.names()),
+            kept: false,
+        })
+    }
+
+    async fn try_sandbox(
+        &self,
+        spec: &SandboxSpec,
+        wanted: Option<Ipv4Addr>,
+        mounts: &[Mount],
+    ) -> Result<Inspected, Error> {
+        let image = &self.0.daemon.0.sandbox;
+        let network = self.names().network();
+        let mut command = image.program.clone();
+        command.extend(["__docker", "pause"].map(str::to_owned));
+        command.push(resolv_conf(&spec.dns));
+        let mut labels = self.names().of_pod(Kind::Sandbox, &spec.pod);
+        labels.insert(label::NAMESPACE.to_owned(), spec.namespace.clone());
+        labels.insert(label::NAME.to_owned(), spec.name.clone());
+        let aliases = spec.host_aliases.iter().flat_map(|alias| {
+            let names = alias.names.iter();
+            names.map(|name| format!("{name}:{}", alias.ip))
+        });
+        let aliases: Vec<String> = aliases.collect();
+        let ipam = wanted.map(|ip| json!({ "IPv4Address": ip }));
+        let body = json!({
+            "Image": image.tag,
+            "Entrypoint": command,
+            "Hostname": spec.hostname,
+            "Labels": labels,
+            "HostConfig": host_config::sandbox(&network, &aliases, mounts),
+            "NetworkingConfig": {
+                "EndpointsConfig": { (network.as_str()): { "IPAMConfig": ipam } },
+            },
+        });
+        let name = self.names().sandbox(&spec.pod);
+        let create = || {
+            let call = self.client().post("/containers/create");
+            call.query("name", &name).body(&body)
+        };
+        let created = match create()?.json::<Created>().await {
+            // Somebody has removed the image.
+            Err(error) if error.is_missing() => {
+                self.0.daemon.0.reload().await?;
+                create()?.json().await
+            }
+            other => other,
+        };
+        let Created { id } = created?;
+        let start = self.client().post(format!("/containers/{id}/start"));
+        if let Err(error) = start.done().await {
+            containers::remove(self.client(), &id).await?;
+            return Err(error);
+        }
+        let found = self.look(&id).await?;
+        found.ok_or_else(|| Error::Refused("the sandbox is gone at once".to_owned()))
+    }
+
+    async fn make_volumes(&self, spec: &SandboxSpec) -> Result<Vec<Mount>, Error> {
+        let words = self.names().words(&spec.pod);
+        let labels = self.names().of_pod(Kind::Volume, &spec.pod);
+        volumes::make(self.client(), &words, labels.clone(), None).await?;
+        let mut mounts = vec![whole(words, WORDS.to_owned())];
+        for volume in &spec.volumes {
+            let name = self.volume_name(&spec.pod, volume);
+            let options = volumes::memory(&volume.source);
+            let labels = match &volume.source {
+                VolumeSource::Persistent { .. } => self.names().labels(Kind::Persistent),
+                _ => labels.clone(),
+            };
+            volumes::make(self.client(), &name, labels, options).await?;
+            mounts.push(whole(name, place(volume)));
+        }
+        Ok(mounts)
+    }
+
+    pub(super) async fn do_link(&self, pod: &str) -> Result<Box<dyn Stream>, wharf_runtime::Error> {
+        let name = self.names().sandbox(pod);
+        let found = self.look(&name).await?;
+        let found = found.filter(|found| found.state.running);
+        let found = found.ok_or(wharf_runtime::Error::NoSuchPod)?;
+        let mut command = self.0.daemon.0.sandbox.program.clone();
+        command.extend(["__docker", "link"].map(str::to_owned));
+        let call = self.client().post(format!("/containers/{}/exec", found.id));
+        let call = call.body(&json!({
+            "AttachStdin": true, "AttachStdout": true, "Cmd": command,
+        }))?;
+        let Created { id } = call.json().await?;
+        let start = self.client().post(format!("/exec/{id}/start"));
+        let start = start.body(&json!({ "Detach": false, "Tty": false }))?;
+        Ok(Box::new(Joined::new(start.upgrade().await?)))
+    }
+
+    pub(super) async fn do_remove_pod(&self, pod: &str) -> Result<(), Error> {
+        let ours = self.names().ours_in(pod);
+        let all = self.client().get("/containers/json").query("all", "1");
+        let all: Vec<Listed> = all.labelled(&ours).json().await?;
+        containers::remove_all(self.client(), all).await?;
+        let volumes = self.client().get("/volumes").labelled(&ours);
+        let volumes: Volumes = volumes.json().await?;
+        volumes::remove_all(self.client(), volumes).await
+    }
+
+    pub(super) async fn do_usage(&self, pod: &str) -> Result<Vec<(String, Usage)>, Error> {
+        let all = self.client().get("/containers/json");
+        let all: Vec<Listed> = all.labelled(&self.names().ours_in(pod)).json().await?;
+        let mut usages = Vec::new();
+        for one in all {
+            let Some(name) = one.labels.get(label::CONTAINER) else {
+                continue;
+            };
+            let stats = self.client().get(format!("/containers/{}/stats", one.id));
+            let stats = stats.query("stream", "0").query("one-shot", "1");
+            // It may have ended by now.
+            if let Some(stats) = stats.find::<Stats>().await? {
+                let usage = Usage {
+                    cpu_nanos: stats.cpu_stats.cpu_usage.total_usage,
+                    memory_bytes: stats.memory_stats.working_set(),
+                    at: now(),
+                };
+                usages.push((name.clone(), usage));
+            }
+        }
+        Ok(usages)
+    }
+}
+
+fn now() -> Timestamp {
+    Clock::System.now()
+}
+
+fn whole(volume: String, path: String) -> Mount {
+    Mount {
+        volume,
+        path,
+        part: Part::Whole,
+        read_only: false,
+    }
+}
+
+fn ip(found: &Inspected, names: &Names) -> Option<IpAddr> {
+    let network = found.network_settings.networks.get(&names.network())?;
+    network.ip.parse().ok()
+}
+
+fn pod(found: &Inspected, names: &Names) -> Option<FoundPod> {
+    let of = |key: &str| found.config.labels.get(key).cloned();
+    Some(FoundPod {
+        id: of(label::POD)?,
+        namespace: of(label::NAMESPACE)?,
+        name: of(label::NAME)?,
+        runs: found.state.running,
+        ip: ip(found, names),
+        containers: Vec::new(),
+    })
+}
+
+/// What a pod asks before its link says anything. Empty: Docker's own is kept.
+fn resolv_conf(dns: &Dns) -> String {
+    let line = |name: &str, words: &[String]| match words {
+        [] => String::new(),
+        words => format!("{name} {}\n", words.join(" ")),
+    };
+    let servers = dns.servers.iter();
+    let servers = servers.map(|server| format!("nameserver {server}\n"));
+    std::iter::once(line("search", &dns.searches))
+        .chain(servers)
+        .chain([line("options", &dns.options)])
+        .collect()
+}
