@@ -6,5 +6,6 @@ mod amounts;
 pub mod claim_resize;
 pub mod default_storage_class;
 pub mod limit_ranger;
+pub(crate) mod pod_identity;
 pub mod priority;
 pub mod resource_quota;

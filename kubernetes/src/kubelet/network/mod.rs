@@ -29,7 +29,8 @@ pub(super) const RESOLVER: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 253);
 /// Where machines have their metadata, which pods are not to see.
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 const TASKS: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 2);
-const IDENTITIES: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 23);
+/// Where pods have AWS, and the credentials of pod identities.
+pub(super) const IDENTITIES: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 23);
 
 /// The listener behind `kubernetes.default.svc`: connections to it speak TLS with the API server.
 pub const API_GATE: u16 = 1;
@@ -132,7 +133,7 @@ pub async fn tell(cluster: Cluster, table: Table) -> Result<(), Status> {
     while table.is_shared() {
         any_changed(&mut feeds).await;
         match teller.read(&mut feeds, &services) {
-            Some(keys) => table.change(keys.into_iter().map(|key| teller.row(key)).collect()),
+            Some(keys) => table.change(keys.into_iter().map(|key| teller.row(&key)).collect()),
             None => table.replace(teller.all(&services)),
         }
     }
@@ -167,12 +168,12 @@ struct Teller {
 impl Teller {
     fn all(&self, services: &Shelf) -> Vec<Row> {
         let all = services.objects(None).into_iter();
-        all.filter_map(|service| self.row(Key::of(&service)).1)
+        all.filter_map(|service| self.row(&Key::of(&service)).1)
             .collect()
     }
 
     /// How a service is now.
-    fn row(&self, key: Key) -> (ServiceKey, Option<Row>) {
+    fn row(&self, key: &Key) -> (ServiceKey, Option<Row>) {
         let service = self.cluster.get("services", &key.namespace, &key.name);
         let row = service.map(|service| {
             let slices = self.slices.of(&key.to_string());
