@@ -24,9 +24,7 @@ pub fn is_aws(parts: &Parts) -> bool {
 /// that is not below any path.
 pub fn is_unsigned_form(parts: &Parts) -> bool {
     let form = content_type(parts) == Some(query::CONTENT_TYPE);
-    form && parts.method == http::Method::POST
-        && parts.uri.path() == "/"
-        && !parts.headers.contains_key(header::AUTHORIZATION)
+    form && parts.method == http::Method::POST && parts.uri.path() == "/" && !is_aws(parts)
 }
 
 /// A request of a pod that came to the address that stands for AWS there: what it calls the server is no

@@ -18,6 +18,7 @@ pub mod certificate_authorities;
 mod certificates;
 pub mod checks;
 pub mod clusters;
+mod engines;
 mod error;
 pub mod fargate;
 pub mod identity_providers;

@@ -9,8 +9,8 @@ use wharf_kubernetes::{
 };
 
 use crate::{
-    Cx, Error, Place, capacity::Machines, certificates::ClusterSigner, pod_addresses::Addresses,
-    pods::engines,
+    Cx, Error, Place, capacity::Machines, certificates::ClusterSigner, engines,
+    pod_addresses::Addresses,
 };
 
 /// What works in a cluster. Ends with its tasks.
@@ -58,7 +58,7 @@ pub(crate) async fn start(
         vpc: cx.compute.settings.vpc,
         cluster: cluster.clone(),
     });
-    let (runtime, needed) = engines::start(cx, at, cluster, api).await?;
+    let (runtime, needed) = engines::start(cx, cluster, api).await?;
     tasks.extend(needed);
     let (kubelet, mut kubelets) = Kubelet::start(cluster.clone(), runtime, addresses);
     // They end when the set is dropped, which is with this task.

@@ -1,6 +1,5 @@
-//! What pods have of AWS: the engines that run them, what answers them there, and whom they act as.
+//! What pods have of AWS: whom they act as, and what answers them.
 mod credentials;
-pub(crate) mod engines;
 mod web_identity;
 pub(crate) mod webhook;
 
@@ -9,7 +8,7 @@ pub use web_identity::{Assumed, MAX_POLICY, NotAssumed, WebIdentity, assume};
 use wharf_auth::{RoleSession, policy::Assume};
 use wharf_runtime::Stream;
 use wharf_runtime::network::Caller;
-use wharf_types::{Arn, Registry};
+use wharf_types::Arn;
 
 use crate::Cx;
 
@@ -23,9 +22,8 @@ pub struct PodConnection {
 /// A pod that asks.
 #[derive(Clone, Debug)]
 pub struct Pod {
-    /// Of the pod's cluster.
+    /// The id of its cluster.
     pub cluster: String,
-    pub registry: Registry,
     pub caller: Caller,
 }
 

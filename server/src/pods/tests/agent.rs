@@ -51,6 +51,17 @@ async fn credentials_are_for_the_pod_that_the_token_is_of_as_long_as_it_is_there
     let uid = stage.pod("web-0", "shop").await;
     let neighbour = stage.pod("web-1", "shop").await;
     let other = stage.pod("other-0", "other").await;
+    let label = json!({
+        "name": "far", "namespace": "default",
+        "labels": { "eks.amazonaws.com/fargate-profile": "p" },
+    });
+    let spec = json!({
+        "serviceAccountName": "shop",
+        "containers": [{ "name": "c", "image": "busybox" }],
+    });
+    let rest = json!({ "metadata": label, "spec": spec });
+    let far = stage.make("pods", "Pod", "far", rest).await;
+    let far_token = stage.token(&stage.claims(AGENT, "far", &far, "shop"));
     let good = stage.claims(AGENT, "web-0", &uid, "shop");
     let with = |change: &dyn Fn(&mut Claims)| {
         let mut claims = good.clone();
@@ -111,6 +122,7 @@ async fn credentials_are_for_the_pod_that_the_token_is_of_as_long_as_it_is_there
             "(InvalidTokenException)",
         ),
         (&other, other_token, 404, "(ResourceNotFoundException)"),
+        (&far, far_token, 400, "on Fargate"),
     ] {
         let (found, answer) = stage.credentials(who, &token).await;
         assert_eq!(found, status, "{answer}");

@@ -20,7 +20,7 @@ use wharf_auth::{Secret, Signer};
 use wharf_kubernetes::Cluster;
 use wharf_kubernetes::cluster::Actor;
 use wharf_runtime::{Stream, network::Caller};
-use wharf_types::{Clock, Registry, Timestamp};
+use wharf_types::{Clock, Timestamp};
 
 use super::*;
 use crate::Server;
@@ -227,10 +227,6 @@ impl Stage {
         self.server.clusters().answer(PodConnection {
             pod: Pod {
                 cluster: running.id().to_owned(),
-                registry: Registry {
-                    account: "000000000000".parse().unwrap(),
-                    region: "us-east-1".parse().unwrap(),
-                },
                 caller: Caller {
                     pod: uid.to_owned(),
                     namespace: "default".to_owned(),

@@ -10,22 +10,16 @@ use wharf_kubernetes::kubelet::network::{API_GATE, IDENTITY_GATE, link_settings,
 use wharf_runtime::engine::Engine;
 use wharf_runtime::network::{Caller, Gates, PodLinks};
 use wharf_runtime::{Pace, PodChecks, PodNetwork, PodRuntime, Simulated, Stream, Worker};
-use wharf_types::Registry;
 
-use super::{Pod, PodConnection};
+use crate::pods::{Pod, PodConnection};
 use crate::running::Clusters;
-use crate::{Cx, Error, Place};
+use crate::{Cx, Error};
 
 /// What runs the pods, and the tasks that it needs.
 pub(crate) type Started = (Arc<dyn PodRuntime>, Vec<JoinHandle<()>>);
 
 /// Starts what runs the pods of a cluster. `api` is where its API server listens.
-pub(crate) async fn start(
-    cx: &Cx,
-    at: &Place,
-    cluster: &Cluster,
-    api: SocketAddr,
-) -> Result<Started, Error> {
+pub(crate) async fn start(cx: &Cx, cluster: &Cluster, api: SocketAddr) -> Result<Started, Error> {
     let vpc = cx.compute.settings.vpc;
     let network = PodNetwork {
         gateway: vpc.at(1),
@@ -43,7 +37,6 @@ pub(crate) async fn start(
             let doors = Doors {
                 api,
                 cluster: id,
-                registry: at.registry.clone(),
                 clusters: cx.clusters.clone(),
             };
             real(cx, cluster, engine, doors).await
@@ -83,7 +76,6 @@ struct Doors {
     api: SocketAddr,
     /// Of which the pods are.
     cluster: String,
-    registry: Registry,
     clusters: Clusters,
 }
 
@@ -109,7 +101,6 @@ impl Gates for Doors {
             IDENTITY_GATE => self.clusters.answer(PodConnection {
                 pod: Pod {
                     cluster: self.cluster.clone(),
-                    registry: self.registry.clone(),
                     caller: caller.clone(),
                 },
                 stream,
