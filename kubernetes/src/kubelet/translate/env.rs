@@ -249,6 +249,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_acts_as_a_role_finds_aws_here_unless_it_says_where() {
+        let ours = Some("http://169.254.170.23");
+        for (given, wanted) in [
+            (&["AWS_WEB_IDENTITY_TOKEN_FILE"][..], ours),
+            (&["AWS_CONTAINER_CREDENTIALS_FULL_URI"], ours),
+            (
+                &["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ENDPOINT_URL"],
+                Some("x"),
+            ),
+            (&["AWS_REGION"], None),
+        ] {
+            let all = given
+                .iter()
+                .map(|name| ((*name).to_owned(), "x".to_owned()));
+            let mut known = all.collect();
+            aws(&mut known);
+            let found = known.get("AWS_ENDPOINT_URL").map(String::as_str);
+            assert_eq!(found, wanted, "{given:?}");
+        }
+    }
+
+    #[test]
     fn variables_are_put_in() {
         let env = [
             ("A".to_owned(), "1".to_owned()),
