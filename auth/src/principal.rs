@@ -1,6 +1,10 @@
 //! Who a request acts for.
+use std::sync::Arc;
+
 use sha2::{Digest as _, Sha256};
 use wharf_types::{AccountId, Arn};
+
+use crate::role_session::SessionContext;
 
 /// The access key that `aws configure` examples for local servers use; it stands for the account.
 const LOCAL_ROOT_KEY: &str = "test";
@@ -12,9 +16,11 @@ const MAX_USER: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
     pub account: AccountId,
-    /// A user or the root of `account`.
+    /// A user or the root of `account`, or a session of one of its roles.
     pub arn: Arn,
     pub access_key: String,
+    /// What a session of a role has besides; `None` for everyone else.
+    pub session: Option<Arc<SessionContext>>,
 }
 
 impl Principal {
@@ -35,7 +41,15 @@ impl Principal {
             account,
             arn,
             access_key: access_key.to_owned(),
+            session: None,
         }
+    }
+
+    /// The names of the role and the session, if this is a session of a role.
+    pub fn role(&self) -> Option<(&str, &str)> {
+        let resource = self.arn.resource.strip_prefix("assumed-role/")?;
+        self.session.as_ref()?;
+        resource.rsplit_once('/')
     }
 
     /// Whether this is the account itself.
@@ -43,19 +57,30 @@ impl Principal {
         self.arn.resource == "root"
     }
 
-    /// The `UserId` of STS: the account for its root, else an `AIDA` id that depends on the key
-    /// alone, so that it stays the same from run to run.
+    /// The `UserId` of STS: the account for its root, the id of a role and the name of its session, else
+    /// an `AIDA` id that depends on the key alone. Ids stay the same from run to run.
     pub fn user_id(&self) -> String {
         if self.is_root() {
             return self.account.to_string();
         }
-        let hash = Sha256::digest(self.access_key.as_bytes());
-        let id = hash.iter().take(17).map(|byte| match byte & 31 {
-            letter @ 0..26 => char::from(b'A' + letter),
-            digit => char::from(b'2' + digit - 26),
-        });
-        "AIDA".chars().chain(id).collect()
+        match self.role() {
+            Some((role, session)) => {
+                let id = unique_id("AROA", &format!("{}/{role}", self.account));
+                format!("{id}:{session}")
+            }
+            None => unique_id("AIDA", &self.access_key),
+        }
     }
+}
+
+/// An id of IAM that follows from a text.
+fn unique_id(prefix: &str, text: &str) -> String {
+    let hash = Sha256::digest(text.as_bytes());
+    let id = hash.iter().take(17).map(|byte| match byte & 31 {
+        letter @ 0..26 => char::from(b'A' + letter),
+        digit => char::from(b'2' + digit - 26),
+    });
+    prefix.chars().chain(id).collect()
 }
 
 /// Whether a credential scope can carry this text as its access key.

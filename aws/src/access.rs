@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What everyone who is known may do.
-const FREE: &[&str] = &["sts:GetCallerIdentity"];
+const FREE: &[&str] = &["sts:GetCallerIdentity", "sts:AssumeRoleWithWebIdentity"];
 
 /// What is done to the repositories of a registry if the call names none.
 const OF_REPOSITORIES: &[&str] = &[

@@ -90,7 +90,14 @@ impl Exception {
 
 impl From<SigError> for Exception {
     fn from(e: SigError) -> Self {
-        Self::client(e.code(), e.message())
+        let status = match e {
+            SigError::Expired => StatusCode::FORBIDDEN,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self {
+            status,
+            ..Self::client(e.code(), e.message())
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod ecr;
 mod ecr_public;
 mod eks;
 mod error;
+mod heads;
 mod kept;
 mod names;
 mod operation;
@@ -22,9 +23,10 @@ mod strict;
 mod sts;
 
 pub use error::Exception;
+pub use heads::{FromPod, is_aws, is_unsigned_form};
 pub use names::{Names, UriStyle};
 pub use operation::Cx;
-pub use serve::{Gate, Named, is_aws, serve};
+pub use serve::{Gate, Named, serve};
 pub use wharf_auth::Auth;
 
 use protocol::rest_json::Route;

@@ -8,6 +8,7 @@ use wharf_types::{Region, Registry};
 
 use crate::{
     Auth, Cx, Exception, Names, autoscaling, ec2, ecr, ecr_public, eks,
+    heads::{FromPod, TARGET, content_type, is_unsigned_form},
     operation::{Protocol, Service},
     protocol::{
         ec2 as ec2_query,
@@ -31,7 +32,6 @@ pub(crate) const SERVICES: &[Service] = &[
 const MAX_BODY: usize = 64 * 1024;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
-const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 
 /// What the door needs besides the domain.
 #[derive(Clone, Debug)]
@@ -43,20 +43,6 @@ pub struct Gate {
     pub names: Names,
 }
 
-/// Whether a request is for this door: it is signed, or names a target.
-pub fn is_aws(parts: &Parts) -> bool {
-    let signed = parts
-        .headers
-        .get(header::AUTHORIZATION)
-        .is_some_and(|value| value.as_bytes().starts_with(b"AWS4-"));
-    signed
-        || parts.headers.contains_key(TARGET)
-        || parts
-            .uri
-            .query()
-            .is_some_and(|q| q.contains("X-Amz-Signature="))
-}
-
 /// Answers a request of an AWS client. The operation's name is an extension of the answer.
 pub async fn serve(gate: &Gate, tls: bool, request: Request) -> Response {
     let request_id = uuid::Uuid::new_v4().to_string();
@@ -64,8 +50,8 @@ pub async fn serve(gate: &Gate, tls: bool, request: Request) -> Response {
     let found = find(&parts);
     let mut response = match found {
         Err(e) => json11::error(e),
-        Ok((service, signed)) => {
-            let outcome = run(gate, service, signed, &parts, body, tls).await;
+        Ok((service, caller)) => {
+            let outcome = run(gate, service, caller, &parts, body, tls).await;
             let (name, outcome) = outcome;
             let mut response = match (service.protocol, outcome) {
                 (Protocol::Json11 { .. }, Ok(output)) => json11::answer(&output),
@@ -97,7 +83,17 @@ pub async fn serve(gate: &Gate, tls: bool, request: Request) -> Response {
 #[derive(Clone, Copy, Debug)]
 pub struct Named(pub &'static str);
 
-fn find(parts: &Parts) -> Result<(&'static Service, Signed), Exception> {
+/// Who calls, as far as the head says.
+enum Caller {
+    Signed(Box<Signed>),
+    /// Only what needs no signature.
+    Anyone,
+}
+
+fn find(parts: &Parts) -> Result<(&'static Service, Caller), Exception> {
+    if is_unsigned_form(parts) {
+        return Ok((&sts::SERVICE, Caller::Anyone));
+    }
     let signed = sigv4::parse(parts)?;
     let name = signed.scope.service.as_str();
     let service = SERVICES.iter().find(|service| service.name == name);
@@ -108,7 +104,10 @@ fn find(parts: &Parts) -> Result<(&'static Service, Signed), Exception> {
             format!("wharf does not have the service {name:?}"),
         )
     };
-    Ok((service.ok_or_else(missing)?, signed))
+    Ok((
+        service.ok_or_else(missing)?,
+        Caller::Signed(Box::new(signed)),
+    ))
 }
 
 type Outcome = (String, Result<serde_json::Value, Exception>);
@@ -116,16 +115,14 @@ type Outcome = (String, Result<serde_json::Value, Exception>);
 async fn run(
     gate: &Gate,
     service: &Service,
-    signed: Signed,
+    caller: Caller,
     parts: &Parts,
     body: Body,
     tls: bool,
 ) -> Outcome {
     // Strangers are turned away before their body is read.
-    if let Auth::Strict(keys) = &gate.auth
-        && let Err(e) = keys.find(&signed)
-    {
-        return (String::new(), Err(e.into()));
+    if let Err(e) = meet(gate, &caller) {
+        return (String::new(), Err(e));
     }
     let asked = match asked(service, parts) {
         Ok(asked) => asked,
@@ -135,7 +132,7 @@ async fn run(
         Ok(body) => body,
         Err(e) => return (asked.name(), Err(e)),
     };
-    let principal = match identify(gate, &signed, parts, &body) {
+    let principal = match identify(gate, &caller, parts, &body) {
         Ok(principal) => principal,
         Err(e) => return (String::new(), Err(e)),
     };
@@ -143,7 +140,11 @@ async fn run(
         Ok(read) => read,
         Err((name, e)) => return (name, Err(e)),
     };
-    let registry = match registry(service, &principal, signed.scope.region) {
+    let region = match caller {
+        Caller::Signed(signed) => signed.scope.region,
+        Caller::Anyone => gate.names.default.region.clone(),
+    };
+    let registry = match registry(service, &principal, region) {
         Ok(registry) => registry,
         Err(e) => return (name, Err(e)),
     };
@@ -151,6 +152,7 @@ async fn run(
         .headers
         .get(header::HOST)
         .and_then(|h| h.to_str().ok())
+        .filter(|_| parts.extensions.get::<FromPod>().is_none())
         .unwrap_or_default();
     let cx = Cx {
         domain: gate.domain.clone(),
@@ -310,13 +312,7 @@ async fn read(
 }
 
 fn check_content_type(parts: &Parts, service: &Service) -> Result<(), Exception> {
-    let content_type = parts
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let essence = content_type
-        .and_then(|text| text.split(';').next())
-        .map(str::trim);
+    let essence = content_type(parts);
     let expected = match service.protocol {
         Protocol::Json11 { .. } => json11::CONTENT_TYPE,
         Protocol::Query { .. } | Protocol::Ec2 { .. } => query::CONTENT_TYPE,
@@ -346,27 +342,31 @@ fn has_no_body(parts: &Parts) -> bool {
     !chunked && length.is_none_or(|length| length == "0")
 }
 
+fn meet(gate: &Gate, caller: &Caller) -> Result<(), Exception> {
+    let Caller::Signed(signed) = caller else {
+        return Ok(());
+    };
+    let (key, account) = (&gate.domain.key, &gate.names.default.account);
+    let now = gate.domain.store.now();
+    Ok(gate.auth.meet(key, signed, account, now)?)
+}
+
 fn identify(
     gate: &Gate,
-    signed: &Signed,
+    caller: &Caller,
     parts: &Parts,
     body: &Bytes,
 ) -> Result<Principal, Exception> {
-    match &gate.auth {
-        Auth::Local => Ok(Principal::local(
-            &signed.scope.access_key,
-            &gate.names.default.account,
-        )),
-        Auth::Strict(keys) => {
-            let key = keys.find(signed)?;
-            sigv4::verify(
-                signed,
-                parts,
-                Payload::Bytes(body),
-                &key.secret,
-                gate.domain.store.now(),
-            )?;
-            Ok(key.principal.clone())
+    let (key, account) = (&gate.domain.key, &gate.names.default.account);
+    let now = gate.domain.store.now();
+    let payload = Payload::Bytes(body);
+    match caller {
+        Caller::Signed(signed) => {
+            let found = gate
+                .auth
+                .principal(key, signed, parts, payload, account, now);
+            Ok(found?)
         }
+        Caller::Anyone => sts::anyone(&query::action(body), account),
     }
 }

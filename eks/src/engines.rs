@@ -5,12 +5,14 @@ use std::sync::Arc;
 use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use wharf_kubernetes::kubelet::network::{API_GATE, link_settings, tell};
+use wharf_kubernetes::kubelet::network::{API_GATE, IDENTITY_GATE, link_settings, tell};
 use wharf_kubernetes::{Cluster, ingresses, load_balancers};
 use wharf_runtime::engine::Engine;
 use wharf_runtime::network::{Caller, Gates, PodLinks, Reach};
 use wharf_runtime::{Pace, PodChecks, PodNetwork, PodRuntime, Simulated, Stream, Worker};
 
+use crate::pods::{Pod, PodConnection};
+use crate::running::Clusters;
 use crate::{Cx, Error};
 
 /// What runs the pods, and the tasks that it needs.
@@ -31,7 +33,14 @@ pub(crate) async fn start(cx: &Cx, cluster: &Cluster, api: SocketAddr) -> Result
             let simulated = Simulated::new(cx.store.clock().clone(), Pace::default());
             Ok((Arc::new(simulated), balance(cluster, None).into()))
         }
-        Some(engine) => real(cx, cluster, engine, api).await,
+        Some(engine) => {
+            let doors = Doors {
+                api,
+                cluster: id,
+                clusters: cx.clusters.clone(),
+            };
+            real(cx, cluster, engine, doors).await
+        }
     }
 }
 
@@ -39,9 +48,9 @@ async fn real(
     cx: &Cx,
     cluster: &Cluster,
     engine: Arc<dyn Engine>,
-    api: SocketAddr,
+    doors: Doors,
 ) -> Result<Started, Error> {
-    let settings = link_settings(cluster, Arc::new(Doors { api }));
+    let settings = link_settings(cluster, Arc::new(doors));
     let table = settings.table.clone();
     let links = Arc::new(PodLinks::new(Arc::clone(&engine), settings));
     let told = cluster.clone();
@@ -88,20 +97,13 @@ fn balance(cluster: &Cluster, pods: Option<Arc<dyn Reach>>) -> [JoinHandle<()>; 
 #[derive(Debug)]
 struct Doors {
     api: SocketAddr,
+    /// Of which the pods are.
+    cluster: String,
+    clusters: Clusters,
 }
 
-impl Gates for Doors {
-    fn accept(
-        &self,
-        listener: u16,
-        caller: &Caller,
-        _from: SocketAddr,
-        mut stream: Box<dyn Stream>,
-    ) {
-        if listener != API_GATE {
-            // Nobody is there yet: the pod sees the connection closed.
-            return;
-        }
+impl Doors {
+    fn api(&self, caller: &Caller, mut stream: Box<dyn Stream>) {
         let (api, pod) = (self.api, caller.name.clone());
         tokio::spawn(async move {
             let passed = async {
@@ -112,5 +114,22 @@ impl Gates for Doors {
                 tracing::debug!(pod, %error, "a connection to the API server broke off");
             }
         });
+    }
+}
+
+impl Gates for Doors {
+    fn accept(&self, listener: u16, caller: &Caller, _from: SocketAddr, stream: Box<dyn Stream>) {
+        match listener {
+            API_GATE => self.api(caller, stream),
+            IDENTITY_GATE => self.clusters.answer(PodConnection {
+                pod: Pod {
+                    cluster: self.cluster.clone(),
+                    caller: caller.clone(),
+                },
+                stream,
+            }),
+            // Nobody is there: the pod sees the connection closed.
+            _ => drop(stream),
+        }
     }
 }

@@ -31,6 +31,7 @@ pub mod nodes;
 pub mod parts;
 mod pod_addresses;
 pub mod pod_identity;
+pub mod pods;
 mod profiles;
 pub mod resources;
 pub mod running;

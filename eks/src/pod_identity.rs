@@ -9,6 +9,7 @@ use wharf_types::{Registry, Timestamp};
 use crate::{
     Cx, Error, Place, Token, checks,
     parts::{self, Part, Shown},
+    pods::webhook,
 };
 
 /// The most associations of a cluster.
@@ -184,6 +185,7 @@ pub async fn create(
 ) -> Result<Shown<Association>, Error> {
     checks::tags(&new.tags)?;
     let made = new.association(Token::of(token, &new)?)?;
+    let registry_of = registry;
     let (registry, now) = (registry.clone(), cx.now());
     let created = cx.store.meta().write(move |tx| {
         let cluster = &new.cluster;
@@ -197,7 +199,14 @@ pub async fn create(
         add(tx, &at, &made, &new.tags, now)?;
         parts::show(tx, &registry, cluster, &made.id)
     });
-    created.await
+    let created = created.await?;
+    configure(cx, registry_of, &created.cluster).await?;
+    Ok(created)
+}
+
+/// Brings the associations to the cluster's next pod, before whoever changed them is answered.
+async fn configure(cx: &Cx, registry: &Registry, cluster: &str) -> Result<(), Error> {
+    webhook::configure(cx, &Place::of_cluster(registry, cluster)).await
 }
 
 /// Finds an association.
@@ -312,15 +321,18 @@ pub async fn delete(
     cluster: String,
     id: String,
 ) -> Result<Shown<Association>, Error> {
+    let registry_of = registry;
     let registry = registry.clone();
     let deleted = cx.store.meta().write(move |tx| {
         crate::clusters::find(tx, &registry, &cluster)?;
         let found = parts::show::<Association>(tx, &registry, &cluster, &id)?;
         owned(&found.body)?;
         parts::remove(tx, &Place::within(&registry, &cluster, &id), &found.body)?;
-        Ok(found)
+        Ok::<_, Error>(found)
     });
-    deleted.await
+    let deleted = deleted.await?;
+    configure(cx, registry_of, &deleted.cluster).await?;
+    Ok(deleted)
 }
 
 #[cfg(test)]

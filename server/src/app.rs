@@ -173,7 +173,7 @@ async fn door(State(app): State<Arc<App>>, request: Request) -> Response {
         response.extensions_mut().insert(seen);
         return response;
     }
-    if wharf_aws::is_aws(&parts) {
+    if wharf_aws::is_aws(&parts) || wharf_aws::is_unsigned_form(&parts) {
         let tls = is_tls(&parts);
         let mut response = wharf_aws::serve(&app.gate, tls, Request::from_parts(parts, body)).await;
         let op = response

@@ -1,13 +1,17 @@
 //! The key that registry passwords are signed with: `<data-dir>/keys/registry.key`, 32 bytes that
-//! only the owner can read.
+//! only the owner can read. And the keys of callers, from the file that the operator names.
 use std::{
     fs::{DirBuilder, File, OpenOptions},
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::Path,
+    sync::Arc,
 };
 
-use wharf_auth::SigningKey;
+use wharf_auth::{Keys, SigningKey};
+use wharf_aws::Auth;
+
+use crate::config::{self, Config};
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +64,22 @@ pub(crate) fn load(data_dir: &Path) -> Result<SigningKey, Error> {
         }
         Err(e) => Err(failed(e)),
     }
+}
+
+/// Whose keys are checked, and against what: the file of credentials is read with all that it names.
+pub(crate) fn callers(config: &Config) -> Result<Auth, String> {
+    let config::Auth::Strict { credentials } = &config.auth else {
+        return Ok(Auth::Local);
+    };
+    let failed = |problem: String| format!("credentials: {}: {problem}", credentials.display());
+    let text = std::fs::read_to_string(credentials).map_err(|e| failed(e.to_string()))?;
+    let folder = credentials.parent().unwrap_or(Path::new(""));
+    let read = |path: &str| std::fs::read_to_string(folder.join(path)).map_err(|e| e.to_string());
+    let keys = Keys::parse(&text, &config.account, read).map_err(|e| failed(e.to_string()))?;
+    if keys.is_empty() {
+        return Err(failed("there is no key in it".into()));
+    }
+    Ok(Auth::Strict(Arc::new(keys)))
 }
 
 /// Half a key is never seen: the file gets its name once it is whole and on the disk.

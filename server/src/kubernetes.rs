@@ -22,9 +22,10 @@ use futures::FutureExt as _;
 use http::{StatusCode, Uri, header, uri::PathAndQuery};
 use http_body::Frame;
 use tokio::{sync::watch, task::JoinHandle};
-use wharf_aws::{Auth, Names};
+use wharf_aws::Names;
 use wharf_eks::running::{Credentials, Listeners, Running};
 use wharf_kubernetes::api::Access;
+use wharf_registry::Cx;
 
 use crate::{
     config::{ClusterEndpoint, Config},
@@ -33,7 +34,7 @@ use crate::{
 };
 
 /// How tokens of AWS are checked for clusters.
-pub(crate) fn access(auth: &Auth, guard: &Guard, names: &Names) -> Access {
+pub(crate) fn access(domain: &Cx, guard: &Guard, names: &Names) -> Access {
     let guard = guard.clone();
     let is_ours = move |host: &str| {
         let host: Option<Host> = host.parse().ok();
@@ -45,7 +46,8 @@ pub(crate) fn access(auth: &Auth, guard: &Guard, names: &Names) -> Access {
         kind.is_some_and(|kind| kind != HostKind::EcrPublic)
     };
     Access {
-        auth: auth.clone(),
+        auth: domain.auth.clone(),
+        key: Arc::clone(&domain.key),
         default_account: names.default.account.clone(),
         is_ours: Arc::new(is_ours),
     }

@@ -13,6 +13,7 @@ mod keys;
 mod kubernetes;
 mod lifecycle;
 pub mod listen;
+mod pods;
 mod secrets;
 mod server;
 pub mod telemetry;

@@ -6,8 +6,11 @@ use std::{
     sync::Arc,
 };
 
-use tokio::{sync::watch, task::JoinHandle};
-use wharf_auth::{Keys, SigningKey};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+use wharf_auth::SigningKey;
 use wharf_aws::{Auth, Gate, Names, UriStyle};
 use wharf_eks::running::Clusters;
 use wharf_registry::{
@@ -29,7 +32,7 @@ use crate::{
     keys,
     kubernetes::{self, Ports},
     listen::{self, Limits, Tls, TlsError},
-    secrets,
+    pods, secrets,
     telemetry::Metrics,
 };
 
@@ -73,7 +76,7 @@ impl Server {
         listen::raise_open_files();
         let metrics = Metrics::install().map_err(StartError::Other)?;
         let data_dir = DataDir::lock(&config.data_dir).map_err(StartError::Data)?;
-        let auth = auth(&config)?;
+        let auth = keys::callers(&config).map_err(StartError::Config)?;
         check_reset(&config)?;
         let upstreams = upstreams(&config)?;
         let guard = Guard::new(&config.public_hosts);
@@ -89,28 +92,27 @@ impl Server {
         let domain = domain(&config, store.clone(), key, &auth, upstreams);
         let limits = limits(&config);
         let names = names(&config, &addresses);
-        let ports = Ports::new(
-            &config,
-            &addresses,
-            Some(tls.ca_pem()),
-            limits.clone(),
-            stopping.clone(),
-        );
-        let access = kubernetes::access(&auth, &guard, &names);
+        let ca = Some(tls.ca_pem());
+        let ports = Ports::new(&config, &addresses, ca, limits.clone(), stopping.clone());
+        let access = kubernetes::access(&domain, &guard, &names);
         let engines = engines(&config, &domain, &guard, &addresses).await?;
-        let clusters = Clusters::new(Arc::new(ports.clone()), access, engines);
+        let (pods, asking) = mpsc::channel(pods::WAITING);
+        let clusters = Clusters::new(Arc::new(ports.clone()), access, engines, pods);
         let (compute, eks) = machines_and_clusters(&config, &store, clusters);
+        let gate = Gate {
+            domain: domain.clone(),
+            compute: compute.clone(),
+            eks: eks.clone(),
+            auth,
+            names,
+        };
+        // Pods that run already may ask at once.
+        let answering = tokio::spawn(pods::run(asking, gate.clone()));
         // Whoever is answered finds all clusters running.
         let resumed = wharf_eks::running::resume(&eks).await;
         resumed.map_err(|e| StartError::Other(e.into()))?;
         let app = App {
-            gate: Gate {
-                domain: domain.clone(),
-                compute: compute.clone(),
-                eks: eks.clone(),
-                auth,
-                names,
-            },
+            gate,
             guard,
             metrics: metrics.clone(),
             stopping: stopping.clone(),
@@ -126,7 +128,8 @@ impl Server {
         let ca_pem = tls.ca_pem().to_owned();
         let public = listen::serve(listeners, Some(tls), app.router(), limits, stopping);
         let serving = tokio::spawn(serving(public, admin));
-        let chores = chores::start(&domain, &compute, &eks, &config, metrics);
+        let mut chores = chores::start(&domain, &compute, &eks, &config, metrics);
+        chores.push(answering);
         Ok(Self {
             addresses,
             data_dir: config.data_dir,
@@ -157,6 +160,11 @@ impl Server {
     /// What is stored, for tests that look behind the door.
     pub const fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The clusters that run, for tests that look behind the door.
+    pub const fn clusters(&self) -> &Clusters {
+        &self.clusters
     }
 
     /// Stops accepting, lets requests finish, and closes the store.
@@ -347,23 +355,6 @@ pub(crate) async fn open_store(config: &Config) -> Result<Store, StartError> {
     Store::open(options(config, data_dir, Clock::System))
         .await
         .map_err(StartError::Data)
-}
-
-fn auth(config: &Config) -> Result<Auth, StartError> {
-    let config::Auth::Strict { credentials } = &config.auth else {
-        return Ok(Auth::Local);
-    };
-    let failed = |problem: String| {
-        StartError::Config(format!("credentials: {}: {problem}", credentials.display()))
-    };
-    let text = std::fs::read_to_string(credentials).map_err(|e| failed(e.to_string()))?;
-    let folder = credentials.parent().unwrap_or(Path::new(""));
-    let read = |path: &str| std::fs::read_to_string(folder.join(path)).map_err(|e| e.to_string());
-    let keys = Keys::parse(&text, &config.account, read).map_err(|e| failed(e.to_string()))?;
-    if keys.is_empty() {
-        return Err(failed("there is no key in it".into()));
-    }
-    Ok(Auth::Strict(Arc::new(keys)))
 }
 
 fn bind(addresses: &[SocketAddr]) -> Result<Vec<std::net::TcpListener>, StartError> {

@@ -15,8 +15,8 @@ use http::{HeaderValue, Request, Uri, header::HOST, request::Parts};
 use wharf_types::{AccountId, Region, Timestamp};
 
 use crate::{
-    Auth, Principal, SigError, Signed,
-    sigv4::{self, Payload, parse_presigned},
+    Auth, Principal, SigError, SigningKey,
+    sigv4::{Payload, parse_presigned},
 };
 
 #[cfg(test)]
@@ -80,12 +80,12 @@ use EksTokenError::Malformed;
 
 /// Checks a token for the cluster `cluster`.
 ///
-/// `is_ours` says whether a host, with its port, is this server: the AWS CLI presigns for
+/// `key` is that of sessions. `is_ours` says whether a host, with its port, is this server: the AWS CLI presigns for
 /// `AWS_ENDPOINT_URL`, over plain HTTP as well.
 pub fn verify(
     token: &str,
     cluster: &str,
-    auth: &Auth,
+    (auth, key): (&Auth, &SigningKey),
     default_account: &AccountId,
     is_ours: impl Fn(&str) -> bool,
     now: Timestamp,
@@ -111,7 +111,10 @@ pub fn verify(
         return Err(Malformed("the signature has not 64 digits"));
     }
     signed.expires = Some(LIFETIME);
-    let principal = principal(&signed, &parts, auth, default_account, now)?;
+    let payload = Payload::Bytes(b"");
+    let principal = auth
+        .principal(key, &signed, &parts, payload, default_account, now)
+        .map_err(EksTokenError::Signature)?;
     let arn = principal.arn.to_string();
     Ok(Caller {
         canonical_arn: canonical_arn(&arn),
@@ -260,24 +263,6 @@ fn is_canonical(value: &str) -> bool {
             [b'%', ..] => return false,
             [_, tail @ ..] => tail,
         };
-    }
-}
-
-fn principal(
-    signed: &Signed,
-    parts: &Parts,
-    auth: &Auth,
-    default_account: &AccountId,
-    now: Timestamp,
-) -> Result<Principal, EksTokenError> {
-    match auth {
-        Auth::Local => Ok(Principal::local(&signed.scope.access_key, default_account)),
-        Auth::Strict(keys) => {
-            let key = keys.find(signed).map_err(EksTokenError::Signature)?;
-            sigv4::verify(signed, parts, Payload::Bytes(b""), &key.secret, now)
-                .map_err(EksTokenError::Signature)?;
-            Ok(key.principal.clone())
-        }
     }
 }
 

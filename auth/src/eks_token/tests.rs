@@ -34,9 +34,20 @@ fn strict(secret: &str) -> Auth {
     Auth::Strict(Arc::new(keys))
 }
 
+fn key() -> SigningKey {
+    SigningKey::from_bytes(&[7; 32]).unwrap()
+}
+
 fn check_at(token: &str, auth: &Auth, now: Timestamp) -> Result<Caller, EksTokenError> {
     let account = "000000000000".parse().unwrap();
-    verify(token, "dev", auth, &account, |h| h == "localhost:4566", now)
+    verify(
+        token,
+        "dev",
+        (auth, &key()),
+        &account,
+        |h| h == "localhost:4566",
+        now,
+    )
 }
 
 fn check(token: &str, auth: &Auth) -> Result<Caller, EksTokenError> {
@@ -103,7 +114,14 @@ fn a_token_is_good_for_15_minutes_and_for_one_cluster() {
         assert_eq!(at(early), Err(EksTokenError::NotYetValid));
     }
     let account = "000000000000".parse().unwrap();
-    let other = verify(&token, "prod", &strict(SECRET), &account, |_| true, now());
+    let other = verify(
+        &token,
+        "prod",
+        (&strict(SECRET), &key()),
+        &account,
+        |_| true,
+        now(),
+    );
     assert_eq!(other, Err(EksTokenError::Signature(SigError::Mismatch)));
 }
 

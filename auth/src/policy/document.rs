@@ -193,7 +193,8 @@ impl Written {
         }
         // The resource of a repository's policy is the repository, and ECR lets nobody say so.
         let resources = match (kind, self.resource, self.not_resource) {
-            (Kind::Repository | Kind::PublicRepository, None, None) => None,
+            (Kind::Repository | Kind::PublicRepository | Kind::Trust, None, None) => None,
+            (Kind::Trust, ..) => return Err("a policy of a role has no Resource"),
             (Kind::Repository | Kind::PublicRepository, ..) => {
                 return Err("a policy of a repository has no Resource");
             }
@@ -270,6 +271,7 @@ fn is_action(text: &str, kind: Kind) -> bool {
         (Kind::Identity, Some((vendor, action))) => {
             !vendor.is_empty() && vendor.chars().all(service) && name(action)
         }
+        (Kind::Trust, Some((vendor, action))) => vendor == "sts" && name(action),
         (_, Some((vendor, action))) => {
             let own = if kind == Kind::PublicRepository {
                 "ecr-public"

@@ -20,7 +20,7 @@ use condition::Condition;
 use pattern::{Lookup, Pattern};
 use principals::{Principals, Reach};
 
-use crate::Principal;
+use crate::{Principal, eks_token::canonical_arn};
 
 /// The most characters of a document.
 pub const MAX_CHARS: usize = 10_240;
@@ -36,6 +36,8 @@ pub enum Kind {
     PublicRepository,
     /// A registry.
     Registry,
+    /// A role, for who may act as it: no resource, and the actions of STS.
+    Trust,
 }
 
 /// Why a text is not a policy.
@@ -87,12 +89,38 @@ pub struct Ask<'a> {
     pub context: &'a Context,
 }
 
+/// A session of a role that is to begin, for who is no principal of an account.
+#[derive(Clone, Copy, Debug)]
+pub struct Assume<'a> {
+    /// A service such as `pods.eks.amazonaws.com`, or the ARN of an identity provider.
+    pub by: &'a str,
+    /// All of them have to be allowed.
+    pub actions: &'a [&'a str],
+    pub context: &'a Context,
+}
+
 /// What the account of a principal lets it do.
 #[derive(Clone, Debug)]
 pub enum Identity {
     /// Everything, as `AdministratorAccess` does.
     Full,
     Policy(Arc<Policy>),
+    /// What both allow: a role, and the policy of its session.
+    Within(Box<Self>, Arc<Policy>),
+}
+
+impl Identity {
+    fn verdict(&self, ask: &Ask<'_>) -> Verdict {
+        match self {
+            Self::Full => Verdict::Allowed(Reach::Direct),
+            Self::Policy(policy) => policy.verdict(ask),
+            Self::Within(role, policy) => match (role.verdict(ask), policy.verdict(ask)) {
+                (Verdict::Denied, _) | (_, Verdict::Denied) => Verdict::Denied,
+                (Verdict::Silent, _) | (_, Verdict::Silent) => Verdict::Silent,
+                (allowed, Verdict::Allowed(_)) => allowed,
+            },
+        }
+    }
 }
 
 /// Why something is refused.
@@ -142,6 +170,17 @@ impl Policy {
         }
     }
 
+    /// Whether a role with this policy lets a session begin.
+    pub fn trusts(&self, assume: &Assume<'_>) -> bool {
+        let each = |action: &str| {
+            let meant = |statement: &&Statement| statement.is_about(action, assume);
+            let mut about = self.statements.iter().filter(meant);
+            let denied = about.clone().any(|one| one.effect == Effect::Deny);
+            !denied && about.any(|one| one.effect == Effect::Allow)
+        };
+        assume.actions.iter().all(|action| each(action))
+    }
+
     fn verdict(&self, ask: &Ask<'_>) -> Verdict {
         let mut verdict = Verdict::Silent;
         for statement in &self.statements {
@@ -165,6 +204,14 @@ impl Verdict {
 }
 
 impl Statement {
+    fn is_about(&self, action: &str, assume: &Assume<'_>) -> bool {
+        let lookup = |key: &str| assume.context.single(key);
+        let principals = self.principals.as_ref();
+        self.actions.have(&action.to_ascii_lowercase(), &lookup)
+            && principals.is_some_and(|principals| principals.has_foreign(assume.by))
+            && self.conditions.iter().all(|c| c.holds(assume.context))
+    }
+
     /// How the statement means what is asked, if it does.
     fn reach(&self, ask: &Ask<'_>) -> Option<Reach> {
         let lookup = |key: &str| ask.context.single(key);
@@ -196,9 +243,20 @@ impl Context {
     pub fn new(principal: &Principal, now: Timestamp) -> Self {
         let mut context = Self::default();
         let root = principal.is_root();
-        context.add("aws:PrincipalArn", principal.arn.to_string());
+        let session = principal.session.as_deref();
+        let kind = match session {
+            Some(_) => "AssumedRole",
+            None if root => "Account",
+            None => "User",
+        };
+        // Of a session it is the role's.
+        let arn = canonical_arn(&principal.arn.to_string());
+        context.add("aws:PrincipalArn", arn);
         context.add("aws:PrincipalAccount", principal.account.to_string());
-        context.add("aws:PrincipalType", if root { "Account" } else { "User" });
+        context.add("aws:PrincipalType", kind);
+        for (key, value) in session.iter().flat_map(|session| &session.tags) {
+            context.add(&format!("aws:PrincipalTag/{key}"), value.as_str());
+        }
         context.add("aws:userid", principal.user_id());
         if let Some(user) = principal.arn.resource.strip_prefix("user/") {
             context.add("aws:username", user);
@@ -238,10 +296,7 @@ pub fn decide(
     owner: &AccountId,
     ask: &Ask<'_>,
 ) -> Result<(), Refused> {
-    let own = match identity {
-        Identity::Full => Verdict::Allowed(Reach::Direct),
-        Identity::Policy(policy) => policy.verdict(ask),
-    };
+    let own = identity.verdict(ask);
     if own == Verdict::Denied {
         return Err(Refused::Denied(Basis::Identity));
     }

@@ -3,7 +3,7 @@ use serde::Deserialize;
 use wharf_types::{AccountId, Arn};
 
 use super::document::OneOrMany;
-use crate::Principal;
+use crate::{Principal, eks_token::canonical_arn};
 
 /// Whom a statement is about.
 #[derive(Clone, Debug)]
@@ -21,8 +21,8 @@ pub(super) enum Named {
     Arn(String),
     /// The id of a user.
     Id(String),
-    /// A service of AWS or an identity provider: never one that calls here.
-    Foreign,
+    /// A service of AWS or an identity provider: never one that signs a call here.
+    Foreign(String),
 }
 
 /// How a statement names a principal.
@@ -65,13 +65,23 @@ impl Principals {
                 for foreign in [kinds.service, kinds.federated].into_iter().flatten() {
                     for name in foreign.list() {
                         let plausible = name.contains('.') && !name.contains('*');
-                        named.push(plausible.then_some(Named::Foreign)?);
+                        named.push(plausible.then_some(Named::Foreign(name))?);
                     }
                 }
                 named
             }
         };
         (!named.is_empty()).then_some(Self { negated, named })
+    }
+
+    /// Whether a service or identity provider is meant.
+    pub(super) fn has_foreign(&self, name: &str) -> bool {
+        let named = |one: &Named| match one {
+            Named::Foreign(known) => known == name,
+            Named::Anyone => true,
+            Named::Account(_) | Named::Arn(_) | Named::Id(_) => false,
+        };
+        self.named.iter().any(named) != self.negated
     }
 
     /// How a principal is meant, if it is.
@@ -102,11 +112,27 @@ impl Named {
                     Reach::Account
                 })
             }
-            Self::Arn(arn) if *arn == principal.arn.to_string() => Some(Reach::Direct),
-            Self::Id(id) if *id == principal.user_id() => Some(Reach::Direct),
-            Self::Account(_) | Self::Arn(_) | Self::Id(_) | Self::Foreign => None,
+            Self::Arn(arn) if is_arn(arn, principal) => Some(Reach::Direct),
+            Self::Id(id) if principal.user_id().split(':').next() == Some(id) => {
+                Some(Reach::Direct)
+            }
+            Self::Account(_) | Self::Arn(_) | Self::Id(_) | Self::Foreign(_) => None,
         }
     }
+}
+
+/// Whether an ARN is that of a principal, or of the role of a session. Sessions do not know the path of
+/// their role.
+fn is_arn(arn: &str, principal: &Principal) -> bool {
+    let own = principal.arn.to_string();
+    if arn == own {
+        return true;
+    }
+    principal.role().is_some_and(|_| {
+        let (kind, path) = arn.split_once(":role/").unwrap_or((arn, ""));
+        let name = path.rsplit('/').next().unwrap_or_default();
+        canonical_arn(&own) == format!("{kind}:role/{name}")
+    })
 }
 
 fn aws_principal(text: &str) -> Option<Named> {

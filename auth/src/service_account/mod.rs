@@ -158,6 +158,19 @@ fn split(token: &str) -> Option<(&str, Vec<u8>, Header, Value)> {
     Some((message, decode(signature)?, header, payload))
 }
 
+/// Who says to have issued a token, before anything of it is verified: to find whose keys to verify it
+/// with. `None`: it is no token.
+pub fn issuer(token: &str) -> Option<String> {
+    let (_, _, _, payload) = split(token)?;
+    Some(payload.get("iss")?.as_str()?.to_owned())
+}
+
+/// When a token says that it ends, in seconds since 1970. Nothing of it is verified.
+pub fn expiry(token: &str) -> Option<i64> {
+    let (_, _, _, payload) = split(token)?;
+    payload.get("exp")?.as_i64()
+}
+
 /// The claims of a token that lives in a secret, as those of a new one.
 fn legacy_claims(payload: &Value) -> Option<Claims> {
     let text = |name: &str| {

@@ -12,6 +12,9 @@ pub enum SigError {
     /// Nobody has this access key.
     #[error("The security token included in the request is invalid.")]
     UnknownKey,
+    /// The credentials are of a session that has ended.
+    #[error("The security token included in the request is expired")]
+    Expired,
     /// The signature is well-formed, but for another time, scope or set of headers.
     #[error("{0}")]
     OutOfScope(String),
@@ -30,6 +33,7 @@ impl SigError {
         match self {
             Self::Missing => "MissingAuthenticationTokenException",
             Self::Incomplete(_) => "IncompleteSignatureException",
+            Self::Expired => "ExpiredTokenException",
             Self::UnknownKey => "UnrecognizedClientException",
             Self::OutOfScope(_) | Self::Mismatch => "InvalidSignatureException",
         }

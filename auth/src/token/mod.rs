@@ -6,14 +6,14 @@
 //! *Guarantees*: every field of a password that [`verify`] accepts was written by [`issue`] with the
 //! same key. The header is compared as a whole with the one that [`issue`] writes, so that there is
 //! no algorithm to choose, no key to look up and no extension to ignore. Time is the caller's.
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, crypto};
 use serde::{Deserialize, Serialize};
 use wharf_types::{Arn, Registry, Timestamp};
 
-use crate::{Error, Principal, Secret};
+use crate::{Error, Principal, Secret, role_session::SessionContext};
 
 #[cfg(test)]
 mod tests;
@@ -25,7 +25,7 @@ pub const LIFETIME: Duration = Duration::from_hours(12);
 const LEEWAY_SECS: u64 = 5;
 
 /// Longer passwords are refused unread.
-const MAX_BYTES: usize = 8 * 1024;
+const MAX_BYTES: usize = 16 * 1024;
 
 /// `{"alg":"HS256","typ":"JWT","kid":"wharf-1"}`
 const HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6IndoYXJmLTEifQ";
@@ -100,7 +100,7 @@ pub enum TokenError {
     Invalid,
 }
 
-/// The types are the check: no claim may be missing, unknown, repeated or of another type.
+/// The types are the check: no claim (but that of a session) may be missing, unknown, repeated or of another type.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Claims {
@@ -110,6 +110,8 @@ struct Claims {
     account: String,
     region: String,
     access_key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session: Option<SessionContext>,
     iat: u64,
     nbf: u64,
     exp: u64,
@@ -130,6 +132,7 @@ pub fn issue(
         account: registry.account.to_string(),
         region: registry.region.to_string(),
         access_key: principal.access_key.clone(),
+        session: principal.session.as_deref().cloned(),
         iat: now,
         nbf: now,
         exp: now + LIFETIME.as_secs(),
@@ -184,6 +187,7 @@ fn session(claims: &Claims) -> Option<Session> {
             account: arn.account.parse().ok()?,
             arn,
             access_key: claims.access_key.clone(),
+            session: claims.session.clone().map(Arc::new),
         },
         registry: Registry {
             account: claims.account.parse().ok()?,

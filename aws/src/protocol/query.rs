@@ -55,6 +55,9 @@ fn code(e: &Exception) -> (&'static str, StatusCode) {
         "MissingAuthenticationTokenException" => {
             ("MissingAuthenticationToken", StatusCode::FORBIDDEN)
         }
+        "ExpiredTokenException" if e.status == StatusCode::FORBIDDEN => {
+            ("ExpiredToken", StatusCode::FORBIDDEN)
+        }
         "UnrecognizedClientException" => ("InvalidClientTokenId", StatusCode::FORBIDDEN),
         "InvalidSignatureException" => ("SignatureDoesNotMatch", StatusCode::FORBIDDEN),
         "IncompleteSignatureException" => ("IncompleteSignature", StatusCode::BAD_REQUEST),

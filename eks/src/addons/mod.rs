@@ -9,6 +9,7 @@ use crate::{
     Cx, Done, Error, Event, Life, Living, Phase, Place, Step, Token, checks,
     clusters::Cluster,
     parts::{self, Part, Shown},
+    pods::webhook,
     settled,
     shape::{enums, shapes},
     updates, versions,
@@ -238,6 +239,7 @@ pub async fn create(cx: &Cx, registry: &Registry, new: NewAddon) -> Result<Shown
     });
     let created = created.await?;
     settled::<Addon>(cx, &at).await?;
+    webhook::configure(cx, &at).await?;
     Ok(created)
 }
 
@@ -317,6 +319,7 @@ pub async fn delete(
     });
     let deleted = deleted.await?;
     settled::<Addon>(cx, &at).await?;
+    webhook::configure(cx, &at).await?;
     Ok(deleted)
 }
 

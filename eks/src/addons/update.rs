@@ -5,7 +5,9 @@ use super::{
     Addon, Pending, Settings, UpdateAddon, check_settings, known, minor_of, owned, put, version_for,
 };
 use crate::{
-    Cx, Error, Event, Place, Token, checks, parts, settled,
+    Cx, Error, Event, Place, Token, checks, parts,
+    pods::webhook,
+    settled,
     updates::{self, NewUpdate, Subject, Update},
 };
 
@@ -78,6 +80,7 @@ pub async fn update(cx: &Cx, registry: &Registry, change: UpdateAddon) -> Result
     });
     let updated = updated.await?;
     settled::<Addon>(cx, &at).await?;
+    webhook::configure(cx, &at).await?;
     Ok(updated)
 }
 

@@ -24,7 +24,7 @@ use std::{
 
 pub use start::resume;
 pub(crate) use start::{open, renew};
-use tokio::task::JoinHandle;
+use tokio::{sync::mpsc, task::JoinHandle};
 use wharf_kubernetes::{
     Cluster,
     api::{Access, ApiServer},
@@ -33,7 +33,7 @@ use wharf_kubernetes::{
 
 use wharf_runtime::Engines;
 
-use crate::{Cx, Error, Place, pod_addresses::Pools};
+use crate::{Cx, Error, Place, pod_addresses::Pools, pods::PodConnection};
 
 /// What a cluster's port shows, and whom it trusts. All of it is PEM.
 #[derive(Clone)]
@@ -133,23 +133,43 @@ struct Shared {
     listeners: Arc<dyn Listeners>,
     access: Access,
     engines: Arc<dyn Engines>,
+    /// Who answers pods that ask for AWS.
+    pods: mpsc::Sender<PodConnection>,
     /// Addresses of pods.
     pools: Pools,
 }
 
 impl Clusters {
-    pub fn new(listeners: Arc<dyn Listeners>, access: Access, engines: Arc<dyn Engines>) -> Self {
+    /// Nothing runs yet. `pods` takes the connections of pods to AWS.
+    pub fn new(
+        listeners: Arc<dyn Listeners>,
+        access: Access,
+        engines: Arc<dyn Engines>,
+        pods: mpsc::Sender<PodConnection>,
+    ) -> Self {
         Self(Arc::new(Shared {
             live: Mutex::default(),
             listeners,
             access,
             engines,
+            pods,
             pools: Pools::default(),
         }))
     }
 
     pub(crate) fn engines(&self) -> &dyn Engines {
         &*self.0.engines
+    }
+
+    pub(crate) fn access(&self) -> &Access {
+        &self.0.access
+    }
+
+    /// Has a pod answered, unless too many wait already: then it sees its connection closed.
+    pub fn answer(&self, connection: PodConnection) {
+        if let Err(error) = self.0.pods.try_send(connection) {
+            tracing::debug!(%error, "a pod is not answered");
+        }
     }
 
     pub(crate) fn pools(&self) -> &Pools {

@@ -1,4 +1,5 @@
 //! How a cluster begins to run.
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
@@ -17,7 +18,9 @@ use crate::{
     ControlPlane, Cx, Error, Phase, Place,
     certificate_authorities::{self, Authority},
     clusters::{self, Cluster},
-    interfaces, profiles,
+    interfaces,
+    pods::webhook,
+    profiles,
     world::{self, World},
 };
 
@@ -34,9 +37,10 @@ pub(crate) async fn open(cx: &Cx, at: &Place, cluster: &Cluster) -> Result<Contr
     let said = cx.store.meta().read(move |tx| {
         let bundle = certificate_authorities::bundle(tx, &place.registry, &place.name)?;
         let access = access::read(tx, &place, &known)?;
-        Ok::<_, Error>((bundle, access, profiles::read(tx, &place, None)?))
+        let selected = profiles::read(tx, &place, None)?;
+        Ok::<_, Error>((bundle, access, selected, webhook::read(tx, &place)?))
     });
-    let (bundle, access, profiles) = said.await?;
+    let (bundle, access, profiles, identities) = said.await?;
     let bundle = bundle.unwrap_or_else(|| authority.data());
     let id = &cluster.uid;
     let listeners = &cx.clusters.0.listeners;
@@ -45,6 +49,7 @@ pub(crate) async fn open(cx: &Cx, at: &Place, cluster: &Cluster) -> Result<Contr
         .map_err(Error::running)?;
     let plane = reached_by(cx, cluster, port, bundle);
     let mut said = settings(at, cluster, &plane, access, profiles);
+    said.pod_identities = identities;
     said.api_addresses = interfaces::give(cx, at, cluster).await;
     let opened = run(cx, at, said, &authority, port).await;
     if opened.is_err() {
@@ -139,6 +144,7 @@ fn settings(
         issuer: plane.oidc_issuer.clone().unwrap_or_default(),
         access,
         fargate,
+        pod_identities: BTreeSet::new(),
     }
 }
 

@@ -7,5 +7,6 @@ pub mod claim_resize;
 pub mod default_ingress_class;
 pub mod default_storage_class;
 pub mod limit_ranger;
+pub(crate) mod pod_identity;
 pub mod priority;
 pub mod resource_quota;

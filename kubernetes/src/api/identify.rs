@@ -69,7 +69,7 @@ impl ApiServer {
         let caller = eks_token::verify(
             token,
             &settings.name,
-            &access.auth,
+            (&access.auth, &access.key),
             &access.default_account,
             is_ours,
             cluster.now(),
@@ -80,7 +80,9 @@ impl ApiServer {
         let aws_auth = map.map_or_else(AwsAuth::default, |map| {
             AwsAuth::from_config_map(&map.value())
         });
-        let local = matches!(access.auth, Auth::Local);
+        // A pod that acts as a role is nobody here unless somebody says so.
+        let is_session = caller.principal.session.is_some();
+        let local = matches!(access.auth, Auth::Local) && !is_session;
         let user = authn::aws::user(&caller, settings.access.mode, entry, &aws_auth, local);
         let user = user.ok_or_else(|| format!("{} has no access entry", caller.arn))?;
         Ok(Authenticated::User {

@@ -66,6 +66,8 @@ impl Patience {
 #[derive(Clone)]
 pub struct Access {
     pub auth: wharf_auth::Auth,
+    /// What sessions of roles are made with.
+    pub key: Arc<wharf_auth::SigningKey>,
     pub default_account: AccountId,
     /// Whether a host, with its port, is this server.
     pub is_ours: Arc<dyn Fn(&str) -> bool + Send + Sync>,

@@ -4,8 +4,8 @@ use axum::body::Body;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
-use wharf_auth::Auth;
 use wharf_auth::service_account::{Audiences, Claims, Kubernetes, Reference, mint};
+use wharf_auth::{Auth, SigningKey};
 
 use super::{Access, ApiServer};
 use crate::cluster::Deletion;
@@ -125,6 +125,7 @@ impl Server {
 fn api(test: &TestCluster) -> ApiServer {
     let access = Access {
         auth: Auth::Local,
+        key: Arc::new(SigningKey::generate().unwrap()),
         default_account: "000000000000".parse().unwrap(),
         is_ours: Arc::new(|_| false),
     };

@@ -5,8 +5,8 @@ use super::quotas::{self, QUOTAS};
 use super::write::{Part, Write};
 use super::{Cluster, token_volume};
 use crate::admission::{
-    claim_resize, default_ingress_class, default_storage_class, limit_ranger, priority,
-    resource_quota,
+    claim_resize, default_ingress_class, default_storage_class, limit_ranger, pod_identity,
+    priority, resource_quota,
 };
 use crate::controllers::volumes::{CLAIM_PROTECTION, VOLUME_PROTECTION, keep_by};
 use crate::store::Pledge;
@@ -141,7 +141,21 @@ fn pod(cluster: &Cluster, write: &Write<'_>, pod: &mut Value) -> Result<(), Stat
     priority::admit_pod(pod, &classes).map_err(|why| refused(write, pod, &why))?;
     token_volume::admit(cluster, write, pod).map_err(|why| refused(write, pod, &why))?;
     tolerations(pod);
+    identity(cluster, write, pod);
     Ok(())
+}
+
+/// Pods of service accounts with a role of AWS can act as it.
+fn identity(cluster: &Cluster, write: &Write<'_>, pod: &mut Value) {
+    let name = pod["spec"]["serviceAccountName"].as_str();
+    let name = name.unwrap_or_default().to_owned();
+    let Some(account) = cluster.get("serviceaccounts", write.namespace, &name) else {
+        return;
+    };
+    let settings = cluster.settings();
+    let associated = (write.namespace.to_owned(), name);
+    let associated = settings.pod_identities.contains(&associated);
+    pod_identity::admit(pod, &account.value(), associated, &settings.region);
 }
 
 /// Pods stay for five minutes on a node that is lost, unless they say something else.

@@ -13,7 +13,7 @@ pub mod time;
 mod token_volume;
 mod write;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -73,6 +73,8 @@ pub struct Settings {
     pub ca_pem: String,
     /// Which pods run on Fargate.
     pub fargate: Vec<crate::fargate::Profile>,
+    /// Namespaces and names of the service accounts that EKS Pod Identity associates with a role.
+    pub pod_identities: BTreeSet<(String, String)>,
     /// Who issues the tokens of service accounts: a URL.
     pub issuer: String,
     /// Who of AWS may do what.

@@ -1,4 +1,5 @@
 //! A cluster for tests, with a clock that they move.
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -67,6 +68,7 @@ pub(crate) fn open(path: &std::path::Path) -> (Cluster, Clock) {
         self_managed_addons: true,
         ca_pem: String::new(),
         fargate: Vec::new(),
+        pod_identities: BTreeSet::new(),
         issuer: "https://issuer.test".to_owned(),
         access: Arc::default(),
     };

@@ -21,6 +21,7 @@ mod streams;
 mod tests;
 mod tokens;
 pub mod translate;
+mod usage;
 mod virtuals;
 mod work;
 mod worker;
@@ -36,6 +37,7 @@ pub use streams::{Door, Refusal};
 use tokens::Tokens;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use usage::Figures;
 use wharf_runtime::{Pace, PodRuntime, Simulated};
 
 use crate::Cluster;
@@ -89,6 +91,15 @@ impl Kubelet {
         tasks.spawn(kubelet.clone().run_pods());
         tasks.spawn(kubelet.clone().run_nodes());
         tasks.spawn(kubelet.clone().remove_strangers());
+        // What runs nothing uses nothing, and nobody is told figures.
+        if kubelet.0.tells {
+            let figures = Arc::new(Figures::default());
+            kubelet
+                .0
+                .cluster
+                .set_metrics(Arc::<Figures>::clone(&figures));
+            tasks.spawn(kubelet.clone().measure(figures));
+        }
         (kubelet, tasks)
     }
 

@@ -57,6 +57,7 @@ async fn answer(
             arn: Arn::user(&account, "root"),
             account,
             access_key: String::new(),
+            session: None,
         },
         registry: repository.registry,
     };

@@ -85,6 +85,7 @@ impl Public {
                 account: self.registry.account.clone(),
                 arn: Arn::user(&self.registry.account, ANONYMOUS),
                 access_key: String::new(),
+                session: None,
             },
             registry: self.registry.clone(),
         })

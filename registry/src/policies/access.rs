@@ -157,6 +157,7 @@ pub fn account_may(
             account: account.clone(),
             arn: Arn::user(account, "root"),
             access_key: String::new(),
+            session: None,
         },
         registry: registry.clone(),
     };

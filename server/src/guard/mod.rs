@@ -179,7 +179,7 @@ fn check_fetch_site(parts: &Parts) -> Result<(), Rejection> {
 }
 
 /// The three types that a page may POST without asking first are not those of our JSON APIs. Form
-/// bodies are AWS's query protocol and come signed; below `/v2/`, where nothing happens without
+/// bodies are AWS's query protocol and come signed, or from an SDK whose header no page can send; below `/v2/`, where nothing happens without
 /// credentials, a blob may be called anything.
 fn check_content_type(parts: &Parts) -> Result<(), Rejection> {
     if parts.method != Method::POST || parts.uri.path().starts_with("/v2/") {
@@ -203,7 +203,13 @@ fn check_content_type(parts: &Parts) -> Result<(), Rejection> {
         .headers
         .get(header::AUTHORIZATION)
         .is_some_and(|value| value.as_bytes().starts_with(b"AWS4-"));
-    if form && signed { Ok(()) } else { Err(refused) }
+    let sdk = ["amz-sdk-request", "amz-sdk-invocation-id"];
+    let sdk = sdk.iter().any(|name| parts.headers.contains_key(*name));
+    if form && (signed || sdk) {
+        Ok(())
+    } else {
+        Err(refused)
+    }
 }
 
 #[cfg(test)]

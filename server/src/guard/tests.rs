@@ -332,6 +332,8 @@ fn u5_what_a_form_can_post_is_415_unless_it_is_signed() {
         "AWS4-HMAC-SHA256 Credential=a/20261122/us-east-1/sts/aws4_request",
     );
     let basic = ("authorization", "Basic QVdTOng=");
+    // A page would have to ask before it sends this.
+    let sdk = ("amz-sdk-request", "attempt=1");
     for (path, kind, authorization, expected) in [
         ("/", "text/plain", None, 415),
         ("/", "text/plain;charset=UTF-8", Some(signed), 415),
@@ -345,6 +347,8 @@ fn u5_what_a_form_can_post_is_415_unless_it_is_signed() {
         ),
         ("/", "application/x-www-form-urlencoded", Some(basic), 415),
         ("/", "application/x-www-form-urlencoded", Some(signed), 200),
+        ("/", "application/x-www-form-urlencoded", Some(sdk), 200),
+        ("/", "text/plain", Some(sdk), 415),
         ("/", "application/x-amz-json-1.1", None, 200),
         (
             "/_wharf/reset",

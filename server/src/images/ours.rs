@@ -38,6 +38,7 @@ impl<'a> Ours<'a> {
             arn: Arn::user(&account, "root"),
             account,
             access_key: String::new(),
+            session: None,
         };
         Self {
             cx,

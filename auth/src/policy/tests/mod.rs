@@ -14,6 +14,7 @@ fn principal(account: &str, user: &str) -> Principal {
         arn: Arn::user(&account, user),
         account,
         access_key: format!("AKID{user}"),
+        session: None,
     }
 }
 

@@ -30,7 +30,8 @@ pub(super) const RESOLVER: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 253);
 /// Where machines have their metadata, which pods are not to see.
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 const TASKS: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 2);
-const IDENTITIES: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 23);
+/// Where pods have AWS, and the credentials of pod identities.
+pub(super) const IDENTITIES: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 23);
 
 /// The listener behind `kubernetes.default.svc`: connections to it speak TLS with the API server.
 pub const API_GATE: u16 = 1;

@@ -9,6 +9,7 @@ use crate::cluster::testing::TestCluster;
 use crate::cluster::{Deletion, Part};
 
 mod engines;
+mod fuzz;
 mod logs;
 mod many;
 mod refusals;

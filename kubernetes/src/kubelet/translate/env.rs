@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{Context, Refusal, amounts};
 use crate::fields;
+use crate::kubelet::network::IDENTITIES;
 
 /// The longest text that variables may expand to.
 const EXPANDED_BYTES: usize = 1024 * 1024;
@@ -40,7 +41,21 @@ pub(super) fn env(
             known.insert(name, value);
         }
     }
+    aws(&mut known);
     Ok(known.into_iter().collect())
+}
+
+/// What acts as a role of AWS finds AWS where the server is, unless it says where else.
+fn aws(known: &mut BTreeMap<String, String>) {
+    const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+    const ROLES: [&str; 2] = [
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    ];
+    if ROLES.iter().any(|name| known.contains_key(*name)) && !known.contains_key(ENDPOINT) {
+        let ours = format!("http://{IDENTITIES}");
+        known.insert(ENDPOINT.to_owned(), ours);
+    }
 }
 
 /// All entries of a config map or secret.
@@ -232,6 +247,28 @@ fn expand_with<'a>(text: &str, value: &dyn Fn(&str) -> Option<&'a str>) -> Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_acts_as_a_role_finds_aws_here_unless_it_says_where() {
+        let ours = Some("http://169.254.170.23");
+        for (given, wanted) in [
+            (&["AWS_WEB_IDENTITY_TOKEN_FILE"][..], ours),
+            (&["AWS_CONTAINER_CREDENTIALS_FULL_URI"], ours),
+            (
+                &["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ENDPOINT_URL"],
+                Some("x"),
+            ),
+            (&["AWS_REGION"], None),
+        ] {
+            let all = given
+                .iter()
+                .map(|name| ((*name).to_owned(), "x".to_owned()));
+            let mut known = all.collect();
+            aws(&mut known);
+            let found = known.get("AWS_ENDPOINT_URL").map(String::as_str);
+            assert_eq!(found, wanted, "{given:?}");
+        }
+    }
 
     #[test]
     fn variables_are_put_in() {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use wharf_auth::Auth;
+use wharf_auth::{Auth, SigningKey};
 
 use super::engine::Engine;
 use crate::api::tests::Server;
@@ -66,6 +66,7 @@ impl Stage {
         let (kubelet, mut tasks) = Kubelet::start(cluster.clone(), engine, addresses);
         let access = Access {
             auth: Auth::Local,
+            key: Arc::new(SigningKey::generate().unwrap()),
             default_account: "000000000000".parse().unwrap(),
             is_ours: Arc::new(|_| false),
         };
