@@ -3,7 +3,6 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use wharf_testkit::{Process, TestServer, tool};
 
-
 /// Runs a file's tests against a server.
 pub(super) async fn run(file: &str, s: &TestServer, env: &[(&str, &str)]) {
     let url = s.url();

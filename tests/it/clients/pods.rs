@@ -10,7 +10,11 @@ async fn drive(file: &str, more: &[&str]) {
         return;
     }
     let binary = Process::binary();
-    pytest(&format!("kubectl/{file}"), &[("WHARF_BINARY", binary.to_str().unwrap())]).await;
+    pytest(
+        &format!("kubectl/{file}"),
+        &[("WHARF_BINARY", binary.to_str().unwrap())],
+    )
+    .await;
 }
 
 fn is_root() -> bool {

@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, ReadHalf, WriteHalf, split};
-use wharf_runtime::Stream;
 
 use super::Raw;
 
@@ -144,5 +143,3 @@ impl AsyncWrite for Joined {
         Pin::new(&mut self.write).poll_shutdown(context)
     }
 }
-
-impl Stream for Joined {}

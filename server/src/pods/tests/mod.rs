@@ -2,24 +2,17 @@
 mod agent;
 mod roles;
 
-use std::{
-    io,
-    net::{IpAddr, Ipv4Addr},
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::net::{IpAddr, Ipv4Addr};
 
 use http::request;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{
-    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf,
-};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use wharf_auth::service_account::{Audiences, Claims, Key, Kubernetes, Reference, mint};
 use wharf_auth::{Secret, Signer};
 use wharf_kubernetes::Cluster;
 use wharf_kubernetes::cluster::Actor;
-use wharf_runtime::{Stream, network::Caller};
+use wharf_runtime::network::Caller;
 use wharf_types::{Clock, Timestamp};
 
 use super::*;
@@ -31,39 +24,6 @@ const AGENT: &str = "pods.eks.amazonaws.com";
 const STS: &str = "sts.amazonaws.com";
 const FORM: &str = "application/x-www-form-urlencoded";
 const WHO: &str = "Action=GetCallerIdentity&Version=2011-06-15";
-
-#[derive(Debug)]
-struct Pipe(DuplexStream);
-
-impl AsyncRead for Pipe {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, into)
-    }
-}
-
-impl AsyncWrite for Pipe {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        from: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, from)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
-}
-
-impl Stream for Pipe {}
 
 /// Keys as a client has them.
 struct Given {
@@ -234,7 +194,7 @@ impl Stage {
                     ip: Some(IpAddr::V4(Ipv4Addr::new(192, 168, 0, 9))),
                 },
             },
-            stream: Box::new(Pipe(stream)),
+            stream: Box::new(stream),
         });
         let length = body.len();
         // The headers of a head come after its first line.

@@ -262,12 +262,18 @@ async fn forgotten(kube: Kube, mut writer: Writer, mut watched: Watched) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_watcher_that_lists_survives_cuts() {
-    nothing_is_lost_and_nothing_is_told_twice(watcher::Config::default().page_size(2)).await;
+    Box::pin(nothing_is_lost_and_nothing_is_told_twice(
+        watcher::Config::default().page_size(2),
+    ))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_watcher_that_streams_its_list_survives_cuts() {
-    nothing_is_lost_and_nothing_is_told_twice(watcher::Config::default().streaming_lists()).await;
+    Box::pin(nothing_is_lost_and_nothing_is_told_twice(
+        watcher::Config::default().streaming_lists(),
+    ))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
