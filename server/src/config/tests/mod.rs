@@ -59,7 +59,9 @@ impl Start {
 fn without_anything_the_defaults_are_served() {
     let start = Start::new();
     let config = start.config("");
-    assert_eq!(config, Config::new(start.data_dir()).unwrap());
+    let mut expected = Config::new(start.data_dir()).unwrap();
+    expected.docker.home = Some(start.home.path().to_owned());
+    assert_eq!(config, expected);
     assert_eq!(config, start.config("serve"));
     assert_eq!(config.listen, ["127.0.0.1:4566".parse().unwrap()]);
     assert_eq!(config.account.as_str(), "000000000000");
