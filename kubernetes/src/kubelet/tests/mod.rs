@@ -14,6 +14,9 @@ mod logs;
 mod many;
 mod refusals;
 
+/// How long anything may take.
+const LIMIT: std::time::Duration = std::time::Duration::from_secs(20);
+
 struct Story {
     test: TestCluster,
     kubelet: Kubelet,
@@ -97,19 +100,25 @@ impl Story {
                 told.changed().await.unwrap();
             }
         };
-        let limit = std::time::Duration::from_secs(20);
-        let found = tokio::time::timeout(limit, found).await;
+        let found = tokio::time::timeout(LIMIT, found).await;
         found.unwrap_or_else(|late| panic!("{late}: {name}"))
     }
 
     async fn until_gone(&self, name: &str) {
         let shelf = self.test.cluster.shelf("pods").unwrap();
         let mut told = shelf.subscribe();
-        while shelf.get("default", name).is_some() {
-            told.mark_unchanged();
-            if shelf.get("default", name).is_some() {
+        let gone = async {
+            loop {
+                told.mark_unchanged();
+                if shelf.get("default", name).is_none() {
+                    return;
+                }
                 told.changed().await.unwrap();
             }
+        };
+        if tokio::time::timeout(LIMIT, gone).await.is_err() {
+            let left = shelf.get("default", name).map(|pod| pod.value());
+            panic!("it is still there: {left:?}");
         }
     }
 
@@ -117,23 +126,26 @@ impl Story {
     async fn events(&self, pod: &str, reasons: &[&str]) -> Vec<String> {
         let shelf = self.test.cluster.shelf("events").unwrap();
         let mut told = shelf.subscribe();
-        loop {
-            told.mark_unchanged();
+        let recorded = || {
             let all = shelf.objects(None);
-            let all: Vec<Value> = all.iter().map(|event| event.value()).collect();
-            let about = |event: &&Value| event["involvedObject"]["name"] == pod;
-            let mine: Vec<&Value> = all.iter().filter(about).collect();
-            if reasons
-                .iter()
-                .all(|reason| mine.iter().any(|event| event["reason"] == *reason))
-            {
-                return mine
-                    .iter()
-                    .map(|event| event["message"].as_str().unwrap().to_owned())
-                    .collect();
+            let all = all.iter().map(|event| event.value());
+            all.filter(|event| event["involvedObject"]["name"] == pod)
+                .collect::<Vec<Value>>()
+        };
+        let all = async {
+            loop {
+                told.mark_unchanged();
+                let mine = recorded();
+                let has = |reason| mine.iter().any(|event| event["reason"] == reason);
+                if reasons.iter().all(|reason| has(*reason)) {
+                    let messages = mine.iter().map(|event| event["message"].as_str().unwrap());
+                    return messages.map(ToOwned::to_owned).collect();
+                }
+                told.changed().await.unwrap();
             }
-            told.changed().await.unwrap();
-        }
+        };
+        let all = tokio::time::timeout(LIMIT, all).await;
+        all.unwrap_or_else(|_late| panic!("{reasons:?} are not all of {:?}", recorded()))
     }
 }
 
