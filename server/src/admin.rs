@@ -143,6 +143,10 @@ pub(crate) fn router(store: Store) -> Router {
                 },
             ),
         )
+        .route(
+            "/clusters",
+            post(async |State(s): State<Store>| reply(wharf_eks::running::ids(&s).await)),
+        )
         .merge(lifecycle::router())
         .with_state(store)
 }

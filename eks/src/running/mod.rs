@@ -22,7 +22,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-pub use start::resume;
+pub use start::{ids, resume};
 pub(crate) use start::{open, renew};
 use tokio::{sync::mpsc, task::JoinHandle};
 use wharf_kubernetes::{

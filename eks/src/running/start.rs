@@ -11,7 +11,7 @@ use wharf_kubernetes::{
     cluster::{AccessSettings, Settings},
     fargate::Profile,
 };
-use wharf_storage::Owner;
+use wharf_storage::{Owner, Store};
 
 use super::{Live, Running, access, tls};
 use crate::{
@@ -183,6 +183,15 @@ pub(crate) async fn renew(cx: &Cx, at: &Place) -> Result<(), Error> {
     listeners
         .renew(running.id(), &credentials)
         .map_err(Error::running)
+}
+
+/// The ids of all clusters, by which engines know them.
+pub async fn ids(store: &Store) -> Result<Vec<String>, wharf_storage::Error> {
+    let all = store
+        .meta()
+        .read(|tx| tx.all_documents::<Cluster>(None, usize::MAX));
+    let all = all.await?.into_iter();
+    Ok(all.map(|stored| stored.body.uid).collect())
 }
 
 /// Runs again what ran when the server stopped. A cluster that cannot be opened keeps no other from it.

@@ -1,4 +1,5 @@
 //! What the kernel counts for a container, with either version of control groups.
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -63,16 +64,37 @@ fn number(path: &Path, word: &str) -> Option<u64> {
     lines.find_map(|line| line.strip_prefix(word)?.trim().parse().ok())
 }
 
-/// Kills what is left of a pod whose shim is gone, and removes its groups.
-pub(crate) fn clear(pod: &str) {
+/// The directories that groups of ours are in: one, or one for each controller.
+fn roots() -> Vec<PathBuf> {
     let roots = if is_unified() {
         vec![PathBuf::from(ROOT)]
     } else {
         let entries = fs::read_dir(ROOT).into_iter().flatten().flatten();
         entries.map(|entry| entry.path()).collect()
     };
-    for root in roots {
-        let pod = root.join("wharf").join(pod);
+    roots.into_iter().map(|root| root.join("wharf")).collect()
+}
+
+/// The pods that have groups.
+pub(crate) fn pods() -> BTreeSet<String> {
+    let entries = roots()
+        .into_iter()
+        .flat_map(|root| fs::read_dir(root).into_iter().flatten().flatten());
+    let folders = entries.filter(|entry| entry.path().is_dir());
+    folders
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect()
+}
+
+/// The directories of a pod's groups that are there.
+pub(crate) fn folders(pod: &str) -> Vec<PathBuf> {
+    let folders = roots().into_iter().map(|root| root.join(pod));
+    folders.filter(|folder| folder.is_dir()).collect()
+}
+
+/// Kills what is left of a pod whose shim is gone, and removes its groups.
+pub(crate) fn clear(pod: &str) {
+    for pod in folders(pod) {
         let groups = fs::read_dir(&pod).into_iter().flatten().flatten();
         for group in groups
             .map(|entry| entry.path())

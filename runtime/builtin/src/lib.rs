@@ -9,6 +9,7 @@ mod error;
 mod files;
 mod net;
 mod probe;
+mod prune;
 mod shim;
 mod time;
 mod unpack;
@@ -21,6 +22,7 @@ use std::process::ExitCode;
 pub use engine::{Builtin, Network};
 pub use error::Error;
 pub use probe::missing;
+pub use prune::{Left, prune};
 
 /// Runs a part of the engine in this process, if `arguments` name one: it was started for that.
 pub fn part(arguments: &[OsString]) -> Option<ExitCode> {

@@ -110,6 +110,8 @@ pub(crate) struct Volumes {
 pub(crate) struct Network {
     pub(crate) id: String,
     #[serde(default)]
+    pub(crate) name: String,
+    #[serde(default)]
     pub(crate) labels: Labels,
     #[serde(rename = "IPAM", default)]
     pub(crate) ipam: Ipam,

@@ -10,7 +10,8 @@ use crate::answers::{Created, Waited};
 use crate::client::{Address, Client};
 use crate::error::or_gone;
 use crate::images::{Images, remove_tags};
-use crate::names::{Kind, Names};
+use crate::names::{Kind, Names, Owner};
+use crate::prune::machine;
 use crate::sandbox_image::{SandboxImage, prepare};
 use crate::version::{Api, Version};
 use crate::{Error, host_config};
@@ -37,7 +38,7 @@ pub struct Daemon(pub(crate) Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) client: Client,
     pub(crate) api: Api,
-    pub(crate) instance: String,
+    pub(crate) owner: Owner,
     architecture: String,
     pub(crate) images: Images,
     pub(crate) sandbox: SandboxImage,
@@ -57,7 +58,12 @@ impl Daemon {
         })?;
         let client = client.speaking(api);
         let sandbox = prepare(&client, &version.arch, &settings.instance).await?;
-        probe(&client, &sandbox, &settings.instance).await?;
+        let owner = Owner {
+            instance: settings.instance.clone(),
+            folder: settings.folder.display().to_string(),
+            machine: machine(),
+        };
+        probe(&client, &sandbox, &owner).await?;
         let images = Images::new(
             client.clone(),
             version.arch.clone(),
@@ -68,7 +74,7 @@ impl Daemon {
         Ok(Self(Arc::new(Shared {
             client,
             api,
-            instance: settings.instance,
+            owner,
             architecture: version.arch,
             images,
             sandbox,
@@ -79,7 +85,7 @@ impl Daemon {
 impl Shared {
     /// Loads the sandbox's image again, which somebody has removed.
     pub(crate) async fn reload(&self) -> Result<(), Error> {
-        let loaded = prepare(&self.client, &self.architecture, &self.instance).await?;
+        let loaded = prepare(&self.client, &self.architecture, &self.owner.instance).await?;
         if loaded.tag == self.sandbox.tag {
             return Ok(());
         }
@@ -100,8 +106,8 @@ impl Shared {
 }
 
 /// Makes sure that containers have `nf_tables`, by making a table in one.
-async fn probe(client: &Client, image: &SandboxImage, instance: &str) -> Result<(), Error> {
-    let names = Names::new(instance, "");
+async fn probe(client: &Client, image: &SandboxImage, owner: &Owner) -> Result<(), Error> {
+    let names = Names::new(owner, "");
     let name = names.sandbox("probe");
     let path = format!("/containers/{name}");
     let remove = || client.delete(path.as_str()).query("force", "1").done();

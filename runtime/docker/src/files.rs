@@ -1,7 +1,7 @@
 //! Small files of our own, on threads that may wait.
-use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::{fs, io};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,6 +29,25 @@ pub(crate) async fn read<T: DeserializeOwned + Send + 'static>(
 
 pub(crate) async fn exists(path: PathBuf) -> Result<bool, Error> {
     blocking(move || path.try_exists().map_err(Error::Io)).await
+}
+
+/// The files of a directory, none if there is no directory.
+pub(crate) async fn list(folder: PathBuf) -> Result<Vec<PathBuf>, Error> {
+    blocking(move || match fs::read_dir(folder) {
+        Ok(entries) => Ok(entries.flatten().map(|entry| entry.path()).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(Error::Io(error)),
+    })
+    .await
+}
+
+/// Removes a file; somebody else may have been faster.
+pub(crate) async fn remove(path: PathBuf) -> Result<(), Error> {
+    blocking(move || match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::Io(error)),
+        _ => Ok(()),
+    })
+    .await
 }
 
 /// Writes a file so that a reader sees all of it or the one before.

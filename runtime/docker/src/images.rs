@@ -24,6 +24,9 @@ struct Known {
     config: String,
 }
 
+/// How the names of images begin that are of a server.
+pub(crate) const IMAGES: &str = "wharf-images-";
+
 #[derive(Debug)]
 pub(crate) struct Images {
     client: Client,
@@ -49,7 +52,7 @@ impl Images {
             architecture,
             source,
             folder,
-            repository: format!("wharf-images-{}", short(instance, 8)),
+            repository: format!("{IMAGES}{}", short(instance, 8)),
             loads: Mutex::default(),
         }
     }
@@ -165,9 +168,25 @@ impl Images {
         self.folder.join("layers").join(digits(chain))
     }
 
-    /// Removes what no container uses.
+    /// Removes what no container uses, and forgets it.
     pub(crate) async fn clear(&self) -> Result<(), Error> {
-        remove_tags(&self.client, &self.repository, None).await
+        remove_tags(&self.client, &self.repository, None).await?;
+        let mut any = false;
+        for folder in ["names", "images"] {
+            for path in files::list(self.folder.join(folder)).await? {
+                let known: Option<Known> = files::read(path.clone()).await?;
+                match known {
+                    Some(known) if self.has(&known.tag).await? => any = true,
+                    _ => files::remove(path).await?,
+                }
+            }
+        }
+        if !any {
+            for path in files::list(self.folder.join("layers")).await? {
+                files::remove(path).await?;
+            }
+        }
+        Ok(())
     }
 }
 

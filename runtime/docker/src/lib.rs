@@ -15,6 +15,7 @@ mod load;
 mod names;
 mod network;
 mod part;
+mod prune;
 mod sandbox_image;
 mod version;
 
@@ -25,6 +26,7 @@ pub use engine::Docker;
 pub use error::Error;
 pub use network::Network;
 pub use part::part;
+pub use prune::{Left, Pruning, prune};
 
 /// Where Docker may be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,6 +6,9 @@ use sha2::{Digest as _, Sha256};
 pub(crate) mod label {
     /// The server whose it is.
     pub(crate) const INSTANCE: &str = "dev.wharf.instance";
+    /// Where that server remembers what it has here, and on which machine.
+    pub(crate) const FOLDER: &str = "dev.wharf.folder";
+    pub(crate) const MACHINE: &str = "dev.wharf.machine";
     pub(crate) const CLUSTER: &str = "dev.wharf.cluster";
     /// `sandbox`, `container`, `volume`, `persistent` or `network`.
     pub(crate) const KIND: &str = "dev.wharf.kind";
@@ -42,21 +45,50 @@ impl Kind {
 
 pub(crate) type Labels = BTreeMap<String, String>;
 
+/// A server, as the labels of its things tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pub(crate) instance: String,
+    pub(crate) folder: String,
+    pub(crate) machine: String,
+}
+
+impl Owner {
+    /// What labels say. None: they are not ours, or of before servers said where they are.
+    pub(crate) fn of(labels: &Labels) -> Option<Self> {
+        let text = |key: &str| labels.get(key).filter(|text| !text.is_empty()).cloned();
+        Some(Self {
+            instance: text(label::INSTANCE)?,
+            folder: text(label::FOLDER)?,
+            machine: text(label::MACHINE)?,
+        })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_test(instance: &str) -> Self {
+        Self {
+            instance: instance.to_owned(),
+            folder: "/folder".to_owned(),
+            machine: "machine".to_owned(),
+        }
+    }
+}
+
 /// Names and labels of one cluster's things.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
-    instance: String,
+    owner: Owner,
     cluster: String,
     /// The beginning of all names.
     prefix: String,
 }
 
 impl Names {
-    pub(crate) fn new(instance: &str, cluster: &str) -> Self {
+    pub(crate) fn new(owner: &Owner, cluster: &str) -> Self {
         Self {
-            instance: instance.to_owned(),
+            prefix: format!("wharf-{}", short(&owner.instance, 8)),
+            owner: owner.clone(),
             cluster: cluster.to_owned(),
-            prefix: format!("wharf-{}", short(instance, 8)),
         }
     }
 
@@ -93,7 +125,9 @@ impl Names {
     pub(crate) fn labels(&self, kind: Kind) -> Labels {
         Labels::from(
             [
-                (label::INSTANCE, self.instance.as_str()),
+                (label::INSTANCE, self.owner.instance.as_str()),
+                (label::FOLDER, self.owner.folder.as_str()),
+                (label::MACHINE, self.owner.machine.as_str()),
                 (label::CLUSTER, self.cluster.as_str()),
                 (label::KIND, kind.name()),
             ]
@@ -111,7 +145,7 @@ impl Names {
     /// Finds the things of the cluster.
     pub(crate) fn ours(&self) -> Vec<String> {
         vec![
-            format!("{}={}", label::INSTANCE, self.instance),
+            format!("{}={}", label::INSTANCE, self.owner.instance),
             format!("{}={}", label::CLUSTER, self.cluster),
         ]
     }
@@ -123,7 +157,7 @@ impl Names {
     }
 
     pub(crate) fn is_ours(&self, labels: &Labels) -> bool {
-        labels.get(label::INSTANCE) == Some(&self.instance)
+        labels.get(label::INSTANCE) == Some(&self.owner.instance)
             && labels.get(label::CLUSTER) == Some(&self.cluster)
     }
 }
@@ -150,20 +184,24 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    fn named(instance: &str, cluster: &str) -> Names {
+        Names::new(&Owner::for_test(instance), cluster)
+    }
+
     #[test]
     fn what_bears_other_labels_is_not_ours() {
-        let names = Names::new("here", "one");
+        let names = named("here", "one");
         let mut labels = names.of_pod(Kind::Container, "p");
         assert!(names.is_ours(&labels));
-        assert!(!Names::new("there", "one").is_ours(&labels));
-        assert!(!Names::new("here", "two").is_ours(&labels));
+        assert!(!named("there", "one").is_ours(&labels));
+        assert!(!named("here", "two").is_ours(&labels));
         labels.remove(label::INSTANCE);
         assert!(!names.is_ours(&labels));
     }
 
     #[test]
     fn names_differ_where_things_do() {
-        let (one, two) = (Names::new("here", "one"), Names::new("here", "two"));
+        let (one, two) = (named("here", "one"), named("here", "two"));
         let all = [
             one.network(),
             two.network(),

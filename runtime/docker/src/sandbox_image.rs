@@ -30,6 +30,9 @@ pub(crate) struct SandboxImage {
     pub(crate) program: Vec<String>,
 }
 
+/// How the names of these images begin.
+pub(crate) const SANDBOXES: &str = "wharf-sandbox-";
+
 /// Loads the image, if Docker does not have it.
 pub(crate) async fn prepare(
     client: &Client,
@@ -60,7 +63,7 @@ pub(crate) async fn prepare(
         Ok((contents, hash.size, hex(&hash.hash.finalize())))
     })
     .await?;
-    let repository = format!("wharf-sandbox-{}", short(instance, 8));
+    let repository = format!("{SANDBOXES}{}", short(instance, 8));
     let image = SandboxImage {
         tag: format!("{repository}:{}", digest.get(..32).unwrap_or_default()),
         program: contents.program(),

@@ -14,6 +14,7 @@ mod env;
 mod lifecycle;
 mod login;
 mod maintain;
+mod prune;
 mod ready;
 mod serve;
 mod trust;
@@ -87,6 +88,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Env(options) => env::run(&options),
         Command::Ready(options) => ready::run(options).await,
         Command::Gc(config, options) => maintain::gc(&config, &options).await,
+        Command::Prune(config, options) => prune::run(&config, &options).await,
         Command::Check(config, options) => maintain::check(&config, &options).await,
         Command::Backup(config, options) => maintain::backup(&config, options).await,
         Command::Lifecycle(config, options) => lifecycle::run(&config, &options).await,

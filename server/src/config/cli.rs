@@ -23,6 +23,7 @@ pub enum Command {
     Env(Env),
     Ready(Ready),
     Gc(Box<Config>, Gc),
+    Prune(Box<Config>, Prune),
     Check(Box<Config>, Check),
     Backup(Box<Config>, Backup),
     Trust(Box<Config>, Trust),
@@ -71,6 +72,9 @@ enum Sub {
     /// Delete bytes that nothing names
     #[command(after_help = "Example:\n  wharf gc --dry-run      say what would go")]
     Gc(With<Gc>),
+    /// Remove what is left of pods that no cluster owns
+    #[command(after_help = "Example:\n  wharf prune --dry-run      say what would go")]
+    Prune(With<Prune>),
     /// Check that every byte is what it should be
     #[command(after_help = "Example:\n  wharf check --repair")]
     Check(With<Check>),
@@ -181,6 +185,15 @@ pub struct Gc {
     /// Do not wait for the grace period; only safe while nobody pushes
     #[arg(long, conflicts_with = "dry_run")]
     pub now: bool,
+}
+
+/// Remove what is left of pods that no cluster owns: containers, networks, volumes and images in Docker, processes and
+/// control groups. What servers of other data directories own stays.
+#[derive(Args, Clone, Debug)]
+pub struct Prune {
+    /// Say what would be removed, and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Check that every byte is what it should be.
@@ -295,6 +308,7 @@ pub(super) fn parse(
         }),
         Sub::Ready(flags) => Command::Ready(flags.complete(env)?),
         Sub::Gc(with) => Command::Gc(config(with.settings())?, with.options),
+        Sub::Prune(with) => Command::Prune(config(with.settings())?, with.options),
         Sub::Check(with) => Command::Check(config(with.settings())?, with.options),
         Sub::Backup(with) => Command::Backup(config(with.settings())?, with.options),
         Sub::Lifecycle(LifecycleSub::Run(with)) => {

@@ -17,7 +17,7 @@ use wharf_types::{AccountId, Region};
 
 use self::settings::Settings;
 pub use self::{
-    cli::{Backup, Check, Command, Conformance, Demo, Env, Gc, Lifecycle, Login, Trust},
+    cli::{Backup, Check, Command, Conformance, Demo, Env, Gc, Lifecycle, Login, Prune, Trust},
     ready::Ready,
     replication::Endpoint,
     settings::{ClusterEndpoint, Durability, EngineChoice, LogFormat, References, UriStyle},

@@ -3,6 +3,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::names;
 use tokio::sync::OnceCell;
 use wharf_docker::{Daemon, Docker, Network, Places, Settings};
 use wharf_runtime::engine::{Engine, ImageSource};
@@ -135,6 +136,26 @@ impl InDocker {
     }
 }
 
+/// The clusters that may have something in Docker.
+pub(super) fn clusters(folder: &Path) -> Vec<String> {
+    names(&folder.join("docker").join("clusters"))
+}
+
+/// Whether the server with this directory in Docker's labels is the one with this id.
+pub(super) fn is_server(folder: &Path, id: &str) -> bool {
+    std::fs::read_to_string(folder.join("instance")).is_ok_and(|own| own == id)
+}
+
+/// Whether a cluster may have something in Docker, by the directory in Docker's labels.
+pub(super) fn is_marked(folder: &Path, cluster: &str) -> bool {
+    folder.join("clusters").join(cluster).exists()
+}
+
+/// Takes note that a cluster has nothing in Docker.
+pub(super) fn unmark(folder: &Path, cluster: &str) -> std::io::Result<()> {
+    std::fs::remove_file(folder.join("docker").join("clusters").join(cluster))
+}
+
 /// The id of this server, made when it is first asked for.
 fn instance(folder: &Path) -> std::io::Result<String> {
     let path = folder.join("instance");
@@ -175,24 +196,7 @@ impl Engines for InDocker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wharf_runtime::engine::{ImageRequest, Layer, Manifest};
-
-    #[derive(Debug)]
-    struct NoImages;
-
-    impl ImageSource for NoImages {
-        fn find<'a>(&'a self, _: &'a ImageRequest, _: &'a str) -> Later<'a, Manifest> {
-            Box::pin(std::future::ready(Err(Error::NoSuchPod)))
-        }
-
-        fn layer<'a>(
-            &'a self,
-            _: &'a Manifest,
-            _: &'a Layer,
-        ) -> Later<'a, Box<dyn tokio::io::AsyncRead + Send + Unpin>> {
-            Box::pin(std::future::ready(Err(Error::NoSuchPod)))
-        }
-    }
+    use crate::engines::prune::NoImages;
 
     fn nowhere(folder: &Path, otherwise: Otherwise) -> InDocker {
         let places = Places {

@@ -1,8 +1,9 @@
 //! What runs the pods of clusters, as the operator chose it.
 mod builtin;
 mod docker;
+mod prune;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use wharf_docker::Places;
@@ -12,6 +13,15 @@ use wharf_runtime::{Engines, NoEngines};
 use crate::config::EngineChoice;
 use builtin::OwnContainers;
 use docker::{InDocker, Otherwise};
+pub(crate) use prune::{clusters, prune};
+
+/// The names of what is in a directory, if it is there.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect()
+}
 
 /// Chooses an engine and says which. `folder` is where it may keep things. Blocks, but opens no socket.
 pub(crate) fn choose(

@@ -2,6 +2,7 @@
 
 import atexit
 import glob
+import hashlib
 import os
 import signal
 import socket
@@ -60,14 +61,49 @@ def processes(folder):
     return found
 
 
+def docker(*arguments):
+    done = subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.split()
+
+
+def of_docker(data, *kinds):
+    """What Docker has of a server, by kind and id."""
+    path = os.path.join(data, "pods", "docker", "instance")
+    instance = open(path).read() if os.path.exists(path) else "none"
+    label = f"label=dev.wharf.instance={instance}"
+    lists = {
+        "container": ["ps", "--all", "--quiet", "--no-trunc", "--filter", label],
+        "running": ["ps", "--quiet", "--no-trunc", "--filter", label],
+        "network": ["network", "ls", "--quiet", "--filter", label],
+        "volume": ["volume", "ls", "--quiet", "--filter", label],
+    }
+    return {f"{kind} {name}" for kind in kinds for name in docker(*lists[kind])}
+
+
+def running(data):
+    """What runs for the pods of a server, two things for each pod with one container: with the engine builtin
+    who looks after the pod and its sandbox, with docker the containers."""
+    if ENGINE == "docker":
+        return of_docker(data, "running")
+    return set(processes(os.path.join(data, "pods")))
+
+
 def left_behind(data, pods=()):
-    """What is still there of the pods of a server: their processes, mounts, control groups and files. Network
-    namespaces have no names: they go with the last process."""
+    """What is still there of the pods of a server: their processes, mounts, control groups, files, and what Docker
+    has. Network namespaces have no names: they go with the last process."""
     folder = os.path.join(data, "pods")
     left = [f"process {pid} {words}" for pid, words in processes(folder).items()]
     left += [f"mount {line.strip()}" for line in open("/proc/self/mounts") if folder in line]
     for pod in pods:
         left += glob.glob(f"/sys/fs/cgroup/wharf/{pod}") + glob.glob(f"/sys/fs/cgroup/*/wharf/{pod}")
-    if os.path.isdir(folder):
-        left += [f"file {os.path.join(folder, name)}" for name in os.listdir(folder)]
+    if ENGINE == "docker":
+        left += of_docker(data, "container", "network", "volume")
+        # The images of a server are named after it, as its networks are.
+        name = hashlib.sha256(open(os.path.join(folder, "docker", "instance"), "rb").read()).hexdigest()[:8]
+        images = docker("images", "--format", "{{.Repository}}:{{.Tag}}")
+        left += [f"image {image}" for image in images if name in image]
+    for path, _, files in os.walk(folder):
+        left += [f"file {os.path.join(path, file)}" for file in files if (os.path.basename(path), file) != ("docker", "instance")]
+        if ENGINE == "builtin":
+            left += [f"folder {path}"] if path != folder else []
     return left

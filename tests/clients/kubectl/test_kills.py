@@ -7,7 +7,7 @@ import time
 import pytest
 
 import images
-from engines import Server, left_behind, processes
+from engines import Server, left_behind, running
 from tools import Shell, deployment, until
 
 
@@ -53,9 +53,8 @@ def test_a_killed_server_finds_its_pods_and_leaves_nothing_in_the_end(server, sh
     shell.make_cluster("dev", nodes=2)
     shell.apply(deployment("ticking", "default", replicas=3, image=image))
     shell.kubectl("rollout", "status", "deployment/ticking", "--timeout=60s")
-    before, running = states(shell), processes(os.path.join(server.data, "pods"))
-    # Of each pod: who looks after it, and its sandbox.
-    assert len(before) == 3 and len(running) == 6, running
+    before, all = states(shell), running(server.data)
+    assert len(before) == 3 and len(all) == 6, all
     first = {pod: ticks(shell, pod)[-1] for pod in before}
     for _ in range(3):
         server.kill()
@@ -63,7 +62,7 @@ def test_a_killed_server_finds_its_pods_and_leaves_nothing_in_the_end(server, sh
         time.sleep(0.3)
         server.start()
         until("they are found", lambda: states(shell) == before)
-        assert processes(os.path.join(server.data, "pods")).keys() == running.keys()
+        assert running(server.data) == all
     for pod in before:
         seen = ticks(shell, pod)
         assert seen == list(range(1, len(seen) + 1)) and len(seen) > first[pod] + 3, seen
@@ -78,7 +77,7 @@ def test_a_killed_server_finds_its_pods_and_leaves_nothing_in_the_end(server, sh
         server.kill()
         server.start()
         shell.kubectl("rollout", "status", "deployment/ticking", "--timeout=60s")
-        until("there are eight", lambda: len(processes(os.path.join(server.data, "pods"))) == 16)
+        until("there are eight", lambda: len(running(server.data)) == 16)
         assert len(states(shell)) == 8
 
     pods = [pod["metadata"]["uid"] for pod in shell.items("pods")]
@@ -87,7 +86,7 @@ def test_a_killed_server_finds_its_pods_and_leaves_nothing_in_the_end(server, sh
     server.kill()
     server.start()
     until("no pod is there", lambda: not shell.items("pods"))
-    until("no process is left", lambda: not processes(os.path.join(server.data, "pods")))
+    until("no process is left", lambda: not running(server.data))
     shell.aws("eks", "delete-nodegroup", "--cluster-name", "dev", "--nodegroup-name", "nodes")
     shell.aws("eks", "wait", "nodegroup-deleted", "--cluster-name", "dev", "--nodegroup-name", "nodes")
     shell.aws("eks", "delete-cluster", "--name", "dev")

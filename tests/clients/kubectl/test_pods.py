@@ -66,6 +66,11 @@ def get(url):
         return answer.read().decode().strip()
 
 
+def get_from(place, port):
+    # All names below localhost are this computer; Python leaves that to the system, which may not know.
+    return get(f"http://{'127.0.0.1' if place.endswith('.localhost') else place}:{port}/")
+
+
 def from_pod(namespace, host):
     """What a pod is answered by a host, which it finds by the name."""
     script = f"exec 3<>/dev/tcp/{host}/80 && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3"
@@ -98,6 +103,32 @@ def test_pods_run_where_they_belong(namespace, prefix):
 @pytest.mark.parametrize("namespace", ["default", "web"])
 def test_a_service_answers_at_a_forwarded_port(namespace):
     assert forwarded(namespace, "service/shop") in names(namespace)
+
+
+@pytest.mark.parametrize("namespace", ["default", "web"])
+def test_a_load_balancer_answers_at_this_computer(namespace):
+    kubectl = lambda *words: shell.kubectl("-n", namespace, *words)  # noqa: E731
+    kubectl("expose", "deployment", "shop", "--name=front", "--type=LoadBalancer", "--port=80", "--target-port=http")
+
+    def places():
+        service = shell.get("service", "front", "-n", namespace)
+        return service if service["status"]["loadBalancer"].get("ingress") else None
+
+    service = until("the load balancer has an address", places)
+    # If the port is taken at all addresses, the service says which one it is.
+    moved = service["metadata"].get("annotations", {}).get("wharf.dev/load-balancer-ports", "80=80")
+    port = dict(pair.split("=") for pair in moved.split(","))["80"]
+    places = {place.get("ip") or place["hostname"] for place in service["status"]["loadBalancer"]["ingress"]}
+    assert any(place.startswith("127.") for place in places), places
+    for place in places:
+        answers = lambda: {get_from(place, port) for _ in range(8)}  # noqa: E731
+        until(f"every pod answers at {place}", lambda: answers() == names(namespace))
+        assert place in kubectl("get", "service", "front")
+    node_port = service["spec"]["ports"][0]["nodePort"]
+    assert get_from("127.0.0.1", node_port) in names(namespace)
+    kubectl("delete", "service", "front")
+    with pytest.raises(OSError):
+        get_from(next(place for place in places if place.startswith("127.")), port)
 
 
 @pytest.mark.parametrize("namespace", ["default", "web"])

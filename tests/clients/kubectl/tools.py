@@ -32,6 +32,7 @@ class Shell:
             "eks", "create-cluster", "--name", name, "--role-arn", f"{ROLE}/eks",
             "--resources-vpc-config", "subnetIds=subnet-1,subnet-2",
         )
+        self.aws("eks", "wait", "cluster-active", "--name", name)
         self.aws("eks", "update-kubeconfig", "--name", name, "--kubeconfig", self.kubeconfig)
         if not nodes:
             return

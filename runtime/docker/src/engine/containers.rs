@@ -42,7 +42,7 @@ pub(super) async fn remove(client: &Client, id: &str) -> Result<(), Error> {
 }
 
 /// Removes containers; those that others join come last.
-pub(super) async fn remove_all(client: &Client, mut all: Vec<Listed>) -> Result<(), Error> {
+pub(crate) async fn remove_all(client: &Client, mut all: Vec<Listed>) -> Result<(), Error> {
     let sandbox = |one: &Listed| one.labels.get(label::KIND).map(String::as_str) == Some("sandbox");
     all.sort_by_key(sandbox);
     for one in all {

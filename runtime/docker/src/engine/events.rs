@@ -93,7 +93,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_sandbox_is_told_by_its_pod_and_a_container_by_its_id() {
-        let (told, names) = (Told::default(), Names::new("i", "c"));
+        let (told, names) = (
+            Told::default(),
+            Names::new(&crate::names::Owner::for_test("i"), "c"),
+        );
         told.tell("1".to_owned(), &names.of_pod(Kind::Sandbox, "pod"));
         told.tell("2".to_owned(), &names.of_pod(Kind::Container, "pod"));
         told.tell("2".to_owned(), &names.of_pod(Kind::Container, "pod"));

@@ -1,11 +1,11 @@
 //! The engine: one cluster's part of Docker.
-mod containers;
+pub(crate) mod containers;
 mod events;
 mod logs;
 mod mounts;
 mod pods;
 mod streams;
-mod volumes;
+pub(crate) mod volumes;
 
 use std::fmt;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ impl Drop for Inner {
 impl Docker {
     /// Starts the engine of a cluster, which is named by an id that never changes.
     pub async fn start(daemon: &Daemon, cluster: &str, network: Network) -> Result<Self, Error> {
-        let names = Names::new(&daemon.0.instance, cluster);
+        let names = Names::new(&daemon.0.owner, cluster);
         let told = Arc::<Told>::default();
         network::ensure(&daemon.0.client, &names, network).await?;
         let listening = events::listen(daemon.0.client.clone(), names.clone(), &told);
@@ -69,7 +69,7 @@ impl Docker {
     /// Removes all that a cluster has: containers, volumes, persistent ones too, and its network.
     pub async fn clear(daemon: &Daemon, cluster: &str) -> Result<(), Error> {
         let client = &daemon.0.client;
-        let ours = Names::new(&daemon.0.instance, cluster).ours();
+        let ours = Names::new(&daemon.0.owner, cluster).ours();
         let containers = client.get("/containers/json").query("all", "1");
         let containers: Vec<Listed> = containers.labelled(&ours).json().await?;
         containers::remove_all(client, containers).await?;

@@ -70,7 +70,7 @@ pub(super) async fn make(
     Err(Error::Refused(format!("the volume {name} is not ours")))
 }
 
-pub(super) async fn remove_all(client: &Client, volumes: Volumes) -> Result<(), Error> {
+pub(crate) async fn remove_all(client: &Client, volumes: Volumes) -> Result<(), Error> {
     for volume in volumes.volumes.into_iter().flatten() {
         let path = format!("/volumes/{}", volume.name);
         or_gone(client.delete(path).done().await)?;
