@@ -38,7 +38,7 @@ fn ip(arguments: &str) {
 }
 
 /// Why there is no other machine here.
-pub(crate) fn missing() -> Option<&'static str> {
+fn missing() -> Option<&'static str> {
     let runs = |program: &str, word: &str| {
         let output = Command::new(program).arg(word).output();
         output.is_ok_and(|output| output.status.success())
@@ -50,7 +50,17 @@ pub(crate) fn missing() -> Option<&'static str> {
 }
 
 impl Elsewhere {
-    pub(crate) fn new() -> Self {
+    /// None: it was said why there is none.
+    pub(crate) async fn open() -> Option<Self> {
+        if let Some(why) = missing() {
+            assert!(std::env::var_os("WHARF_REQUIRE_CLIENTS").is_none(), "{why}");
+            println!("skipped: {why}");
+            return None;
+        }
+        Some(tokio::task::spawn_blocking(Self::new).await.unwrap())
+    }
+
+    fn new() -> Self {
         let id = std::process::id();
         let (name, device) = (format!("elsewhere-{id}"), format!("else{id}"));
         // Of documentation, so that nothing is there; tests that run at the same time are apart.

@@ -5,6 +5,8 @@
 //! from it to the machine.
 mod links;
 mod subnet;
+#[cfg(test)]
+mod tests;
 mod way_out;
 
 use std::net::Ipv4Addr;

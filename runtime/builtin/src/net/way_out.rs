@@ -185,7 +185,7 @@ fn lay(
 }
 
 /// Does something in a namespace, in a thread that ends in it.
-fn in_space<T: Send>(
+pub(super) fn in_space<T: Send>(
     space: BorrowedFd<'_>,
     work: impl FnOnce() -> Result<T, Error> + Send,
 ) -> Result<T, Error> {
@@ -247,4 +247,23 @@ fn bridges_to_elsewhere() -> Vec<String> {
             .exists()
     };
     devices.filter(is_bridge).map(ToOwned::to_owned).collect()
+}
+
+#[cfg(test)]
+impl WayOut {
+    pub(super) fn device(&self) -> &str {
+        &self.0.device
+    }
+
+    pub(super) const fn pods(&self) -> Ipv4Addr {
+        self.0.pods
+    }
+
+    pub(super) fn is_prepared(&self) -> bool {
+        self.0.is_prepared().is_ok_and(|there| there)
+    }
+
+    pub(super) fn flush(&self) {
+        assert!(self.0.forget().is_ok());
+    }
 }

@@ -7,7 +7,7 @@ use wharf_runtime::Container;
 use wharf_runtime::engine::HOST_NAME;
 use wharf_runtime::network::{Config, HostResolver, LinkSettings, NoGates, Table};
 
-use crate::elsewhere::{self, Elsewhere};
+use crate::elsewhere::Elsewhere;
 use crate::story::{Story, container, has};
 
 const DNS: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 100, 0, 10));
@@ -38,13 +38,10 @@ fn bash(script: &str) -> Container {
 
 /// The whole way: Docker drops what is forwarded on this machine, if it is there.
 pub(super) async fn pods_reach_other_machines_and_are_not_seen_there(s: &Story) {
-    if let Some(why) = elsewhere::missing() {
-        assert!(std::env::var_os("WHARF_REQUIRE_CLIENTS").is_none(), "{why}");
-        println!("skipped: {why}");
+    let Some(other) = Elsewhere::open().await else {
         return;
-    }
+    };
     let linked = linked(s).await;
-    let other = tokio::task::spawn_blocking(Elsewhere::new).await.unwrap();
     let (ip, tcp, udp) = (other.ip, other.tcp, other.udp);
     let script = format!(
         "exec 3<>/dev/tcp/{ip}/{tcp} && cat <&3; \
@@ -62,6 +59,33 @@ pub(super) async fn pods_reach_other_machines_and_are_not_seen_there(s: &Story) 
     // Metadata, at once: nobody waits for a machine that is not there.
     has(&log, &["Connection refused"]);
     linked.remove("caller").await;
+}
+
+pub(super) async fn a_way_out_outlives_its_server(s: &Story) {
+    let Some(other) = Elsewhere::open().await else {
+        return;
+    };
+    let spec = s.pod("stays", vec![container("sleep 1000 & wait")]);
+    let (setup, library) = (Arc::clone(&s.setup), Arc::clone(&s.library));
+    let copy = spec.clone();
+    // With its runtime all that a server has ends.
+    let first = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let first = Story::open(setup, library).await;
+            first.start(copy).await;
+            first.worker.status("stays").unwrap()
+        })
+    });
+    let joined = tokio::task::spawn_blocking(|| first.join().unwrap());
+    let before = joined.await.unwrap();
+    let again = s.again().await;
+    again.worker.run(spec, Some(&before));
+    let id = again.runs("stays").await;
+    let call = format!("exec 3<>/dev/tcp/{}/{} && cat <&3", other.ip, other.tcp);
+    let said = again.exec(&id, &["/bin/bash", "-c", &call]).await;
+    assert_eq!(said, (0, format!("tcp for {}\n", other.ours)));
+    again.remove("stays").await;
 }
 
 pub(super) async fn pods_reach_this_machine_by_its_name(s: &Story) {
