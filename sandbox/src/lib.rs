@@ -33,6 +33,8 @@ use std::net::Ipv4Addr;
 
 pub use error::Error;
 #[cfg(target_os = "linux")]
+pub use nft::egress;
+#[cfg(target_os = "linux")]
 pub use nft::probe as probe_nf_tables;
 #[cfg(target_os = "linux")]
 pub use run::main;

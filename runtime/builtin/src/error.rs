@@ -26,6 +26,8 @@ pub enum Error {
     Refused(String),
     #[error("the network of the pod could not be made: {0}")]
     Network(String),
+    #[error("the tables of a network could not be made")]
+    Tables(#[source] Box<wharf_sandbox::Error>),
 }
 
 impl Error {

@@ -5,8 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
 use wharf_builtin::{Builtin, Network};
@@ -45,8 +45,8 @@ impl Setup for Own {
         let root = self.root.to_str().unwrap();
         let mounts = mounts.lines().filter(|line| line.contains(root));
         let mut left: Vec<String> = mounts.map(ToOwned::to_owned).collect();
-        for root in ["/sys/fs/cgroup/memory/wharf", "/sys/fs/cgroup/wharf"] {
-            let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+        for groups in ["/sys/fs/cgroup/memory/wharf", "/sys/fs/cgroup/wharf"] {
+            let entries = std::fs::read_dir(groups).into_iter().flatten().flatten();
             // The pods of servers that run besides are named by UUIDs.
             let folders = entries
                 .filter(|entry| entry.file_name().len() < 36)
@@ -54,11 +54,35 @@ impl Setup for Own {
                 .filter(|path| path.is_dir());
             left.extend(folders.map(|path| path.display().to_string()));
         }
+        left.extend(ways_out(root));
         let pods = std::fs::read_dir(self.root.join("pods"));
         let pods = pods.into_iter().flatten().flatten();
         left.extend(pods.map(|pod| pod.path().display().to_string()));
         left
     }
+}
+
+/// Devices, tables and rules of ways out: our own, and those whose device is gone. Others belong to
+/// servers that run besides.
+fn ways_out(root: &str) -> Vec<String> {
+    let devices = std::fs::read_dir("/sys/class/net").unwrap().flatten();
+    let alias = |path: PathBuf| std::fs::read_to_string(path.join("ifalias")).unwrap_or_default();
+    let own = devices.filter(|device| alias(device.path()).trim_end() == root);
+    let mut left: Vec<String> = own.map(|one| one.path().display().to_string()).collect();
+    for (program, arguments) in [
+        ("nft", &["list", "tables"][..]),
+        ("iptables", &["-S", "DOCKER-USER"]),
+    ] {
+        let output = Command::new(program).args(arguments).output();
+        let text = output.map(|output| String::from_utf8(output.stdout).unwrap());
+        let text = text.unwrap_or_default();
+        let words = text.split_whitespace();
+        let stale = words.filter(|word| {
+            word.starts_with("wharf-") && !Path::new("/sys/class/net").join(word).exists()
+        });
+        left.extend(stale.map(|word| format!("{program}: {word}")));
+    }
+    left
 }
 
 fn main() -> ExitCode {

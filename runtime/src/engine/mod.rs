@@ -21,7 +21,7 @@ pub use container::{
     ContainerSpec, Exit, FoundContainer, FoundPod, Input, MountedVolume, Phase, RunAs, Usage,
 };
 pub use image::{Image, ImageConfig, ImageRequest, ImageSource, Layer, Manifest};
-pub use sandbox::{Sandbox, SandboxSpec};
+pub use sandbox::{HOST_NAME, Sandbox, SandboxSpec};
 pub use stream::{AttachSpec, ExecSpec, LogQuery, Process, Size};
 
 use tokio::io::AsyncRead;

@@ -3,6 +3,9 @@ use std::net::IpAddr;
 
 use crate::{Dns, HostAlias, Volume};
 
+/// The name by which pods call the machine, as Docker has it.
+pub const HOST_NAME: &str = "host.docker.internal";
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SandboxSpec {
     /// The pod's id.
@@ -21,6 +24,8 @@ pub struct SandboxSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sandbox {
     pub ip: Option<IpAddr>,
+    /// Where the pod reaches the machine, if the engine knows: what [`HOST_NAME`] means to DNS.
+    pub host: Option<IpAddr>,
     /// Whether it was there before.
     pub kept: bool,
 }

@@ -50,7 +50,7 @@ pub use wharf_sandbox::table::{
     Upstream,
 };
 
-use crate::engine::{Engine, Sandbox};
+use crate::engine::{Engine, HOST_NAME, Sandbox};
 use crate::worker::Network;
 use crate::{Error, Later, PodSpec, Stream};
 
@@ -133,9 +133,14 @@ impl PodLinks {
         self.0.pods.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn home(&self, pod: &PodSpec, ip: Option<IpAddr>) -> Arc<Home> {
+    fn home(&self, pod: &PodSpec, sandbox: Sandbox) -> Arc<Home> {
+        let ip = sandbox.ip.or(pod.ip);
         let mut config = self.0.config.clone();
         config.addresses = ip.into_iter().collect();
+        config.names.extend(sandbox.host.map(|host| LocalName {
+            name: HOST_NAME.to_owned(),
+            addresses: vec![host],
+        }));
         config.resolv_conf = Some(resolv_conf::text(&pod.dns));
         Arc::new(Home {
             caller: Caller {
@@ -184,7 +189,7 @@ impl PodLinks {
     }
 
     async fn do_join(&self, pod: &PodSpec, sandbox: Sandbox) -> Result<(), Error> {
-        let home = self.home(pod, sandbox.ip.or(pod.ip));
+        let home = self.home(pod, sandbox);
         let mut progress = self.enter(&home, sandbox.kept);
         let done = progress.wait_for(|progress| match progress {
             Progress::Joining(_) => false,

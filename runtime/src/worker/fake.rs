@@ -167,7 +167,11 @@ impl Engine for Fake {
             };
             state.pods.insert(spec.pod.clone(), pod);
         }
-        now(Ok(Sandbox { ip: spec.ip, kept }))
+        now(Ok(Sandbox {
+            ip: spec.ip,
+            host: None,
+            kept,
+        }))
     }
 
     fn link<'a>(&'a self, pod: &'a str) -> Later<'a, Box<dyn Stream>> {

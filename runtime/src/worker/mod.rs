@@ -31,6 +31,7 @@ pub use checks::{Checks, Outcome};
 pub use network::Network;
 pub(crate) use step::text;
 use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::AbortHandle;
 use wharf_types::Clock;
 
 use crate::engine::{Engine, FoundPod};
@@ -74,6 +75,16 @@ struct Inner {
     changed: Mutex<BTreeSet<String>>,
     notices: Mutex<Vec<Notice>>,
     told: Notify,
+    /// The task that listens to the engine, which ends with the worker: it holds the engine.
+    listening: OnceLock<AbortHandle>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(task) = self.listening.get() {
+            task.abort();
+        }
+    }
 }
 
 // Nothing panics while it holds one of the locks; if it did, what they hold would still be whole.
@@ -110,8 +121,10 @@ impl Worker {
             changed: Mutex::default(),
             notices: Mutex::default(),
             told: Notify::new(),
+            listening: OnceLock::new(),
         }));
-        tokio::spawn(listen(Arc::downgrade(&worker.0)));
+        let task = tokio::spawn(listen(Arc::downgrade(&worker.0)));
+        let _first = worker.0.listening.set(task.abort_handle());
         Ok(worker)
     }
 

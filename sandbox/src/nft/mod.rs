@@ -8,6 +8,9 @@
 
 mod conntrack;
 mod desired;
+pub mod egress;
+mod expressions;
+mod foreign;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -196,18 +199,11 @@ impl Nft {
     }
 
     fn batch(&mut self) -> Batch {
-        Batch::new(self.socket.next_sequence())
+        Batch::new(rules::TABLE, self.socket.next_sequence())
     }
 
-    /// All of the batch is in force, or nothing of it.
-    fn commit(&mut self, mut batch: Batch) -> Result<(), Error> {
-        let last = batch.confirm();
-        batch.frame(BATCH_END);
-        self.socket.skip_to(batch.next);
-        let Some(last) = last else { return Ok(()) };
-        self.socket
-            .transact(&batch.buffer.sent, batch.first, last)
-            .map_err(netlink::error)
+    fn commit(&mut self, batch: Batch) -> Result<(), Error> {
+        batch.commit(&mut self.socket)
     }
 }
 
@@ -243,6 +239,17 @@ impl Step {
 }
 
 impl Batch {
+    /// All of the batch is in force, or nothing of it.
+    fn commit(mut self, socket: &mut Socket) -> Result<(), Error> {
+        let last = self.confirm();
+        self.frame(BATCH_END);
+        socket.skip_to(self.next);
+        let Some(last) = last else { return Ok(()) };
+        socket
+            .transact(&self.buffer.sent, self.first, last)
+            .map_err(netlink::error)
+    }
+
     /// Has the kernel answer the last message; its number.
     fn confirm(&mut self) -> Option<u32> {
         let last = self.next.wrapping_sub(1);

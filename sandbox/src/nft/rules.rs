@@ -15,18 +15,19 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::expressions::Expressions;
 use crate::netlink::{APPEND, Buffer, CREATE, REQUEST};
 
-const TABLE: &str = "wharf";
+pub(super) const TABLE: &str = "wharf";
 pub(super) const REFUSE: &str = "refuse";
 pub(super) const PICK: &str = "pick";
 
-const SUBSYSTEM: u16 = 10 << 8;
-const NEW_TABLE: u16 = 0;
-const DELETE_TABLE: u16 = 2;
+pub(super) const SUBSYSTEM: u16 = 10 << 8;
+pub(super) const NEW_TABLE: u16 = 0;
+pub(super) const DELETE_TABLE: u16 = 2;
 const NEW_CHAIN: u16 = 3;
-const NEW_RULE: u16 = 6;
-const DELETE_RULE: u16 = 8;
+pub(super) const NEW_RULE: u16 = 6;
+pub(super) const DELETE_RULE: u16 = 8;
 const NEW_SET: u16 = 9;
 const NEW_ELEMENT: u16 = 12;
 const DELETE_ELEMENT: u16 = 14;
@@ -34,8 +35,8 @@ pub(super) const BATCH_BEGIN: u16 = 0x10;
 pub(super) const BATCH_END: u16 = 0x11;
 
 const DATA_VERDICT: u32 = 0xffff_ff00;
-const JUMP: i32 = -3;
-const GOTO: i32 = -4;
+pub(super) const JUMP: i32 = -3;
+pub(super) const GOTO: i32 = -4;
 /// The types of parts of keys, as `nft list` knows them.
 const TYPE_INDEX: u32 = 0x4;
 const TYPE_IPV4: u32 = 0x7;
@@ -43,7 +44,7 @@ const TYPE_IPV6: u32 = 0x8;
 const TYPE_PROTOCOL: u32 = 0xc;
 const TYPE_PORT: u32 = 0xd;
 /// The kernel's registers of 32 bits begin with this number.
-const REGISTER: u32 = 8;
+pub(super) const REGISTER: u32 = 8;
 /// What a list of elements may be long; an attribute's length is a `u16`.
 const MAX_LIST: usize = 60_000;
 
@@ -62,7 +63,7 @@ impl Family {
         }
     }
 
-    const fn number(self) -> u8 {
+    pub(super) const fn number(self) -> u8 {
         match self {
             Self::V4 => 2,
             Self::V6 => 10,
@@ -70,7 +71,7 @@ impl Family {
     }
 
     /// Where the destination is in the header, and how many registers it fills.
-    const fn destination(self) -> (u32, u32) {
+    pub(super) const fn destination(self) -> (u32, u32) {
         match self {
             Self::V4 => (16, 1),
             Self::V6 => (24, 4),
@@ -78,7 +79,7 @@ impl Family {
     }
 
     /// The ICMP code for "port unreachable".
-    const fn unreachable(self) -> u8 {
+    pub(super) const fn unreachable(self) -> u8 {
         match self {
             Self::V4 => 3,
             Self::V6 => 4,
@@ -102,7 +103,7 @@ pub(super) struct Door {
     pub(super) port: u16,
 }
 
-fn octets(ip: IpAddr) -> Vec<u8> {
+pub(super) fn octets(ip: IpAddr) -> Vec<u8> {
     match ip {
         IpAddr::V4(ip) => ip.octets().to_vec(),
         IpAddr::V6(ip) => ip.octets().to_vec(),
@@ -120,9 +121,10 @@ impl Door {
     }
 }
 
-/// The messages of one transaction: all of them or none.
+/// The messages of one transaction about a table: all of them or none.
 #[derive(Debug)]
 pub(super) struct Batch {
+    table: String,
     pub(super) buffer: Buffer,
     pub(super) first: u32,
     /// The sequence number that the next message gets.
@@ -130,8 +132,9 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn new(first: u32) -> Self {
+    pub(super) fn new(table: &str, first: u32) -> Self {
         let mut batch = Self {
+            table: table.to_owned(),
             buffer: Buffer::default(),
             first,
             next: first,
@@ -155,21 +158,37 @@ impl Batch {
         sequence
     }
 
-    fn message(&mut self, family: Family, kind: u16, flags: u16, body: impl FnOnce(&mut Buffer)) {
+    pub(super) fn message(
+        &mut self,
+        family: Family,
+        kind: u16,
+        flags: u16,
+        body: impl FnOnce(&mut Buffer),
+    ) {
         let sequence = self.sequence();
-        let buffer = &mut self.buffer;
+        let (buffer, table) = (&mut self.buffer, &self.table);
         buffer.message(SUBSYSTEM | kind, REQUEST | flags, sequence, |b| {
             b.bytes(&[family.number(), 0, 0, 0]);
-            b.text(1, TABLE);
+            b.text(1, table);
             body(b);
         });
     }
 
-    /// An empty table in the place of whatever was left by another sandbox.
-    pub(super) fn table(&mut self, family: Family) {
+    /// An empty table in the place of whatever was left by another process.
+    pub(super) fn replace_table(&mut self, family: Family) {
+        self.remove_table(family);
+        self.message(family, NEW_TABLE, CREATE, |_| {});
+    }
+
+    /// Removes the table whether it is there or not.
+    pub(super) fn remove_table(&mut self, family: Family) {
         self.message(family, NEW_TABLE, CREATE, |_| {});
         self.message(family, DELETE_TABLE, 0, |_| {});
-        self.message(family, NEW_TABLE, CREATE, |_| {});
+    }
+
+    /// The table of a pod without services.
+    pub(super) fn table(&mut self, family: Family) {
+        self.replace_table(family);
         let (_, words) = family.destination();
         let key = 4 * words + 8;
         let address = family.address_type();
@@ -187,7 +206,7 @@ impl Batch {
         self.rule(family, REFUSE, |e| e.reject(0, family.unreachable()));
         self.chain(family, PICK);
         for (name, hook) in [("prerouting", 0), ("output", 3)] {
-            self.hook(family, name, hook);
+            self.hook(family, name, "nat", hook, -100);
             self.rule(family, name, |e| e.verdict(JUMP, PICK));
         }
     }
@@ -210,14 +229,15 @@ impl Batch {
         self.message(family, NEW_CHAIN, CREATE, |b| b.text(3, name));
     }
 
-    fn hook(&mut self, family: Family, name: &str, hook: u32) {
+    /// A chain that packets come to by themselves.
+    pub(super) fn hook(&mut self, family: Family, name: &str, kind: &str, hook: u32, place: i32) {
         self.message(family, NEW_CHAIN, CREATE, |b| {
             b.text(3, name);
             b.nest(4, |b| {
                 b.number(1, hook);
-                b.attribute(2, &(-100_i32).to_be_bytes());
+                b.attribute(2, &place.to_be_bytes());
             });
-            b.text(7, "nat");
+            b.text(7, kind);
         });
     }
 
@@ -230,7 +250,7 @@ impl Batch {
     ) {
         self.message(family, NEW_RULE, CREATE | APPEND, |b| {
             b.text(2, chain);
-            b.nest(4, |b| body(&mut Expressions { b, family }));
+            b.nest(4, |b| body(&mut Expressions::new(b, family)));
         });
     }
 
@@ -309,137 +329,13 @@ fn indexed(door: Door, index: u32) -> Vec<u8> {
     key
 }
 
-fn value(b: &mut Buffer, kind: u16, bytes: &[u8]) {
+pub(super) fn value(b: &mut Buffer, kind: u16, bytes: &[u8]) {
     b.nest(kind, |b| b.attribute(1, bytes));
 }
 
-fn verdict(b: &mut Buffer, code: i32, chain: &str) {
+pub(super) fn verdict(b: &mut Buffer, code: i32, chain: &str) {
     b.nest(2, |b| {
         b.attribute(1, &code.to_be_bytes());
         b.text(2, chain);
     });
-}
-
-/// The expressions of one rule, in the order in which they are evaluated.
-#[derive(Debug)]
-pub(super) struct Expressions<'a> {
-    b: &'a mut Buffer,
-    family: Family,
-}
-
-impl Expressions<'_> {
-    fn expression(&mut self, name: &str, body: impl FnOnce(&mut Buffer)) {
-        self.b.nest(1, |b| {
-            b.text(1, name);
-            b.nest(2, body);
-        });
-    }
-
-    fn load_protocol(&mut self, register: u32) {
-        self.expression("meta", |b| {
-            b.number(1, register);
-            b.number(2, 16);
-        });
-    }
-
-    fn load_destination(&mut self) {
-        let (offset, words) = self.family.destination();
-        self.expression("payload", |b| {
-            b.number(1, REGISTER);
-            b.number(2, 1);
-            b.number(3, offset);
-            b.number(4, 4 * words);
-        });
-    }
-
-    /// Loads the key of a packet; answers the register behind it.
-    fn load_door(&mut self) -> u32 {
-        let (_, words) = self.family.destination();
-        self.load_destination();
-        self.load_protocol(REGISTER + words);
-        self.expression("payload", |b| {
-            b.number(1, REGISTER + words + 1);
-            b.number(2, 2);
-            b.number(3, 2);
-            b.number(4, 2);
-        });
-        REGISTER + words + 2
-    }
-
-    fn equals(&mut self, register: u32, bytes: &[u8]) {
-        self.expression("cmp", |b| {
-            b.number(1, register);
-            b.number(2, 0);
-            value(b, 3, bytes);
-        });
-    }
-
-    fn reject(&mut self, kind: u32, code: u8) {
-        self.expression("reject", |b| {
-            b.number(1, kind);
-            b.attribute(2, &[code]);
-        });
-    }
-
-    fn verdict(&mut self, code: i32, chain: &str) {
-        self.expression("immediate", |b| {
-            b.number(1, 0);
-            b.nest(2, |b| verdict(b, code, chain));
-        });
-    }
-
-    /// Goes where the map of services says.
-    pub(super) fn look_up_service(&mut self) {
-        self.load_door();
-        self.expression("lookup", |b| {
-            b.text(1, "services");
-            b.number(2, REGISTER);
-            b.number(3, 0);
-        });
-    }
-
-    /// Refuses what goes to an address that begins with the first `length` bits of `ip`.
-    pub(super) fn refuse(&mut self, ip: IpAddr, length: u8) {
-        let mut mask = octets(ip);
-        let mut prefix = mask.clone();
-        for (at, (mask, byte)) in mask.iter_mut().zip(&mut prefix).enumerate() {
-            let bits = usize::from(length).saturating_sub(8 * at).min(8);
-            *mask = u8::try_from(0xff00_u16 >> bits & 0xff).unwrap_or_default();
-            *byte &= *mask;
-        }
-        let (_, words) = self.family.destination();
-        self.load_destination();
-        self.expression("bitwise", |b| {
-            b.number(1, REGISTER);
-            b.number(2, REGISTER);
-            b.number(3, 4 * words);
-            value(b, 4, &mask);
-            value(b, 5, &vec![0; mask.len()]);
-        });
-        self.equals(REGISTER, &prefix);
-        self.verdict(GOTO, REFUSE);
-    }
-
-    /// Leads to one of `count` endpoints.
-    pub(super) fn choose(&mut self, count: usize) {
-        let (_, words) = self.family.destination();
-        let index = self.load_door();
-        self.expression("numgen", |b| {
-            b.number(1, index);
-            b.number(2, u32::try_from(count).unwrap_or(u32::MAX));
-            b.number(3, 1);
-        });
-        self.expression("lookup", |b| {
-            b.text(1, "endpoints");
-            b.number(2, REGISTER);
-            b.number(3, REGISTER);
-        });
-        let family = u32::from(self.family.number());
-        self.expression("nat", |b| {
-            b.number(1, 1);
-            b.number(2, family);
-            b.number(3, REGISTER);
-            b.number(5, REGISTER + words);
-        });
-    }
 }

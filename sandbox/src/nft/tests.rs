@@ -141,7 +141,7 @@ fn long_lists_of_elements_are_split_and_every_message_says_its_length() {
             (door, 1)
         })
         .collect();
-    let mut batch = Batch::new(7);
+    let mut batch = Batch::new(super::rules::TABLE, 7);
     batch.add_services(Family::V4, &doors);
     let mut rest = batch.buffer.sent.as_slice();
     let mut messages = 0;

@@ -18,11 +18,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use found::{container, containers, lose};
-use images::{Images, sha256};
+use images::Images;
+pub(crate) use images::sha256;
 use plan::plan;
 use shims::Connection;
 use signals::signal_number;
-use space::{known_space, make_space};
+use space::{is_held, known_space, make_space, open_way_out};
 use tokio::io::AsyncRead;
 use tokio::sync::Notify;
 use wharf_runtime::engine::{
@@ -32,6 +33,7 @@ use wharf_runtime::engine::{
 use wharf_runtime::{Error, Later, Stream, Volume, VolumeSource};
 use wharf_types::Timestamp;
 
+use crate::net::WayOut;
 use crate::wire::{Answer, PodPlan, Request, kind};
 use crate::{cgroup, files, time};
 
@@ -76,10 +78,23 @@ struct Inner {
     images: Images,
     /// The bridge's namespace.
     space: OwnedFd,
+    /// None: it has none, and the log said why.
+    way_out: Option<WayOut>,
     /// The pods of containers.
     pods: Mutex<HashMap<String, String>>,
     ended: Mutex<BTreeSet<String>>,
     told: Notify,
+}
+
+impl Drop for Inner {
+    /// The way out goes with the namespace, which pods keep that outlive this server.
+    fn drop(&mut self) {
+        if let Some(way) = &self.way_out
+            && !is_held(&self.root, &self.space)
+        {
+            way.close();
+        }
+    }
 }
 
 impl fmt::Debug for Builtin {
@@ -103,7 +118,7 @@ impl Builtin {
         source: Arc<dyn ImageSource>,
     ) -> Result<Self, Error> {
         let folder = root.clone();
-        let space = blocking(move || {
+        let (space, way_out) = blocking(move || {
             for name in ["pods", "layers", "images", "names", "persistent", "scratch"] {
                 std::fs::create_dir_all(folder.join(name)).map_err(crate::Error::Io)?;
             }
@@ -111,10 +126,12 @@ impl Builtin {
             // What was being unpacked when a server ended.
             files::remove(&folder.join("scratch"))?;
             std::fs::create_dir_all(folder.join("scratch")).map_err(crate::Error::Io)?;
-            match known_space(&folder) {
-                Some(space) => Ok(space),
-                None => make_space(network),
-            }
+            let space = match known_space(&folder) {
+                Some(space) => space,
+                None => make_space(network)?,
+            };
+            let way_out = open_way_out(&folder, &space, network);
+            Ok((space, way_out))
         })
         .await?;
         Ok(Self(Arc::new(Inner {
@@ -123,6 +140,7 @@ impl Builtin {
             root,
             network,
             space,
+            way_out,
             pods: Mutex::default(),
             ended: Mutex::default(),
             told: Notify::new(),

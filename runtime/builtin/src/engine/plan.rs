@@ -1,19 +1,23 @@
 //! What the shim is told of a pod and of a container.
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use wharf_runtime::Error;
-use wharf_runtime::engine::{ContainerSpec, MountedVolume, SandboxSpec};
+use wharf_runtime::engine::{ContainerSpec, HOST_NAME, MountedVolume, SandboxSpec};
 
 use super::{failed, images};
 use crate::wire::{Plan, PlannedInput, PlannedMount, PlannedUser};
 
-pub(super) fn hosts(spec: &SandboxSpec, ip: Ipv4Addr) -> String {
+pub(super) fn hosts(spec: &SandboxSpec, ip: Ipv4Addr, host: Option<IpAddr>) -> String {
     let mut text = "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n".to_owned();
     let _infallible = writeln!(text, "{ip}\t{}", spec.hostname);
     for alias in &spec.host_aliases {
         let _infallible = writeln!(text, "{}\t{}", alias.ip, alias.names.join("\t"));
+    }
+    // Last, so that the pod's own word counts.
+    if let Some(host) = host {
+        let _infallible = writeln!(text, "{host}\t{HOST_NAME}");
     }
     text
 }

@@ -23,6 +23,7 @@ impl Builtin {
             let plan: PodPlan = blocking(move || read_json(&path)).await?;
             return Ok(Sandbox {
                 ip: Some(plan.ip.into()),
+                host: self.host(),
                 kept: true,
             });
         }
@@ -45,9 +46,15 @@ impl Builtin {
                 sha256(spec.pod.as_bytes()).get(..12).unwrap_or_default()
             ),
         };
-        let (place, hosts, resolv) = (folder.clone(), hosts(spec, ip), resolv_conf(spec));
+        let (place, hosts, resolv) = (
+            folder.clone(),
+            hosts(spec, ip, self.host()),
+            resolv_conf(spec),
+        );
         let written = plan.clone();
+        let engine = self.clone();
         blocking(move || {
+            engine.keep_way_out();
             // What a shim that is gone left running.
             cgroup::clear(&written.id);
             std::fs::create_dir_all(place.join("containers")).map_err(crate::Error::Io)?;
@@ -67,8 +74,23 @@ impl Builtin {
         self.watch(&spec.pod);
         Ok(Sandbox {
             ip: Some(ip.into()),
+            host: self.host(),
             kept: false,
         })
+    }
+
+    /// How pods call this machine.
+    fn host(&self) -> Option<IpAddr> {
+        self.0.way_out.as_ref().map(|way| way.host().into())
+    }
+
+    fn keep_way_out(&self) {
+        if let Some(way) = &self.0.way_out
+            && let Err(error) = way.keep()
+        {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "pods may have lost their way out");
+        }
     }
 
     async fn spawn_shim(&self, folder: &Path) -> Result<(), Error> {

@@ -1,15 +1,27 @@
 //! The namespace of the bridge, which lives as long as a pod or the server has it open.
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
 use super::{BRIDGE, Network, read_json};
-use crate::net;
+use crate::net::{self, WayOut};
 use crate::wire::Shimmed;
 
 /// The bridge's namespace, as a shim that still runs has it open.
 pub(super) fn known_space(root: &Path) -> Option<OwnedFd> {
-    let pods = std::fs::read_dir(root.join("pods")).ok()?.flatten();
-    let mut spaces = pods.filter_map(|pod| {
+    known_spaces(root).next()
+}
+
+/// Whether a shim that still runs has this namespace open.
+pub(super) fn is_held(root: &Path, space: &OwnedFd) -> bool {
+    let Ok(own) = net::inode(space.as_fd()) else {
+        return true;
+    };
+    known_spaces(root).any(|other| net::inode(other.as_fd()).is_ok_and(|other| other == own))
+}
+
+fn known_spaces(root: &Path) -> impl Iterator<Item = OwnedFd> {
+    let pods = std::fs::read_dir(root.join("pods")).into_iter().flatten();
+    pods.flatten().filter_map(|pod| {
         let shim: Shimmed = read_json(&pod.path().join("shim.json")).ok()?;
         // Another process may have its number by now.
         let own = std::fs::read(format!("/proc/{}/cmdline", shim.pid)).ok()?;
@@ -20,8 +32,23 @@ pub(super) fn known_space(root: &Path) -> Option<OwnedFd> {
         }
         let path = format!("/proc/{}/fd/{}", shim.pid, shim.space);
         Some(OwnedFd::from(std::fs::File::open(path).ok()?))
-    });
-    spaces.next()
+    })
+}
+
+/// Opens the way out of a namespace. Without one its pods have each other.
+pub(super) fn open_way_out(root: &Path, space: &OwnedFd, network: Network) -> Option<WayOut> {
+    // Whoever has no network only comes to remove what there is.
+    if network.prefix == 0 {
+        return None;
+    }
+    match WayOut::open(space.as_fd(), network, root) {
+        Ok(way) => Some(way),
+        Err(error) => {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "pods have no way out of their network");
+            None
+        }
+    }
 }
 
 pub(super) fn make_space(network: Network) -> Result<OwnedFd, crate::Error> {

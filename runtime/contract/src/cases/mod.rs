@@ -1,4 +1,5 @@
 //! The cases, one line each.
+mod egress;
 mod ending;
 mod images;
 mod limits;
@@ -62,6 +63,9 @@ cases![
     ending::a_container_is_restarted_and_its_last_log_is_kept,
     links::a_new_link_to_a_sandbox_ends_the_one_before_it,
     links::a_service_leads_to_its_pod,
+    egress::pods_reach_other_machines_and_are_not_seen_there,
+    egress::a_way_out_outlives_its_server,
+    egress::pods_reach_this_machine_by_its_name,
     servers::pods_outlive_their_server,
     servers::every_call_may_be_made_twice,
     servers::pods_reach_each_other,

@@ -159,14 +159,22 @@ impl Docker {
         let Some(found) = self.look(id).await? else {
             return Ok(None);
         };
-        let call = self
-            .client()
-            .get(format!("/containers/{}/archive", found.id));
-        match call.query("path", path).stream().await {
-            Ok(archive) => Ok(first_file(archive, limit).await.map_err(Error::Io)?),
-            Err(error) if error.is_missing() => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        Ok(read(self.client(), &found.id, path, limit).await?)
+    }
+}
+
+/// Reads the start of a file of a container. None: there is none.
+pub(super) async fn read(
+    client: &Client,
+    id: &str,
+    path: &str,
+    limit: usize,
+) -> Result<Option<Vec<u8>>, Error> {
+    let call = client.get(format!("/containers/{id}/archive"));
+    match call.query("path", path).stream().await {
+        Ok(archive) => first_file(archive, limit).await.map_err(Error::Io),
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -2,7 +2,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::json;
-use wharf_runtime::engine::{FoundPod, Sandbox, SandboxSpec, Usage};
+use wharf_runtime::engine::{FoundPod, HOST_NAME, Sandbox, SandboxSpec, Usage};
 use wharf_runtime::{Dns, Stream, Volume, VolumeSource};
 use wharf_types::{Clock, Timestamp};
 
@@ -23,6 +23,9 @@ pub(super) const FILES: &str = "/files";
 /// Where it has the last words of its pod's containers.
 pub(super) const WORDS: &str = "/words";
 
+/// A file of hosts that is longer is read to here.
+const HOSTS_BYTES: usize = 64 << 10;
+
 /// Where a sandbox has a volume.
 pub(super) fn place(volume: &Volume) -> String {
     let folder = match &volume.source {
@@ -30,6 +33,14 @@ pub(super) fn place(volume: &Volume) -> String {
         VolumeSource::EmptyDir { .. } | VolumeSource::Persistent { .. } => VOLUMES,
     };
     format!("{folder}/{}", volume.name)
+}
+
+/// What Docker may be unable to give a sandbox.
+#[derive(Clone, Copy, Debug)]
+struct Wish {
+    ip: Option<Ipv4Addr>,
+    /// The address of the host, under its name.
+    host: bool,
 }
 
 impl Docker {
@@ -75,6 +86,7 @@ impl Docker {
             if found.state.running {
                 return Ok(Sandbox {
                     ip: ip(&found, self.names()),
+                    host: self.host(&found).await?,
                     kept: true,
                 });
             }
@@ -86,25 +98,45 @@ impl Docker {
             Some(IpAddr::V4(ip)) if range.has_room_for(ip) => Some(ip),
             _ => None,
         };
-        let started = match self.try_sandbox(spec, wanted, &mounts).await {
-            // Docker gave it to somebody else: any other will do.
-            Err(Error::Answered { message, .. })
-                if wanted.is_some() && message.to_lowercase().contains("already in use") =>
-            {
-                self.try_sandbox(spec, None, &mounts).await
+        let mut wish = Wish {
+            ip: wanted,
+            host: true,
+        };
+        let started = loop {
+            match self.try_sandbox(spec, wish, &mounts).await {
+                // Docker gave it to somebody else: any other will do.
+                Err(Error::Answered { message, .. })
+                    if wish.ip.is_some() && message.to_lowercase().contains("already in use") =>
+                {
+                    wish.ip = None;
+                }
+                // Without a bridge of its own Docker knows no address of the host.
+                Err(Error::Answered { message, .. })
+                    if wish.host && message.contains("host-gateway") =>
+                {
+                    wish.host = false;
+                }
+                other => break other?,
             }
-            other => other,
-        }?;
+        };
         Ok(Sandbox {
             ip: ip(&started, self.names()),
+            host: self.host(&started).await?,
             kept: false,
         })
+    }
+
+    /// What Docker takes for the host is in the file that it makes for a container: with a desktop it
+    /// is no gateway of ours.
+    async fn host(&self, sandbox: &Inspected) -> Result<Option<IpAddr>, Error> {
+        let file = containers::read(self.client(), &sandbox.id, "/etc/hosts", HOSTS_BYTES).await?;
+        Ok(file.and_then(|file| host_in(&String::from_utf8_lossy(&file))))
     }
 
     async fn try_sandbox(
         &self,
         spec: &SandboxSpec,
-        wanted: Option<Ipv4Addr>,
+        wish: Wish,
         mounts: &[Mount],
     ) -> Result<Inspected, Error> {
         let image = &self.0.daemon.0.sandbox;
@@ -119,8 +151,10 @@ impl Docker {
             let names = alias.names.iter();
             names.map(|name| format!("{name}:{}", alias.ip))
         });
-        let aliases: Vec<String> = aliases.collect();
-        let ipam = wanted.map(|ip| json!({ "IPv4Address": ip }));
+        // Last, so that the pod's own word counts.
+        let host = wish.host.then(|| format!("{HOST_NAME}:host-gateway"));
+        let aliases: Vec<String> = aliases.chain(host).collect();
+        let ipam = wish.ip.map(|ip| json!({ "IPv4Address": ip }));
         let body = json!({
             "Image": image.tag,
             "Entrypoint": command,
@@ -253,6 +287,16 @@ fn pod(found: &Inspected, names: &Names) -> Option<FoundPod> {
     })
 }
 
+/// The last address that a file of hosts gives the machine: those before are the pod's own word.
+fn host_in(hosts: &str) -> Option<IpAddr> {
+    let mut lines = hosts.lines().rev();
+    lines.find_map(|line| {
+        let mut words = line.split_whitespace();
+        let ip = words.next()?.parse().ok()?;
+        words.any(|name| name == HOST_NAME).then_some(ip)
+    })
+}
+
 /// What a pod asks before its link says anything. Empty: Docker's own is kept.
 fn resolv_conf(dns: &Dns) -> String {
     let line = |name: &str, words: &[String]| match words {
@@ -265,4 +309,17 @@ fn resolv_conf(dns: &Dns) -> String {
         .chain(servers)
         .chain([line("options", &dns.options)])
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_machine_is_what_docker_says_and_not_the_pod() {
+        let hosts = "127.0.0.1\tlocalhost\n10.0.0.9\thost.docker.internal\n# host.docker.internal\n\
+            172.17.0.1\thost.docker.internal\n192.0.2.7\tpod\n";
+        assert_eq!(host_in(hosts), Some(IpAddr::from([172, 17, 0, 1])));
+        assert_eq!(host_in("127.0.0.1 localhost\n"), None);
+    }
 }

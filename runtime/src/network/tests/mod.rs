@@ -32,7 +32,11 @@ pub(super) fn pod(id: &str, ip: &str) -> PodSpec {
 }
 
 pub(super) const fn kept(kept: bool) -> Sandbox {
-    Sandbox { ip: None, kept }
+    Sandbox {
+        ip: None,
+        host: None,
+        kept,
+    }
 }
 
 pub(super) fn service(name: &str, ip: &str, endpoints: &[&str]) -> Service {
