@@ -17,10 +17,12 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::payload::{Blob, Payload, hex};
+use crate::pods::image::{Image, MANIFEST};
 
 /// What a client of ECR signs with; with `--auth=local` only the shape is looked at.
 const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/ecr/aws4_request, \
@@ -74,21 +76,31 @@ impl Client {
     }
 
     pub(crate) async fn connect(&self) -> Result<Connection> {
-        let stream = TcpStream::connect(self.address).await?;
-        stream.set_nodelay(true)?;
-        let send = match &self.tls {
-            None => handshake(stream).await?,
-            Some(Certificates(config)) => {
-                let name = ServerName::try_from("localhost")?;
-                let connector = TlsConnector::from(Arc::clone(config));
-                handshake(connector.connect(name, stream).await?).await?
-            }
-        };
+        let (send, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(self.dial().await?)).await?;
+        tokio::spawn(connection);
         Ok(Connection {
             send,
-            host: format!("localhost:{}", self.address.port()),
+            host: self.host(),
             authorization: self.authorization.clone(),
         })
+    }
+
+    /// A connection on which nothing was asked yet.
+    pub(crate) async fn dial(&self) -> Result<Box<dyn Stream>> {
+        let stream = TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        let Some(Certificates(config)) = &self.tls else {
+            return Ok(Box::new(stream));
+        };
+        let name = ServerName::try_from("localhost")?;
+        let connector = TlsConnector::from(Arc::clone(config));
+        Ok(Box::new(connector.connect(name, stream).await?))
+    }
+
+    /// What a request to it says in `Host`.
+    pub(crate) fn host(&self) -> String {
+        format!("localhost:{}", self.address.port())
     }
 
     /// The same server, with these credentials.
@@ -115,14 +127,10 @@ impl Client {
     }
 }
 
-async fn handshake<S>(stream: S) -> Result<SendRequest<AnyBody>>
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-{
-    let (send, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    Ok(send)
-}
+/// A connection, with TLS or without.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 type AnyBody = http_body_util::Either<Payload, http_body_util::Full<Bytes>>;
 
@@ -207,15 +215,7 @@ impl Connection {
         if reply.status() != expected {
             return Err(unexpected(&method, path, reply).await);
         }
-        let location = match reply.headers().get(LOCATION) {
-            None => String::new(),
-            Some(value) => {
-                let uri: Uri = value.to_str()?.parse()?;
-                uri.path_and_query()
-                    .map(ToString::to_string)
-                    .unwrap_or_default()
-            }
-        };
+        let location = location(&reply)?;
         reply.into_body().collect().await?;
         Ok(location)
     }
@@ -246,6 +246,60 @@ impl Connection {
         path: &str,
         body: Option<(&str, Value)>,
     ) -> Result<Response<Incoming>> {
+        let body = body.map(|(kind, value)| (kind, value.to_string().into()));
+        let reply = self.send_bytes(&method, path, body).await?;
+        if !reply.status().is_success() {
+            return Err(unexpected(&method, path, reply).await);
+        }
+        Ok(reply)
+    }
+
+    /// Whether there is nothing at `path`; what it answers is no JSON of interest.
+    pub(crate) async fn is_gone(&mut self, method: Method, path: &str) -> Result<bool> {
+        let reply = self.send_bytes(&method, path, None).await?;
+        let status = reply.status();
+        if !status.is_success() && status != StatusCode::NOT_FOUND {
+            return Err(unexpected(&method, path, reply).await);
+        }
+        reply.into_body().collect().await?;
+        Ok(status == StatusCode::NOT_FOUND)
+    }
+
+    /// Pushes an image of one layer, all in memory.
+    pub(crate) async fn push_image(&mut self, place: &str, tag: &str, image: &Image) -> Result<()> {
+        for (digest, bytes) in [
+            (&image.layer_digest, &image.layer),
+            (&image.config_digest, &image.config),
+        ] {
+            let path = format!("/v2/{place}/blobs/uploads/");
+            let begun = self.send_bytes(&Method::POST, &path, None).await?;
+            let at = location(&begun)?;
+            begun.into_body().collect().await?;
+            let mark = if at.contains('?') { '&' } else { '?' };
+            let at = format!("{at}{mark}digest={digest}");
+            let body = ("application/octet-stream", bytes.clone());
+            self.created(&at, body).await?;
+        }
+        let body = (MANIFEST, image.manifest().into());
+        self.created(&format!("/v2/{place}/manifests/{tag}"), body)
+            .await
+    }
+
+    async fn created(&mut self, path: &str, body: (&str, Bytes)) -> Result<()> {
+        let reply = self.send_bytes(&Method::PUT, path, Some(body)).await?;
+        if reply.status() != StatusCode::CREATED {
+            return Err(unexpected(&Method::PUT, path, reply).await);
+        }
+        reply.into_body().collect().await?;
+        Ok(())
+    }
+
+    async fn send_bytes(
+        &mut self,
+        method: &Method,
+        path: &str,
+        body: Option<(&str, Bytes)>,
+    ) -> Result<Response<Incoming>> {
         let authorization = self.authorization.as_deref().unwrap_or(EKS_SIGNATURE);
         let mut request = Request::builder()
             .method(method.clone())
@@ -254,17 +308,13 @@ impl Connection {
             .header(AUTHORIZATION, authorization)
             .header("X-Amz-Date", SIGNED_AT);
         let mut sent = Bytes::new();
-        if let Some((kind, value)) = body {
+        if let Some((kind, bytes)) = body {
             request = request.header(CONTENT_TYPE, kind);
-            sent = value.to_string().into();
+            sent = bytes;
         }
         self.send.ready().await?;
         let request = request.body(AnyBody::Right(sent.into()))?;
-        let reply = self.send.send_request(request).await?;
-        if !reply.status().is_success() {
-            return Err(unexpected(&method, path, reply).await);
-        }
-        Ok(reply)
+        Ok(self.send.send_request(request).await?)
     }
 
     async fn aws(&mut self, operation: &str, body: Value) -> Result<Value> {
@@ -286,6 +336,18 @@ impl Connection {
             &reply.into_body().collect().await?.to_bytes(),
         )?)
     }
+}
+
+/// The path of a reply's `Location`; empty if it has none.
+fn location(reply: &Response<Incoming>) -> Result<String> {
+    let Some(value) = reply.headers().get(LOCATION) else {
+        return Ok(String::new());
+    };
+    let uri: Uri = value.to_str()?.parse()?;
+    Ok(uri
+        .path_and_query()
+        .map(ToString::to_string)
+        .unwrap_or_default())
 }
 
 async fn unexpected(method: &Method, path: &str, reply: Response<Incoming>) -> anyhow::Error {

@@ -19,6 +19,7 @@ mod client;
 mod cluster;
 mod memory;
 mod payload;
+mod pods;
 mod process;
 mod report;
 mod server;
@@ -53,6 +54,8 @@ enum Command {
     Memory(Options),
     /// Make a cluster: first nodes, a deployment, thousands of pods, and who watches them
     Cluster(Options),
+    /// Run pods in each engine: starts, services, port-forward (needs root)
+    Pods(Options),
     /// Run all of the above
     All(Options),
     /// Serve the bare loop that the others are compared with
@@ -63,6 +66,9 @@ enum Command {
         #[arg(long)]
         data_dir: PathBuf,
     },
+    /// What the pods of the measurement do
+    #[command(hide = true, subcommand)]
+    InPod(pods::inside::Command),
 }
 
 #[derive(Debug, Clone, Args, Serialize)]
@@ -149,6 +155,10 @@ fn run(command: Command) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    if let Command::InPod(command) = command {
+        runtime.block_on(command.run())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if let Command::BareServer { listen, data_dir } = command {
         runtime.block_on(bare::serve(listen, &data_dir))?;
         return Ok(ExitCode::SUCCESS);
@@ -203,14 +213,21 @@ async fn measure(command: Command) -> Result<(Options, Report)> {
             cluster::measure(&options, &mut report).await?;
             options
         }
+        Command::Pods(options) => {
+            pods::measure(&options, &mut report).await?;
+            options
+        }
         Command::All(options) => {
             server::ready(&options, &mut report).await?;
             transfer::both(&options, &mut report).await?;
             memory::limited(&options, &mut report).await?;
             cluster::measure(&options, &mut report).await?;
+            pods::measure(&options, &mut report).await?;
             options
         }
-        Command::BareServer { .. } => anyhow::bail!("bare-server measures nothing"),
+        Command::BareServer { .. } | Command::InPod(_) => {
+            anyhow::bail!("servers and pods measure nothing")
+        }
     };
     Ok((options, report))
 }

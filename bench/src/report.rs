@@ -71,26 +71,48 @@ impl fmt::Display for Transfer {
     }
 }
 
+/// What a figure is to keep to.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtMost(most) => write!(f, "at most {most}"),
+            Self::AtLeast(least) => write!(f, "at least {least}"),
+        }
+    }
+}
+
 /// A target, and what was measured.
 #[derive(Debug, Serialize)]
 struct Target {
     name: &'static str,
     measured: f64,
-    at_most: f64,
+    #[serde(flatten)]
+    bound: Bound,
 }
 
 impl Target {
     fn missed(&self) -> bool {
-        self.measured > self.at_most
+        match self.bound {
+            Bound::AtMost(most) => self.measured > most,
+            Bound::AtLeast(least) => self.measured < least,
+        }
     }
 }
 
-/// Something of a cluster that was measured; some have a target.
+/// Something of a cluster or of pods that was measured; some have a target.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) measured: f64,
-    pub(crate) at_most: Option<f64>,
+    #[serde(flatten)]
+    pub(crate) bound: Option<Bound>,
 }
 
 #[derive(Debug, Default)]
@@ -99,6 +121,7 @@ pub(crate) struct Report {
     ready_ms: Vec<(Kind, f64)>,
     memory: Option<Memory>,
     cluster: Vec<Row>,
+    pods: Vec<Row>,
 }
 
 impl Report {
@@ -118,6 +141,10 @@ impl Report {
         self.cluster.push(row);
     }
 
+    pub(crate) fn pods(&mut self, row: Row) {
+        self.pods.push(row);
+    }
+
     pub(crate) fn missed(&self) -> usize {
         self.targets()
             .iter()
@@ -133,6 +160,7 @@ impl Report {
             "ready_ms": self.ready_ms,
             "memory": self.memory,
             "cluster": self.cluster,
+            "pods": self.pods,
             "targets": serde_json::to_value(self.targets())?,
         }))
     }
@@ -165,7 +193,7 @@ impl Report {
                 memory.wall_s
             );
         }
-        for row in &self.cluster {
+        for row in self.cluster.iter().chain(&self.pods) {
             println!("{:<56} {:>9.1}", row.name, row.measured);
         }
         println!();
@@ -174,9 +202,9 @@ impl Report {
             let Target {
                 name,
                 measured,
-                at_most,
+                bound,
             } = target;
-            println!("{name:<56} {measured:>8.2}  (at most {at_most}) {verdict}");
+            println!("{name:<56} {measured:>8.2}  ({bound}) {verdict}");
         }
     }
 
@@ -223,7 +251,7 @@ impl Report {
             targets.extend(measured.map(|measured| Target {
                 name,
                 measured,
-                at_most,
+                bound: Bound::AtMost(at_most),
             }));
         };
         let push = self.cpu(Kind::Wharf, What::Push);
@@ -252,10 +280,12 @@ impl Report {
                 limit as f64,
             );
         }
-        for row in &self.cluster {
-            if let Some(at_most) = row.at_most {
-                add(row.name, Some(row.measured), at_most);
-            }
+        for row in self.cluster.iter().chain(&self.pods) {
+            targets.extend(row.bound.map(|bound| Target {
+                name: row.name,
+                measured: row.measured,
+                bound,
+            }));
         }
         targets
     }
@@ -347,5 +377,19 @@ mod tests {
             });
         }
         assert_eq!(report.missed(), 1);
+    }
+
+    #[test]
+    fn a_row_is_held_to_its_bound_from_either_side() {
+        let mut report = Report::default();
+        let (most, least) = (Bound::AtMost(2.0), Bound::AtLeast(2.0));
+        for (bound, measured) in [(most, 2.0), (most, 3.0), (least, 1.0), (least, 2.0)] {
+            report.pods(Row {
+                name: "x",
+                measured,
+                bound: Some(bound),
+            });
+        }
+        assert_eq!(report.missed(), 2);
     }
 }

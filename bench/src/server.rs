@@ -52,6 +52,24 @@ impl Kind {
     }
 }
 
+/// What runs the pods of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Simulated,
+    Builtin,
+    Docker,
+}
+
+impl Engine {
+    const fn flag(self) -> &'static str {
+        match self {
+            Self::Simulated => "--engine=simulated",
+            Self::Builtin => "--engine=builtin",
+            Self::Docker => "--engine=docker",
+        }
+    }
+}
+
 /// The servers that were asked for and are there.
 pub(crate) fn present(options: &Options) -> Vec<Kind> {
     let (there, missing): (Vec<Kind>, Vec<Kind>) = options
@@ -99,11 +117,21 @@ impl Server {
         options: &Options,
         limit: Option<&Limit>,
     ) -> Result<Self> {
+        Self::launch_with(Engine::Simulated, kind, options, limit).await
+    }
+
+    /// Starts one that has an engine for pods, and waits until it answers.
+    pub(crate) async fn launch_with(
+        engine: Engine,
+        kind: Kind,
+        options: &Options,
+        limit: Option<&Limit>,
+    ) -> Result<Self> {
         let home = options.dir()?.join(kind.name());
         remove(&home)?;
         std::fs::create_dir_all(home.join("data"))?;
         let address = free_address()?;
-        let mut command = program(kind, options, address, &home)?;
+        let mut command = program(kind, engine, options, address, &home)?;
         if let Some(limit) = limit {
             command = limit.wrap(&command);
         }
@@ -195,7 +223,13 @@ async fn answers(client: &Client, kind: Kind) -> bool {
     }
 }
 
-fn program(kind: Kind, options: &Options, address: SocketAddr, home: &Path) -> Result<Command> {
+fn program(
+    kind: Kind,
+    engine: Engine,
+    options: &Options,
+    address: SocketAddr,
+    home: &Path,
+) -> Result<Command> {
     let (listen, data) = (address.to_string(), home.join("data"));
     let mut command;
     match kind {
@@ -208,7 +242,7 @@ fn program(kind: Kind, options: &Options, address: SocketAddr, home: &Path) -> R
         Kind::Wharf | Kind::WharfTls => {
             command = Command::new(options.wharf()?);
             command
-                .args(["serve", "--listen", &listen, "--engine=simulated"])
+                .args(["serve", "--listen", &listen, engine.flag()])
                 .arg("--data-dir")
                 .arg(&data);
             command.args(options.serve_flags.split_whitespace());

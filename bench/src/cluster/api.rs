@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::client::{Client, Connection};
 
 /// The token of `aws eks get-token`; with `--auth=local` any signature of the right form will do.
-pub(super) fn token(port: u16) -> String {
+pub(crate) fn token(port: u16) -> String {
     let now = jiff::Timestamp::now();
     let (day, at) = (now.strftime("%Y%m%d"), now.strftime("%Y%m%dT%H%M%SZ"));
     let signature = "0".repeat(64);
@@ -26,7 +26,7 @@ pub(super) fn token(port: u16) -> String {
 }
 
 /// Asks, and reads the whole answer.
-pub(super) async fn ask(
+pub(crate) async fn ask(
     connection: &mut Connection,
     method: Method,
     path: &str,
@@ -37,7 +37,7 @@ pub(super) async fn ask(
     Ok(serde_json::from_slice(&bytes)?)
 }
 
-pub(super) async fn create(
+pub(crate) async fn create(
     connection: &mut Connection,
     path: &str,
     object: Value,
@@ -48,35 +48,35 @@ pub(super) async fn create(
 
 /// What is read of an event.
 #[derive(Debug, Deserialize)]
-pub(super) struct Event {
+pub(crate) struct Event {
     #[serde(rename = "type")]
-    pub(super) what: String,
-    pub(super) object: Seen,
+    pub(crate) what: String,
+    pub(crate) object: Seen,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Seen {
-    pub(super) metadata: Metadata,
-    pub(super) status: Phase,
+pub(crate) struct Seen {
+    pub(crate) metadata: Metadata,
+    pub(crate) status: Phase,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub(super) struct Metadata {
-    pub(super) name: String,
-    pub(super) resource_version: String,
+pub(crate) struct Metadata {
+    pub(crate) name: String,
+    pub(crate) resource_version: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Phase {
-    pub(super) phase: String,
+pub(crate) struct Phase {
+    pub(crate) phase: String,
 }
 
 /// A watch on a connection of its own.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     body: Incoming,
     buffer: Vec<u8>,
     read: usize,
@@ -85,7 +85,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) async fn open(client: &Client, path: &str, from: &str) -> Result<Self> {
+    pub(crate) async fn open(client: &Client, path: &str, from: &str) -> Result<Self> {
         let mut connection = client.connect().await?;
         let mark = if path.contains('?') { '&' } else { '?' };
         let path = format!("{path}{mark}watch=true&resourceVersion={from}");
@@ -98,7 +98,7 @@ impl Watch {
         })
     }
 
-    pub(super) async fn next(&mut self) -> Result<Event> {
+    pub(crate) async fn next(&mut self) -> Result<Event> {
         loop {
             let rest = self.buffer.get(self.read..).unwrap_or_default();
             if let Some(length) = rest.iter().position(|byte| *byte == b'\n') {

@@ -1,4 +1,6 @@
 //! The real kubectl, which is slow to start itself: how long that takes is measured beside it.
+use std::path::PathBuf;
+
 use anyhow::{Result, ensure};
 use serde_json::json;
 use tokio::process::Command;
@@ -8,10 +10,10 @@ use super::{FIRST_NODES_MS, Note, ms};
 use crate::client::Client;
 use crate::server::Server;
 
-pub(super) async fn measure(server: &Server, client: &Client, note: &mut Note<'_>) -> Result<()> {
-    let home = &server.home;
-    let config = home.join("kubeconfig");
-    let ca = home.join("ca.pem");
+/// Writes the file that tells kubectl where the cluster is.
+pub(crate) fn config(server: &Server, client: &Client) -> Result<PathBuf> {
+    let config = server.home.join("kubeconfig");
+    let ca = server.home.join("ca.pem");
     let document = json!({
         "apiVersion": "v1",
         "kind": "Config",
@@ -24,6 +26,12 @@ pub(super) async fn measure(server: &Server, client: &Client, note: &mut Note<'_
         "users": [{ "name": "bench", "user": { "token": client.token() } }],
     });
     std::fs::write(&config, document.to_string())?;
+    Ok(config)
+}
+
+pub(super) async fn measure(server: &Server, client: &Client, note: &mut Note<'_>) -> Result<()> {
+    let home = &server.home;
+    let config = config(server, client)?;
     let run = async |args: &[&str]| -> Result<f64> {
         let mut command = Command::new("kubectl");
         command

@@ -1,9 +1,9 @@
 //! A cluster from its creation to thousands of pods, through EKS's API and that of Kubernetes.
 //!
 //! Each pod runs as the simulated engine runs it: everything but the containers themselves is real.
-mod api;
-mod kubectl;
-mod pods;
+pub(crate) mod api;
+pub(crate) mod kubectl;
+pub(crate) mod pods;
 mod watchers;
 
 use std::time::Duration;
@@ -17,10 +17,10 @@ use tokio::time::Instant;
 
 use crate::Options;
 use crate::client::{Client, Connection};
-use crate::report::{Report, Row};
+use crate::report::{Bound, Report, Row};
 use crate::server::{Kind, Server};
 
-const CLUSTER: &str = "bench";
+pub(crate) const CLUSTER: &str = "bench";
 const ROLE: &str = "arn:aws:iam::000000000000:role/bench";
 /// What one node group has at most.
 const GROUP: usize = 100;
@@ -35,12 +35,12 @@ const RSS_MIB: f64 = 250.0;
 
 pub(crate) async fn measure(options: &Options, report: &mut Report) -> Result<()> {
     let server = Server::launch(Kind::Wharf, options, None).await?;
-    let mut note = |name, measured, at_most| {
+    let mut note = |name, measured, at_most: Option<f64>| {
         eprintln!("{name}: {measured:.1}");
         report.cluster(Row {
             name,
             measured,
-            at_most,
+            bound: at_most.map(Bound::AtMost),
         });
     };
     let took = Instant::now();
@@ -85,11 +85,11 @@ pub(crate) async fn measure(options: &Options, report: &mut Report) -> Result<()
 /// How the parts of the measurement report a number, and its target.
 type Note<'a> = dyn FnMut(&'static str, f64, Option<f64>) + Send + 'a;
 
-pub(super) fn ms(time: Duration) -> f64 {
+pub(crate) fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-async fn create_cluster(server: &Server) -> Result<Client> {
+pub(crate) async fn create_cluster(server: &Server) -> Result<Client> {
     let mut eks = server.connect().await?;
     let wanted = json!({
         "name": CLUSTER,
@@ -115,7 +115,7 @@ async fn create_cluster(server: &Server) -> Result<Client> {
     Ok(Client::new(address).with_tls(&file)?.with_token(&token))
 }
 
-async fn create_nodes(server: &Server, name: &str, count: usize) -> Result<()> {
+pub(crate) async fn create_nodes(server: &Server, name: &str, count: usize) -> Result<()> {
     let mut eks = server.connect().await?;
     let wanted = json!({
         "nodegroupName": name,
@@ -128,7 +128,7 @@ async fn create_nodes(server: &Server, name: &str, count: usize) -> Result<()> {
     api::create(&mut eks, &path, wanted).await.map(drop)
 }
 
-async fn wait_for_nodes(connection: &mut Connection, count: usize) -> Result<()> {
+pub(crate) async fn wait_for_nodes(connection: &mut Connection, count: usize) -> Result<()> {
     loop {
         let listed = api::ask(connection, Method::GET, "/api/v1/nodes", None).await?;
         let ready = |node: &&Value| {

@@ -12,7 +12,7 @@ use crate::client::{Client, Connection};
 use crate::report::median;
 use crate::server::Server;
 
-pub(super) const PODS: &str = "/api/v1/namespaces/default/pods";
+pub(crate) const PODS: &str = "/api/v1/namespaces/default/pods";
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
 /// How many deployments the many pods are of.
 const DEPLOYED: usize = 10;
@@ -39,7 +39,7 @@ fn wanted(name: &str, replicas: usize) -> Value {
 }
 
 /// The revision of which the pods are the state.
-pub(super) async fn revision(client: &Client) -> Result<String> {
+pub(crate) async fn revision(client: &Client) -> Result<String> {
     let path = format!("{PODS}?limit=1");
     let listed = api::ask(&mut client.connect().await?, Method::GET, &path, None).await?;
     let revision = listed["metadata"]["resourceVersion"].as_str();
