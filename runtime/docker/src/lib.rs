@@ -15,6 +15,7 @@ mod load;
 mod names;
 mod network;
 mod part;
+mod program;
 mod sandbox_image;
 mod version;
 
@@ -25,6 +26,7 @@ pub use engine::Docker;
 pub use error::Error;
 pub use network::Network;
 pub use part::part;
+pub use program::Program;
 
 /// Where Docker may be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
