@@ -8,6 +8,7 @@
 mod auth;
 mod clients;
 mod crash;
+mod demo;
 mod ecr;
 mod pushing;
 mod registry;

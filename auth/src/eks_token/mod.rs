@@ -19,8 +19,11 @@ use crate::{
     sigv4::{Payload, parse_presigned},
 };
 
+mod make;
 #[cfg(test)]
 mod tests;
+
+pub use make::make;
 
 /// What every token begins with.
 pub const PREFIX: &str = "k8s-aws-v1.";

@@ -78,6 +78,30 @@ fn tokens_of_the_aws_cli_are_those_of_the_key_that_signed() {
 }
 
 #[test]
+fn our_own_tokens_are_those_of_the_key_that_signed_and_of_one_cluster() {
+    let (secret, region) = (crate::Secret::new(SECRET), "eu-west-1".parse().unwrap());
+    let signer = crate::Signer {
+        access_key: "AKIDEXAMPLE",
+        secret: &secret,
+        region: &region,
+        service: "ecr",
+    };
+    for sts in [
+        "https://sts.eu-west-1.amazonaws.com",
+        "http://localhost:4566",
+    ] {
+        let token = make(&signer, sts, "dev", now()).unwrap();
+        let caller = check(&token, &strict(SECRET)).unwrap();
+        assert_eq!(caller.arn, "arn:aws:iam::000000000000:user/ci");
+        let other = make(&signer, sts, "prod", now()).unwrap();
+        let refused = check(&other, &strict(SECRET));
+        assert_eq!(refused, Err(EksTokenError::Signature(SigError::Mismatch)));
+    }
+    assert!(make(&signer, "no url", "dev", now()).is_err());
+    assert!(make(&signer, "http://localhost", "a\nb", now()).is_err());
+}
+
+#[test]
 fn without_keys_any_signature_is_that_of_the_local_user() {
     for name in [
         "regional",

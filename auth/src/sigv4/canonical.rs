@@ -83,7 +83,7 @@ fn header(parts: &Parts, name: &str) -> Option<String> {
     matches!(name, "host" | ":authority").then(host).flatten()
 }
 
-fn encoded(bytes: &[u8]) -> String {
+pub(super) fn encoded(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     encode(bytes, &mut out);
     out

@@ -1,4 +1,6 @@
 //! Signing, for our own commands.
+use std::time::Duration;
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{
     HeaderValue,
@@ -26,13 +28,7 @@ impl Signer<'_> {
     /// final. Signs the host, the content type and every `x-amz-` header.
     pub fn sign(&self, parts: &mut Parts, body: &[u8], now: Timestamp) -> Result<(), Error> {
         let at = time::basic(now);
-        let authority = parts.uri.authority().map(ToString::to_string);
-        if let (None, Some(host)) = (parts.headers.get(HOST), authority) {
-            parts.headers.insert(HOST, value(host)?);
-        }
-        if !parts.headers.contains_key(HOST) {
-            return Err(Error::Unsignable);
-        }
+        name_host(parts)?;
         parts.headers.insert("x-amz-date", value(at.clone())?);
         let mut names: Vec<String> = parts
             .headers
@@ -44,12 +40,7 @@ impl Signer<'_> {
         names.sort();
         let payload = Payload::Bytes(body).canonical(parts);
         let canonical = canonical::request(parts, &names, &payload).ok_or(Error::Unsignable)?;
-        let scope = Scope {
-            access_key: self.access_key.to_owned(),
-            date: at.chars().take(8).collect(),
-            region: self.region.clone(),
-            service: self.service.to_owned(),
-        };
+        let scope = self.scope(&at);
         let signature = signature(self.secret, &scope, now, &canonical);
         let authorization = format!(
             "{ALGORITHM} Credential={}/{}, SignedHeaders={}, Signature={signature}",
@@ -60,6 +51,68 @@ impl Signer<'_> {
         parts.headers.insert(AUTHORIZATION, value(authorization)?);
         Ok(())
     }
+
+    /// Presigns a request without a body: adds `Host`, if it is missing, and parameters to the URI.
+    /// Signs every header, so whoever uses the URI has to send them all.
+    pub fn presign(
+        &self,
+        parts: &mut Parts,
+        expires: Duration,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        name_host(parts)?;
+        let at = time::basic(now);
+        let mut names: Vec<String> = parts.headers.keys().map(ToString::to_string).collect();
+        names.sort();
+        let scope = self.scope(&at);
+        let credential = format!("{}/{}", self.access_key, scope.credential());
+        let added = [
+            ("X-Amz-Algorithm", ALGORITHM),
+            ("X-Amz-Credential", &credential),
+            ("X-Amz-Date", &at),
+            ("X-Amz-Expires", &expires.as_secs().to_string()),
+            ("X-Amz-SignedHeaders", &names.join(";")),
+        ];
+        for (name, value) in added {
+            add_parameter(parts, name, value)?;
+        }
+        let payload = Payload::Bytes(b"").canonical(parts);
+        let canonical = canonical::request(parts, &names, &payload).ok_or(Error::Unsignable)?;
+        let signature = signature(self.secret, &scope, now, &canonical);
+        add_parameter(parts, "X-Amz-Signature", &signature)
+    }
+
+    fn scope(&self, at: &str) -> Scope {
+        Scope {
+            access_key: self.access_key.to_owned(),
+            date: at.chars().take(8).collect(),
+            region: self.region.clone(),
+            service: self.service.to_owned(),
+        }
+    }
+}
+
+fn name_host(parts: &mut Parts) -> Result<(), Error> {
+    let authority = parts.uri.authority().map(ToString::to_string);
+    match (parts.headers.contains_key(HOST), authority) {
+        (true, _) => {}
+        (false, Some(host)) => drop(parts.headers.insert(HOST, value(host)?)),
+        (false, None) => return Err(Error::Unsignable),
+    }
+    Ok(())
+}
+
+/// Adds a parameter to a URI, encoded as in the canonical request.
+fn add_parameter(parts: &mut Parts, name: &str, value: &str) -> Result<(), Error> {
+    let mark = if parts.uri.query().is_some() {
+        '&'
+    } else {
+        '?'
+    };
+    let value = canonical::encoded(value.as_bytes());
+    let uri = format!("{}{mark}{name}={value}", parts.uri);
+    parts.uri = uri.parse().ok().ok_or(Error::Unsignable)?;
+    Ok(())
 }
 
 fn value(text: String) -> Result<HeaderValue, Error> {

@@ -15,6 +15,7 @@ mod load;
 mod names;
 mod network;
 mod part;
+mod program;
 mod prune;
 mod sandbox_image;
 mod version;
@@ -26,6 +27,7 @@ pub use engine::Docker;
 pub use error::Error;
 pub use network::Network;
 pub use part::part;
+pub use program::Program;
 pub use prune::{Left, Pruning, prune};
 
 /// Where Docker may be.

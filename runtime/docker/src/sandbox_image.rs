@@ -1,26 +1,21 @@
 //! The image of the sandbox: this very program and the libraries that it needs, and nothing else.
 //!
 //! It is made from what runs, so it is always of the same version, and it needs no registry.
-use std::fs::{self, File};
-use std::io::{self, Read as _, Write};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::io::{self, Write};
 
 use bytes::Bytes;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
-use crate::Error;
 use crate::answers;
 use crate::client::{Client, pieces};
 use crate::files::blocking;
 use crate::images::remove_tags;
 use crate::load::{index, send};
 use crate::names::{hex, sha256, short};
-
-/// This program, also when its file was replaced.
-const PROGRAM: &str = "/proc/self/exe";
+use crate::program::header;
+use crate::{Error, Program};
 
 /// An image that Docker has.
 #[derive(Clone, Debug)]
@@ -56,22 +51,22 @@ pub(crate) async fn prepare(
             "Docker runs {architecture}, but this program is for {own}"
         )));
     }
-    let (contents, size, digest) = blocking(|| {
-        let contents = Contents::find()?;
+    let (files, size, digest) = blocking(|| {
+        let files = Program::find()?;
         let mut hash = Hash::default();
-        contents.write(&mut hash).map_err(Error::Io)?;
-        Ok((contents, hash.size, hex(&hash.hash.finalize())))
+        files.write(&mut hash).map_err(Error::Io)?;
+        Ok((files, hash.size, hex(&hash.hash.finalize())))
     })
     .await?;
     let repository = format!("{SANDBOXES}{}", short(instance, 8));
     let image = SandboxImage {
         tag: format!("{repository}:{}", digest.get(..32).unwrap_or_default()),
-        program: contents.program(),
+        program: files.command(),
     };
     let path = format!("/images/{}/json", image.tag);
     let there: Option<answers::Image> = client.get(path.as_str()).find().await?;
     if there.is_none() {
-        load(client, contents, &image.tag, size, &digest, architecture).await?;
+        load(client, files, &image.tag, size, &digest, architecture).await?;
         client.get(path).json::<answers::Image>().await?;
     }
     // Those of older versions of this server.
@@ -81,7 +76,7 @@ pub(crate) async fn prepare(
 
 async fn load(
     client: &Client,
-    contents: Contents,
+    files: Program,
     tag: &str,
     size: u64,
     digest: &str,
@@ -103,7 +98,7 @@ async fn load(
             header.set_path("layer.tar")?;
             header.set_cksum();
             archive.get_mut().write_all(header.as_bytes())?;
-            contents.write(archive.get_mut())?;
+            files.write(archive.get_mut())?;
             let padding = size.next_multiple_of(512) - size;
             archive
                 .get_mut()
@@ -124,13 +119,6 @@ async fn load(
     sent.and(written)
 }
 
-fn header(size: u64, mode: u32) -> tar::Header {
-    let mut header = tar::Header::new_gnu();
-    header.set_size(size);
-    header.set_mode(mode);
-    header
-}
-
 fn add(
     archive: &mut tar::Builder<impl Write>,
     name: &str,
@@ -139,98 +127,6 @@ fn add(
 ) -> io::Result<()> {
     let mut header = header(u64::try_from(bytes.len()).unwrap_or(u64::MAX), mode);
     archive.append_data(&mut header, name, bytes)
-}
-
-/// The files of the image.
-#[derive(Debug)]
-struct Contents {
-    /// What loads the program, if it is not static.
-    loader: Option<PathBuf>,
-    /// By the names that the program asks for.
-    libraries: Vec<(String, PathBuf)>,
-}
-
-impl Contents {
-    fn find() -> Result<Self, Error> {
-        let maps = fs::read_to_string("/proc/self/maps").map_err(Error::Io)?;
-        let Some(loader) = loader(&maps) else {
-            return Ok(Self {
-                loader: None,
-                libraries: Vec::new(),
-            });
-        };
-        let listed = Command::new(&loader)
-            .arg("--list")
-            // Ours, not the loader's own.
-            .arg(format!("/proc/{}/exe", std::process::id()))
-            .env_clear()
-            .output()
-            .map_err(Error::Io)?;
-        if !listed.status.success() {
-            return Err(Error::Refused(format!(
-                "{} does not say which libraries this program needs: {}",
-                loader.display(),
-                String::from_utf8_lossy(&listed.stderr).trim()
-            )));
-        }
-        Ok(Self {
-            loader: Some(loader),
-            libraries: libraries(&String::from_utf8_lossy(&listed.stdout)),
-        })
-    }
-
-    fn program(&self) -> Vec<String> {
-        let words: &[&str] = match self.loader {
-            Some(_) => &["/ld.so", "--library-path", "/lib", "/wharf"],
-            None => &["/wharf"],
-        };
-        words.iter().map(|word| (*word).to_owned()).collect()
-    }
-
-    /// Writes the layer: the same bytes whenever the files are the same.
-    fn write(&self, to: &mut impl Write) -> io::Result<()> {
-        let mut archive = tar::Builder::new(to);
-        copy(&mut archive, "wharf", Path::new(PROGRAM))?;
-        if let Some(loader) = &self.loader {
-            copy(&mut archive, "ld.so", loader)?;
-        }
-        for (name, path) in &self.libraries {
-            copy(&mut archive, &format!("lib/{name}"), path)?;
-        }
-        archive.finish()
-    }
-}
-
-fn copy(archive: &mut tar::Builder<impl Write>, name: &str, path: &Path) -> io::Result<()> {
-    let file = File::open(path)?;
-    let size = file.metadata()?.len();
-    archive.append_data(&mut header(size, 0o755), name, file.take(size))
-}
-
-/// Finds the dynamic loader among what is mapped: `ld-linux-x86-64.so.2`, `ld-musl-aarch64.so.1`.
-fn loader(maps: &str) -> Option<PathBuf> {
-    let paths = maps
-        .lines()
-        .filter_map(|line| line.split_whitespace().nth(5));
-    let mut loaders = paths.filter(|path| {
-        let name = path.rsplit('/').next().unwrap_or_default();
-        name.starts_with("ld-") && name.contains(".so")
-    });
-    loaders.next().map(PathBuf::from)
-}
-
-/// Reads lines as `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f…)`.
-fn libraries(listed: &str) -> Vec<(String, PathBuf)> {
-    let library = |line: &str| {
-        let (name, path) = line.split_once(" => ")?;
-        let path = path.split(" (").next()?.trim();
-        let name = name.trim();
-        let plain = !name.contains('/') && path.starts_with('/');
-        plain.then(|| (name.to_owned(), PathBuf::from(path)))
-    };
-    let mut found: Vec<_> = listed.lines().filter_map(library).collect();
-    found.sort();
-    found
 }
 
 #[derive(Default)]
@@ -270,48 +166,18 @@ impl Write for Sender {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_loader_and_the_libraries_are_found() {
-        let maps = "\
-7f00-7f01 r--p 00000000 fe:00 1 /usr/lib/x86_64-linux-gnu/libc.so.6
-7f02-7f03 r--p 00000000 fe:00 2 /usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2
-7f04-7f05 rw-p 00000000 00:00 0
-";
-        let found = loader(maps).unwrap();
-        assert_eq!(
-            found,
-            Path::new("/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")
-        );
-        assert_eq!(
-            loader("7f00-7f01 r--p 00000000 fe:00 1 /usr/bin/wharf\n"),
-            None
-        );
-        let listed = "\
-\tlinux-vdso.so.1 (0x00007ffd)
-\tlibgcc_s.so.1 => /lib/x86_64-linux-gnu/libgcc_s.so.1 (0x00007f)
-\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f)
-\t/lib64/ld-linux-x86-64.so.2 => /usr/lib64/ld-linux-x86-64.so.2 (0x00007f)
-";
-        let names: Vec<String> = libraries(listed)
-            .into_iter()
-            .map(|(name, _)| name)
-            .collect();
-        assert_eq!(names, ["libc.so.6", "libgcc_s.so.1"]);
-    }
-
     #[cfg(target_os = "linux")]
     #[test]
     fn the_layer_of_this_program_is_the_same_every_time() {
-        let contents = Contents::find().unwrap();
+        let program = Program::find().unwrap();
         let digest = || {
             let mut hash = Hash::default();
-            contents.write(&mut hash).unwrap();
+            program.write(&mut hash).unwrap();
             (hash.size, hex(&hash.hash.finalize()))
         };
         let first = digest();
         assert_eq!(first, digest());
-        assert!(first.0 > fs::metadata(PROGRAM).unwrap().len());
-        // With a loader there is a library at least.
-        assert_eq!(contents.loader.is_none(), contents.libraries.is_empty());
+        let own = std::fs::metadata("/proc/self/exe").unwrap();
+        assert!(first.0 > own.len());
     }
 }

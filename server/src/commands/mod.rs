@@ -30,9 +30,11 @@ const DATA: u8 = 3;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    // The engines start this program again for each pod.
+    // The engines start this program again for each pod, and the demo in its containers.
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    let part = wharf_builtin::part(&arguments).or_else(|| wharf_docker::part(&arguments));
+    let part = wharf_builtin::part(&arguments)
+        .or_else(|| wharf_docker::part(&arguments))
+        .or_else(|| demo::part(&arguments));
     if let Some(code) = part {
         return code;
     }

@@ -5,7 +5,9 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use wharf_types::{Region, RepoName};
 
 use super::{
-    Config, Environment, Error, Secret, layers,
+    Config, Environment, Error, Secret,
+    demo::{Demo, DemoFlags},
+    layers,
     ready::{Ready, ReadyFlags},
     resolve,
     settings::{Settings, StoreUrl},
@@ -58,8 +60,8 @@ Examples:
 enum Sub {
     /// Serve the registry (what wharf does without a command)
     Serve(Box<Settings>),
-    /// Serve, push, pull and compare an image, all by itself
-    Demo(Demo),
+    /// Serve, push an image, deploy it to a cluster and call it, all by itself
+    Demo(DemoFlags),
     /// Log docker in
     Login(LoginFlags),
     /// Print the variables that point AWS clients here
@@ -105,14 +107,6 @@ enum Sub {
 enum LifecycleSub {
     /// Expire and archive images now, not only every --lifecycle-interval
     Run(With<Lifecycle>),
-}
-
-/// Serve, push, pull and compare.
-#[derive(Args, Clone, Debug)]
-pub struct Demo {
-    /// Go on serving afterwards, until interrupted
-    #[arg(long)]
-    pub keep: bool,
 }
 
 #[derive(Args)]
@@ -294,7 +288,7 @@ pub(super) fn parse(
     };
     Ok(match command {
         Sub::Serve(flags) => Command::Serve(config(*flags)?),
-        Sub::Demo(demo) => Command::Demo(demo),
+        Sub::Demo(flags) => Command::Demo(flags.complete(env)?),
         Sub::Login(flags) => Command::Login(Login {
             endpoint: url("endpoint", &flags.endpoint)?,
             print: flags.print,

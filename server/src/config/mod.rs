@@ -17,13 +17,15 @@ use wharf_types::{AccountId, Region};
 
 use self::settings::Settings;
 pub use self::{
-    cli::{Backup, Check, Command, Conformance, Demo, Env, Gc, Lifecycle, Login, Prune, Trust},
+    cli::{Backup, Check, Command, Conformance, Env, Gc, Lifecycle, Login, Prune, Trust},
+    demo::Demo,
     ready::Ready,
     replication::Endpoint,
     settings::{ClusterEndpoint, Durability, EngineChoice, LogFormat, References, UriStyle},
 };
 
 mod cli;
+mod demo;
 mod duration;
 mod layers;
 mod ready;

@@ -59,11 +59,7 @@ pub(super) fn config(settings: Settings, env: Environment<'_>) -> Result<Config,
         vulnerability_db: settings.vulnerability_db,
         durability: settings.durability.unwrap_or(Durability::Full),
         engine: settings.engine.unwrap_or_default(),
-        docker: wharf_docker::Places {
-            host: env("DOCKER_HOST"),
-            home: env("HOME").map(PathBuf::from),
-            runtime: env("XDG_RUNTIME_DIR").map(PathBuf::from),
-        },
+        docker: docker(env),
         verify_reads: settings.verify_reads.unwrap_or(false),
         scrub_interval: positive("scrub-interval", settings.scrub_interval, 7 * 24 * HOUR)?,
         gc_interval: positive("gc-interval", settings.gc_interval, HOUR)?,
@@ -84,6 +80,15 @@ pub(super) fn config(settings: Settings, env: Environment<'_>) -> Result<Config,
         },
         replication: replication::endpoints(settings.replication)?,
     })
+}
+
+/// Where Docker may be.
+pub(super) fn docker(env: Environment<'_>) -> wharf_docker::Places {
+    wharf_docker::Places {
+        host: env("DOCKER_HOST"),
+        home: env("HOME").map(PathBuf::from),
+        runtime: env("XDG_RUNTIME_DIR").map(PathBuf::from),
+    }
 }
 
 /// The region given, else that of `AWS_REGION`, else AWS's first.

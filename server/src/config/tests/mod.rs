@@ -312,7 +312,7 @@ fn commands_on_data_find_the_servers_settings() {
     ));
     assert!(matches!(
         start.run("demo").unwrap(),
-        Command::Demo(Demo { keep: false })
+        Command::Demo(Demo { keep: false, .. })
     ));
     start.run("gc --dry-run --now").unwrap_err();
 }
