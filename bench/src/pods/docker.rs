@@ -25,7 +25,9 @@ pub(super) async fn missing() -> Option<String> {
 async fn docker(arguments: &[&str]) -> Result<String> {
     let output = Command::new("docker").args(arguments).output().await?;
     let error = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "docker: {}", error.trim());
+    // Warnings come first.
+    let error = error.lines().last().unwrap_or_default();
+    ensure!(output.status.success(), "{error}");
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 

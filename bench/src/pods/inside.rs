@@ -48,8 +48,8 @@ pub(crate) enum Command {
 /// Medians of a connection with a byte there and back.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Connected {
-    pub(super) direct_ms: f64,
-    pub(super) through_ms: f64,
+    pub(super) direct_us: f64,
+    pub(super) through_us: f64,
 }
 
 impl Command {
@@ -116,18 +116,18 @@ async fn connect(direct: SocketAddr, through: SocketAddr, count: usize) -> Resul
         let answered = timeout(PATIENCE, answers).await;
         answered.with_context(|| format!("{address} does not answer"))?;
     }
-    let (mut direct_ms, mut through_ms) = (Vec::new(), Vec::new());
+    let (mut direct_us, mut through_us) = (Vec::new(), Vec::new());
     for index in 0..WARM + count {
         // In turns, so that what else the machine does is shared.
         let times = (round_trip(direct)?, round_trip(through)?);
         if index >= WARM {
-            direct_ms.push(ms(times.0));
-            through_ms.push(ms(times.1));
+            direct_us.push(ms(times.0) * 1000.0);
+            through_us.push(ms(times.1) * 1000.0);
         }
     }
     Ok(Connected {
-        direct_ms: median(direct_ms).unwrap_or_default(),
-        through_ms: median(through_ms).unwrap_or_default(),
+        direct_us: median(direct_us).unwrap_or_default(),
+        through_us: median(through_us).unwrap_or_default(),
     })
 }
 

@@ -11,7 +11,7 @@ use crate::report::Bound;
 
 const SERVICES: &str = "/api/v1/namespaces/default/services";
 const CONNECTIONS: usize = 5000;
-const OVERHEAD_MS: f64 = 0.1;
+const OVERHEAD_US: f64 = 100.0;
 /// The pod that is connected to; it stays for what else is measured.
 pub(super) const SERVER: &str = "server";
 
@@ -43,15 +43,15 @@ pub(super) async fn measure(stage: &Stage, note: &mut Note<'_>) -> Result<()> {
     let connected = stage.finished("client").await?;
     let connected: Connected = serde_json::from_value(connected)?;
     let Connected {
-        direct_ms: direct,
-        through_ms: through,
+        direct_us: direct,
+        through_us: through,
     } = connected;
-    note("a pod connects to a pod, ms", direct, None);
-    note("a pod connects to a service, ms", through, None);
+    note("a pod connects to a pod, µs", direct, None);
+    note("a pod connects to a service, µs", through, None);
     note(
-        "a service on top of a connection, ms",
+        "a service on top of a connection, µs",
         through - direct,
-        Some(Bound::AtMost(OVERHEAD_MS)),
+        Some(Bound::AtMost(OVERHEAD_US)),
     );
     Ok(())
 }
