@@ -22,8 +22,8 @@ while True:
 ";
 
 pub(crate) struct Elsewhere {
-    name: String,
-    server: Child,
+    _server: Server,
+    _network: Network,
     pub(crate) ip: Ipv4Addr,
     /// The machine's own address there.
     pub(crate) ours: Ipv4Addr,
@@ -62,7 +62,11 @@ impl Elsewhere {
 
     fn new() -> Self {
         let id = std::process::id();
-        let (name, device) = (format!("elsewhere-{id}"), format!("else{id}"));
+        let network = Network {
+            name: format!("elsewhere-{id}"),
+            device: format!("else{id}"),
+        };
+        let Network { name, device } = &network;
         // Of documentation, so that nothing is there; tests that run at the same time are apart.
         let quarter = u8::try_from(id % 64).unwrap() * 4;
         let at = |last| Ipv4Addr::new(203, 0, 113, quarter + last);
@@ -76,18 +80,18 @@ impl Elsewhere {
         ip(&format!("-n {name} link set lo up"));
         ip(&format!("-n {name} addr add {theirs}/30 dev eth0"));
         ip(&format!("-n {name} link set eth0 up"));
-        let mut server = Command::new("ip")
-            .args(["netns", "exec", &name, "python3", "-c", SERVER])
+        let server = Command::new("ip")
+            .args(["netns", "exec", name, "python3", "-c", SERVER])
             .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .spawn();
+        let mut server = Server(server.unwrap());
         let mut line = String::new();
-        let mut output = BufReader::new(server.stdout.take().unwrap());
+        let mut output = BufReader::new(server.0.stdout.take().unwrap());
         output.read_line(&mut line).unwrap();
         let mut ports = line.split_whitespace().map(|port| port.parse().unwrap());
         Self {
-            name,
-            server,
+            _server: server,
+            _network: network,
             ip: theirs,
             ours,
             tcp: ports.next().unwrap(),
@@ -96,11 +100,27 @@ impl Elsewhere {
     }
 }
 
-impl Drop for Elsewhere {
+/// Ends before its network does.
+struct Server(Child);
+
+impl Drop for Server {
     fn drop(&mut self) {
-        self.server.kill().unwrap();
-        self.server.wait().unwrap();
-        // Its end of the cable goes with it.
-        ip(&format!("netns del {}", self.name));
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+struct Network {
+    name: String,
+    device: String,
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        // What a test that failed early did not make is not there. The kernel takes its time over a
+        // cable whose other end goes with its namespace.
+        for arguments in [["link", "del", &self.device], ["netns", "del", &self.name]] {
+            let _absent = Command::new("ip").args(arguments).output();
+        }
     }
 }

@@ -8,6 +8,7 @@ mod shims;
 mod signals;
 mod space;
 mod volumes;
+mod way_out;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -23,7 +24,7 @@ pub(crate) use images::sha256;
 use plan::plan;
 use shims::Connection;
 use signals::signal_number;
-use space::{is_held, known_space, make_space, open_way_out};
+use space::{known_space, make_space};
 use tokio::io::AsyncRead;
 use tokio::sync::Notify;
 use wharf_runtime::engine::{
@@ -78,23 +79,11 @@ struct Inner {
     images: Images,
     /// The bridge's namespace.
     space: OwnedFd,
-    /// None: it has none, and the log said why.
-    way_out: Option<WayOut>,
+    way_out: Mutex<Option<WayOut>>,
     /// The pods of containers.
     pods: Mutex<HashMap<String, String>>,
     ended: Mutex<BTreeSet<String>>,
     told: Notify,
-}
-
-impl Drop for Inner {
-    /// The way out goes with the namespace, which pods keep that outlive this server.
-    fn drop(&mut self) {
-        if let Some(way) = &self.way_out
-            && !is_held(&self.root, &self.space)
-        {
-            way.close();
-        }
-    }
 }
 
 impl fmt::Debug for Builtin {
@@ -118,7 +107,7 @@ impl Builtin {
         source: Arc<dyn ImageSource>,
     ) -> Result<Self, Error> {
         let folder = root.clone();
-        let (space, way_out) = blocking(move || {
+        let space = blocking(move || {
             for name in ["pods", "layers", "images", "names", "persistent", "scratch"] {
                 std::fs::create_dir_all(folder.join(name)).map_err(crate::Error::Io)?;
             }
@@ -126,25 +115,30 @@ impl Builtin {
             // What was being unpacked when a server ended.
             files::remove(&folder.join("scratch"))?;
             std::fs::create_dir_all(folder.join("scratch")).map_err(crate::Error::Io)?;
-            let space = match known_space(&folder) {
-                Some(space) => space,
-                None => make_space(network)?,
-            };
-            let way_out = open_way_out(&folder, &space, network);
-            Ok((space, way_out))
+            match known_space(&folder) {
+                Some(space) => Ok(space),
+                None => make_space(network),
+            }
         })
         .await?;
-        Ok(Self(Arc::new(Inner {
+        let engine = Self(Arc::new(Inner {
             images: Images::new(program.clone(), root.clone(), source),
             program,
             root,
             network,
             space,
-            way_out,
+            way_out: Mutex::default(),
             pods: Mutex::default(),
             ended: Mutex::default(),
             told: Notify::new(),
-        })))
+        }));
+        let found = engine.clone();
+        blocking(move || {
+            found.find_way_out();
+            Ok(())
+        })
+        .await?;
+        Ok(engine)
     }
 
     fn pod(&self, id: &str) -> PathBuf {
@@ -234,10 +228,10 @@ impl Builtin {
             }
         }
         lock(&self.0.pods).retain(|_, own| own != pod);
-        let id = pod.to_owned();
+        let (engine, id) = (self.clone(), pod.to_owned());
         blocking(move || {
             cgroup::clear(&id);
-            files::remove(&folder)
+            engine.leave(&folder)
         })
         .await
     }

@@ -46,24 +46,18 @@ impl Builtin {
                 sha256(spec.pod.as_bytes()).get(..12).unwrap_or_default()
             ),
         };
-        let (place, hosts, resolv) = (
-            folder.clone(),
-            hosts(spec, ip, self.host()),
-            resolv_conf(spec),
-        );
-        let written = plan.clone();
-        let engine = self.clone();
+        let (engine, place, own) = (self.clone(), folder.clone(), spec.clone());
         blocking(move || {
-            engine.keep_way_out();
             // What a shim that is gone left running.
-            cgroup::clear(&written.id);
+            cgroup::clear(&plan.id);
+            engine.enter(&place)?;
             std::fs::create_dir_all(place.join("containers")).map_err(crate::Error::Io)?;
             std::fs::create_dir_all(place.join("volumes")).map_err(crate::Error::Io)?;
-            files::write_json(&place.join("pod.json"), &written)?;
+            files::write_json(&place.join("pod.json"), &plan)?;
             for (name, text) in [
-                ("hosts", hosts),
-                ("resolv.conf", resolv),
-                ("hostname", format!("{}\n", written.hostname)),
+                ("hosts", hosts(&own, ip, engine.host())),
+                ("resolv.conf", resolv_conf(&own)),
+                ("hostname", format!("{}\n", plan.hostname)),
             ] {
                 std::fs::write(place.join(name), text).map_err(crate::Error::Io)?;
             }
@@ -77,20 +71,6 @@ impl Builtin {
             host: self.host(),
             kept: false,
         })
-    }
-
-    /// How pods call this machine.
-    fn host(&self) -> Option<IpAddr> {
-        self.0.way_out.as_ref().map(|way| way.host().into())
-    }
-
-    fn keep_way_out(&self) {
-        if let Some(way) = &self.0.way_out
-            && let Err(error) = way.keep()
-        {
-            let error: &dyn std::error::Error = &error;
-            tracing::warn!(error, "pods may have lost their way out");
-        }
     }
 
     async fn spawn_shim(&self, folder: &Path) -> Result<(), Error> {

@@ -3,7 +3,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
 use super::{BRIDGE, Network, read_json};
-use crate::net::{self, WayOut};
+use crate::net;
 use crate::wire::Shimmed;
 
 /// The bridge's namespace, as a shim that still runs has it open.
@@ -33,22 +33,6 @@ fn known_spaces(root: &Path) -> impl Iterator<Item = OwnedFd> {
         let path = format!("/proc/{}/fd/{}", shim.pid, shim.space);
         Some(OwnedFd::from(std::fs::File::open(path).ok()?))
     })
-}
-
-/// Opens the way out of a namespace. Without one its pods have each other.
-pub(super) fn open_way_out(root: &Path, space: &OwnedFd, network: Network) -> Option<WayOut> {
-    // Whoever has no network only comes to remove what there is.
-    if network.prefix == 0 {
-        return None;
-    }
-    match WayOut::open(space.as_fd(), network, root) {
-        Ok(way) => Some(way),
-        Err(error) => {
-            let error: &dyn std::error::Error = &error;
-            tracing::warn!(error, "pods have no way out of their network");
-            None
-        }
-    }
 }
 
 pub(super) fn make_space(network: Network) -> Result<OwnedFd, crate::Error> {

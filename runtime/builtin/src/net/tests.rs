@@ -4,9 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::thread::UnshareFlags;
+use tokio::time::Instant;
 
 use super::links::Links;
 use super::way_out::in_space;
