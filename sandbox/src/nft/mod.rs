@@ -99,6 +99,8 @@ impl Nft {
 
     /// Makes the kernel's table say what is wanted.
     pub(crate) fn apply(&mut self, desired: Desired) -> Result<(), Error> {
+        // Containers are started after the first one. To look through all flows takes 10 ms and more.
+        let may_have_flows = self.refused.is_some();
         if self.refused.as_ref() != Some(&desired.refused) {
             self.refuse(&desired.refused)?;
             self.refused = Some(desired.refused);
@@ -122,7 +124,7 @@ impl Nft {
             self.change(family, &changes)?;
         }
         stale.retain(|door| door.protocol == conntrack::UDP);
-        if !stale.is_empty() {
+        if may_have_flows && !stale.is_empty() {
             conntrack::forget(&mut self.socket, &stale, &self.doors);
         }
         Ok(())

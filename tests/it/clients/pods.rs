@@ -49,3 +49,8 @@ with_both_engines! {
     what_no_cluster_owns_is_pruned: "test_prune.py", [];
     a_database_from_a_chart_and_an_application_on_fargate: "test_mysql.py", ["helm", "mariadbd", "mariadb"];
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_socket_of_an_engine_is_opened_before_there_is_a_cluster() {
+    drive("test_sockets.py", "docker", &["strace"]).await;
+}

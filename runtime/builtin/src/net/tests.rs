@@ -7,7 +7,6 @@ use std::process::Command;
 use std::time::Duration;
 
 use rustix::thread::UnshareFlags;
-use tokio::time::Instant;
 
 use super::links::Links;
 use super::way_out::in_space;
@@ -134,7 +133,7 @@ fn it_is_found_again_and_nothing_is_there_twice_or_left() {
         assert!(way.is_prepared());
         // A server that was killed, with no pod: the namespace goes, and the next one tidies up.
         drop(first);
-        let since = Instant::now();
+        let since = tokio::time::Instant::now();
         while Links::index(way.device()).is_ok() {
             assert!(since.elapsed() < Duration::from_secs(20), "the cable stays");
             std::thread::yield_now();

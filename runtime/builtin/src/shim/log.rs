@@ -21,6 +21,15 @@ pub(super) enum Stream {
     Err,
 }
 
+impl Stream {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Out => "stdout",
+            Self::Err => "stderr",
+        }
+    }
+}
+
 pub(super) struct Log {
     path: PathBuf,
     file: File,
@@ -49,10 +58,7 @@ impl Log {
     pub(super) fn write(&mut self, stream: Stream, mut bytes: &[u8]) -> Result<(), Error> {
         let mut out = Vec::with_capacity(bytes.len() + 128);
         let now = time::now_text();
-        let name = match stream {
-            Stream::Out => "stdout",
-            Stream::Err => "stderr",
-        };
+        let name = stream.name();
         let open = &mut self.open[stream as usize];
         while !bytes.is_empty() {
             let room = LINE_BYTES - open.len();
@@ -79,11 +85,15 @@ impl Log {
         self.put(&out)
     }
 
-    /// Ends the lines that have no end yet.
+    /// Takes down what has no end of line: as a part, so that none is shown.
     pub(super) fn finish(&mut self) -> Result<(), Error> {
         for stream in [Stream::Out, Stream::Err] {
-            if !self.open[stream as usize].is_empty() {
-                self.write(stream, b"\n")?;
+            let open = std::mem::take(&mut self.open[stream as usize]);
+            if !open.is_empty() {
+                let mut line = format!("{} {} P ", time::now_text(), stream.name()).into_bytes();
+                line.extend_from_slice(&open);
+                line.push(b'\n');
+                self.put(&line)?;
             }
         }
         Ok(())
@@ -132,7 +142,7 @@ mod tests {
                 "stderr F e",
                 "stdout F bc",
                 "stdout F ",
-                "stdout F last"
+                "stdout P last"
             ]
         );
     }

@@ -46,6 +46,55 @@ pub(super) async fn the_spec_takes_the_place_of_the_images_words(s: &Story) {
     s.remove("spec").await;
 }
 
+/// No shell reads them, and none is taken for an option.
+pub(super) async fn words_are_passed_as_they_are(s: &Story) {
+    // What the kernel takes as one word is 128 KiB at the most.
+    let long = "x".repeat(100 << 10);
+    let odd = [
+        "$(touch /tmp/made)",
+        "`touch /tmp/made`",
+        "; touch /tmp/made",
+        "&& true",
+        "| cat",
+        "a\nb",
+        "\t ",
+        "\"'\\",
+        "--privileged",
+        "-v/:/host",
+        "*",
+        "~",
+        "ü",
+        "",
+        &long,
+    ];
+    let mut main = container("");
+    let command = ["sh", "-c", r#"printf "<%s>" "$@""#, "sh"];
+    main.command = Some(command.map(str::to_owned).to_vec());
+    main.args = Some(odd.map(str::to_owned).to_vec());
+    let (end, log) = s.finish(s.pod("words", vec![main])).await;
+    let expected: String = odd.iter().map(|word| format!("<{word}>")).collect();
+    assert_eq!(end.exit_code, 0);
+    assert!(log == expected, "{}", log.replace(&long, "long"));
+    s.remove("words").await;
+
+    let mut main = container("printf '<%s>' \"$ONE\" \"$TWO\"; test -e /tmp/made || echo none");
+    let env = [("ONE", odd[0]), ("TWO", odd[5])];
+    main.env = env
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .to_vec();
+    let (_, log) = s.finish(s.pod("values", vec![main])).await;
+    has(&log, &["<$(touch /tmp/made)><a\nb>none"]);
+    s.remove("values").await;
+
+    // More than the kernel takes.
+    let mut main = container("true");
+    main.env = vec![("MUCH".to_owned(), "y".repeat(1 << 20))];
+    s.worker.run(s.pod("much", vec![main]), None);
+    let end = s.ended("much").await;
+    assert_ne!(end.exit_code, 0, "{}", end.message);
+    s.remove("much").await;
+}
+
 pub(super) async fn an_image_that_is_there_is_not_fetched_again(s: &Story) {
     let request = |policy| ImageRequest {
         name: "shop".to_owned(),

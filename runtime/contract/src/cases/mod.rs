@@ -34,6 +34,7 @@ macro_rules! cases {
 cases![
     images::a_pod_runs_says_something_and_ends,
     images::the_spec_takes_the_place_of_the_images_words,
+    images::words_are_passed_as_they_are,
     images::an_image_that_is_there_is_not_fetched_again,
     images::a_layer_with_another_digest_is_refused,
     streams::commands_run_in_a_container,

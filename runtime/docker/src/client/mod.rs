@@ -287,6 +287,8 @@ fn refusal(status: http::StatusCode, bytes: &[u8]) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     use super::*;
 
     #[test]
@@ -304,5 +306,54 @@ mod tests {
         ] {
             assert!(Address::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    /// A daemon that answers each connection so, or never.
+    async fn ask(answer: Option<&'static [u8]>) -> Error {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("docker.sock");
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        let daemon = tokio::spawn(async move {
+            let mut open = Vec::new();
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut head = [0; 1024];
+                let _read = stream.read(&mut head).await;
+                match answer {
+                    Some(answer) => drop(stream.write_all(answer).await),
+                    None => open.push(stream),
+                }
+            }
+        });
+        let client = Client::new(Address::Unix(path));
+        let asked = client.get("/version").json::<Value>().await;
+        daemon.abort();
+        asked.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn a_daemon_that_talks_nonsense_is_an_error() {
+        for answer in [
+            &b""[..],
+            b"\0\xff\xfe",
+            b"HTTP/1.1 200 OK\r\n\r\n<html>",
+            b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{",
+            b"HTTP/1.1 999999 OK\r\n\r\n",
+        ] {
+            let error = ask(Some(answer)).await;
+            let is_told = matches!(error, Error::Answer(_) | Error::Http(_) | Error::Io(_));
+            assert!(is_told, "{answer:?}: {error:?}");
+        }
+        let broken = ask(Some(
+            b"HTTP/1.1 500 no\r\nconnection: close\r\n\r\n{\"message\": \"disk full\"}",
+        ))
+        .await;
+        assert_eq!(broken.to_string(), "disk full");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_daemon_that_says_nothing_is_not_waited_for_for_ever() {
+        let error = ask(None).await;
+        assert!(matches!(error, Error::Silent(ANSWER)), "{error:?}");
     }
 }
