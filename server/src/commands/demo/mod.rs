@@ -1,7 +1,8 @@
 //! `wharf demo`: the tour of the README by itself, with no client installed.
 //!
 //! # Guarantees
-//! * What it made is removed in the end, also if a step fails or the user interrupts it.
+//! * What it made is removed in the end, also if a step fails or the user interrupts it. Signals do not
+//!   interrupt that.
 //! * If the pods cannot be removed, the directory is kept, which says where they are.
 mod cluster;
 mod image;
@@ -21,7 +22,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use wharf_auth::Secret;
 use wharf_types::Clock;
 
-use super::{OK, client::Client, say, size};
+use super::{OK, client::Client, complain, say, size};
 use crate::{
     Server,
     config::{Config, Demo},
@@ -49,8 +50,7 @@ pub(super) async fn run(options: Demo) -> anyhow::Result<u8> {
     let mut steps = Steps::new();
     let outcome = serve(config, &options, &mut interrupts, &mut steps).await;
     let removed = remove(&dir);
-    outcome?;
-    removed?;
+    both(outcome, removed)?;
     steps.done("nothing is left: no container, no machine, no cluster, no file")?;
     Ok(OK)
 }
@@ -115,9 +115,16 @@ async fn serve(
     }
     let taken_down = cluster.take_down(steps).await;
     server.stop().await;
-    outcome?;
-    taken_down.context("not all was removed")?;
+    both(outcome, taken_down.context("not all was removed"))?;
     steps.done("stopped")
+}
+
+/// The failure of either; that of the second is said if there are two.
+fn both(first: anyhow::Result<()>, second: anyhow::Result<()>) -> anyhow::Result<()> {
+    if let (Err(_), Err(error)) = (&first, &second) {
+        complain(&format!("{error:#}"));
+    }
+    first.and(second)
 }
 
 /// Removes the directory, unless it is that of pods which are still there.
