@@ -50,9 +50,11 @@ impl WayOut {
         let links = Links::open()?;
         egress::sweep(|name| Links::index(name).is_ok()).map_err(tables)?;
         let device = name(space, owner)?;
-        let subnet = match links.address(&device)? {
-            Some(host) => Subnet::of(host),
-            None => lay(&links, &device, space, network, owner)?,
+        let subnet = if let Some(host) = links.address(&device)? {
+            Subnet::of(host)
+        } else {
+            let laid = lay(&links, &device, space, network, owner);
+            laid.inspect_err(|_| links.remove(&device))?
         };
         let way = Self(Cable {
             device,
