@@ -225,8 +225,14 @@ fn docker_lets_pods_through_after_the_users_own_rules() {
             );
             assert_eq!(chain, wanted);
         }
+        assert!(way.admit().unwrap().is_empty());
         way.close();
         assert_eq!(run("iptables -S"), before);
+        // Nobody but Docker said that it may be changed.
+        run("iptables -F");
+        run("iptables -X DOCKER-USER");
+        assert_eq!(open(&space).admit().unwrap(), ["filter FORWARD"]);
+        assert_eq!(run("iptables -S FORWARD"), "-P FORWARD DROP\n");
     });
 }
 

@@ -109,7 +109,8 @@ impl WayOut {
         self.admit().map(drop)
     }
 
-    fn admit(&self) -> Result<Vec<String>, Error> {
+    /// The chains that may be in the way.
+    pub(super) fn admit(&self) -> Result<Vec<String>, Error> {
         let admitted = self.0.admit().map_err(tables)?;
         if admitted.told_docker {
             tracing::info!(
