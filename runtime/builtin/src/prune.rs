@@ -8,6 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal};
 
+use crate::net::sweep;
 use crate::{cgroup, time};
 
 /// A group without processes may be of a pod that begins.
@@ -64,6 +65,10 @@ pub fn prune(dry_run: bool) -> Vec<Left> {
         if !dry_run {
             clear(&pod);
         }
+    }
+    // Tables go with nothing else, and nobody sees them.
+    if !dry_run && let Err(error) = sweep() {
+        tracing::debug!(%error, "tables of ways out stay");
     }
     left
 }

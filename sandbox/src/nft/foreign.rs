@@ -16,6 +16,20 @@ const GET_RULE: u16 = 7;
 const FORWARD: u32 = 2;
 const RETURN: u32 = 0xffff_fffb;
 
+/// Docker and other servers change the chain at the same time, and what was read is no more.
+const ATTEMPTS: usize = 5;
+
+fn insist<T>(mut attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+    let mut last = attempt();
+    for _ in 1..ATTEMPTS {
+        if last.is_ok() {
+            break;
+        }
+        last = attempt();
+    }
+    last
+}
+
 /// A chain of somebody's.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Chain {
@@ -63,6 +77,10 @@ pub(super) fn chains(socket: &mut Socket) -> Result<Vec<Chain>, Error> {
 /// Has Docker let packets through that come from a device or go there. None: it has no chain for
 /// that; else whether it was not told before.
 pub(super) fn let_through(socket: &mut Socket, device: &str) -> Result<Option<bool>, Error> {
+    insist(|| try_let_through(socket, device))
+}
+
+fn try_let_through(socket: &mut Socket, device: &str) -> Result<Option<bool>, Error> {
     let there = chains(socket)?;
     if !there
         .iter()
@@ -79,7 +97,7 @@ pub(super) fn let_through(socket: &mut Socket, device: &str) -> Result<Option<bo
     {
         return Ok(Some(false));
     }
-    forget(socket, |name| name == device)?;
+    try_forget(socket, &|name: &str| name == device)?;
     // Older versions end the chain themselves: nothing is asked behind that.
     let end = known
         .last()
@@ -120,6 +138,10 @@ enum Direction {
 
 /// Removes our rules for these devices.
 pub(super) fn forget(socket: &mut Socket, of: impl Fn(&str) -> bool) -> Result<(), Error> {
+    insist(|| try_forget(socket, &of))
+}
+
+fn try_forget(socket: &mut Socket, of: &impl Fn(&str) -> bool) -> Result<(), Error> {
     let mut batch = Batch::new(TABLE, socket.next_sequence());
     for rule in rules(socket)? {
         if rule

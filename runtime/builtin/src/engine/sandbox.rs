@@ -19,13 +19,16 @@ impl Builtin {
     pub(super) async fn do_start_sandbox(&self, spec: &SandboxSpec) -> Result<Sandbox, Error> {
         let folder = self.pod(&spec.pod);
         if Connection::find(&folder).await?.is_some() {
-            let path = folder.join("pod.json");
-            let plan: PodPlan = blocking(move || read_json(&path)).await?;
-            return Ok(Sandbox {
-                ip: Some(plan.ip.into()),
-                host: self.host(),
-                kept: true,
-            });
+            let (engine, path) = (self.clone(), folder.join("pod.json"));
+            return blocking(move || {
+                let plan: PodPlan = read_json(&path)?;
+                Ok(Sandbox {
+                    ip: Some(plan.ip.into()),
+                    host: engine.host(),
+                    kept: true,
+                })
+            })
+            .await;
         }
         let Some(IpAddr::V4(ip)) = spec.ip else {
             return Err(Error::Unsupported(
@@ -47,28 +50,29 @@ impl Builtin {
             ),
         };
         let (engine, place, own) = (self.clone(), folder.clone(), spec.clone());
-        blocking(move || {
+        let host = blocking(move || {
             // What a shim that is gone left running.
             cgroup::clear(&plan.id);
             engine.enter(&place)?;
+            let host = engine.host();
             std::fs::create_dir_all(place.join("containers")).map_err(crate::Error::Io)?;
             std::fs::create_dir_all(place.join("volumes")).map_err(crate::Error::Io)?;
             files::write_json(&place.join("pod.json"), &plan)?;
             for (name, text) in [
-                ("hosts", hosts(&own, ip, engine.host())),
+                ("hosts", hosts(&own, ip, host)),
                 ("resolv.conf", resolv_conf(&own)),
                 ("hostname", format!("{}\n", plan.hostname)),
             ] {
                 std::fs::write(place.join(name), text).map_err(crate::Error::Io)?;
             }
-            Ok(())
+            Ok(host)
         })
         .await?;
         self.spawn_shim(&folder).await?;
         self.watch(&spec.pod);
         Ok(Sandbox {
             ip: Some(ip.into()),
-            host: self.host(),
+            host,
             kept: false,
         })
     }

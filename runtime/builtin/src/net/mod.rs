@@ -19,7 +19,7 @@ use crate::Error;
 use crate::unpack::unshare;
 use crate::wire::PodPlan;
 use links::Links;
-pub(crate) use way_out::WayOut;
+pub(crate) use way_out::{WayOut, sweep};
 
 /// The pod's own end of its cable.
 const DEVICE: &str = "eth0";

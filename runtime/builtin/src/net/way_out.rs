@@ -40,6 +40,11 @@ fn tables(error: wharf_sandbox::Error) -> Error {
     Error::Tables(Box::new(error))
 }
 
+/// Removes what is left of cables that are gone.
+pub(crate) fn sweep() -> Result<(), Error> {
+    egress::sweep(|name| Links::index(name).is_ok()).map_err(tables)
+}
+
 impl WayOut {
     /// Opens the way out of a namespace, or finds it. `owner` is the directory of its pods.
     pub(crate) fn open(
@@ -48,11 +53,13 @@ impl WayOut {
         owner: &Path,
     ) -> Result<Self, Error> {
         let links = Links::open()?;
-        egress::sweep(|name| Links::index(name).is_ok()).map_err(tables)?;
+        sweep()?;
         let device = name(space, owner)?;
-        let subnet = match links.address(&device)? {
-            Some(host) => Subnet::of(host),
-            None => lay(&links, &device, space, network, owner)?,
+        let subnet = if let Some(host) = links.address(&device)? {
+            Subnet::of(host)
+        } else {
+            let laid = lay(&links, &device, space, network, owner);
+            laid.inspect_err(|_| links.remove(&device))?
         };
         let way = Self(Cable {
             device,
@@ -107,7 +114,8 @@ impl WayOut {
         self.admit().map(drop)
     }
 
-    fn admit(&self) -> Result<Vec<String>, Error> {
+    /// The chains that may be in the way.
+    pub(super) fn admit(&self) -> Result<Vec<String>, Error> {
         let admitted = self.0.admit().map_err(tables)?;
         if admitted.told_docker {
             tracing::info!(

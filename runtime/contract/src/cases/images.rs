@@ -72,7 +72,7 @@ pub(super) async fn words_are_passed_as_they_are(s: &Story) {
     main.command = Some(command.map(str::to_owned).to_vec());
     main.args = Some(odd.map(str::to_owned).to_vec());
     let (end, log) = s.finish(s.pod("words", vec![main])).await;
-    let expected: String = odd.iter().map(|word| format!("<{word}>")).collect();
+    let expected = format!("<{}>", odd.join("><"));
     assert_eq!(end.exit_code, 0);
     assert!(log == expected, "{}", log.replace(&long, "long"));
     s.remove("words").await;
