@@ -1,9 +1,11 @@
 //! Docker itself, as all clusters of a server use it.
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
 use tokio::io::AsyncReadExt as _;
+use tokio::sync::OnceCell;
 use wharf_runtime::engine::ImageSource;
 
 use crate::answers::{Created, Waited};
@@ -39,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) client: Client,
     pub(crate) api: Api,
     pub(crate) owner: Owner,
+    /// What Docker takes for the host: the same for all containers.
+    pub(crate) host: OnceCell<Option<IpAddr>>,
     architecture: String,
     pub(crate) images: Images,
     pub(crate) sandbox: SandboxImage,
@@ -75,6 +79,7 @@ impl Daemon {
             client,
             api,
             owner,
+            host: OnceCell::new(),
             architecture: version.arch,
             images,
             sandbox,

@@ -2,6 +2,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -99,10 +100,10 @@ async fn prepare(inner: &Inner, spec: &PodSpec) -> Result<Sandbox, Error> {
         .containers
         .first()
         .and_then(|one| one.security.volume_group);
-    for volume in &spec.volumes {
-        inner.engine.fill(&spec.id, volume, group).await?;
-    }
-    inner.network.join(spec, sandbox).await?;
+    // With Docker each of them is a request that takes long.
+    let volumes = spec.volumes.iter();
+    let filled = try_join_all(volumes.map(|volume| inner.engine.fill(&spec.id, volume, group)));
+    tokio::try_join!(filled, inner.network.join(spec, sandbox))?;
     Ok(sandbox)
 }
 

@@ -1,6 +1,7 @@
 //! Pods: the sandbox's container, and all that belongs to it.
 use std::net::{IpAddr, Ipv4Addr};
 
+use futures::future::try_join_all;
 use serde_json::json;
 use wharf_runtime::engine::{FoundPod, HOST_NAME, Sandbox, SandboxSpec, Usage};
 use wharf_runtime::{Dns, Stream, Volume, VolumeSource};
@@ -92,8 +93,10 @@ impl Docker {
             }
             containers::remove(self.client(), &found.id).await?;
         }
-        let range = network::ensure(self.client(), self.names(), self.0.wanted).await?;
-        let mounts = self.make_volumes(spec).await?;
+        let (range, mounts) = tokio::try_join!(
+            network::ensure(self.client(), self.names(), self.0.wanted),
+            self.make_volumes(spec),
+        )?;
         let wanted = match spec.ip {
             Some(IpAddr::V4(ip)) if range.has_room_for(ip) => Some(ip),
             _ => None,
@@ -129,6 +132,16 @@ impl Docker {
     /// What Docker takes for the host is in the file that it makes for a container: with a desktop it
     /// is no gateway of ours.
     async fn host(&self, sandbox: &Inspected) -> Result<Option<IpAddr>, Error> {
+        let known = self
+            .0
+            .daemon
+            .0
+            .host
+            .get_or_try_init(|| self.read_host(sandbox));
+        known.await.copied()
+    }
+
+    async fn read_host(&self, sandbox: &Inspected) -> Result<Option<IpAddr>, Error> {
         let file = containers::read(self.client(), &sandbox.id, "/etc/hosts", HOSTS_BYTES).await?;
         Ok(file.and_then(|file| host_in(&String::from_utf8_lossy(&file))))
     }
@@ -191,18 +204,21 @@ impl Docker {
     async fn make_volumes(&self, spec: &SandboxSpec) -> Result<Vec<Mount>, Error> {
         let words = self.names().words(&spec.pod);
         let labels = self.names().of_pod(Kind::Volume, &spec.pod);
-        volumes::make(self.client(), &words, labels.clone(), None).await?;
-        let mut mounts = vec![whole(words, WORDS.to_owned())];
+        let mut mounts = vec![whole(words.clone(), WORDS.to_owned())];
+        let mut wanted = vec![(words, labels.clone(), None)];
         for volume in &spec.volumes {
             let name = self.volume_name(&spec.pod, volume);
-            let options = volumes::memory(&volume.source);
             let labels = match &volume.source {
                 VolumeSource::Persistent { .. } => self.names().labels(Kind::Persistent),
                 _ => labels.clone(),
             };
-            volumes::make(self.client(), &name, labels, options).await?;
-            mounts.push(whole(name, place(volume)));
+            mounts.push(whole(name.clone(), place(volume)));
+            wanted.push((name, labels, volumes::memory(&volume.source)));
         }
+        let made = wanted.iter().map(|(name, labels, options)| {
+            volumes::make(self.client(), name, labels.clone(), options.clone())
+        });
+        try_join_all(made).await?;
         Ok(mounts)
     }
 
