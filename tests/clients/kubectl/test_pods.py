@@ -1,16 +1,18 @@
 """From docker push to an answering container: the tour of the README with real processes, on machines of a
 node group and on Fargate."""
 
+import json
 import os
 import re
 import subprocess
+import urllib.error
 import urllib.request
 
 import pytest
 
 import images
 from engines import Server, left_behind
-from tools import Shell, deployment, until
+from tools import Failed, Shell, deployment, until
 
 server = Server()
 shell = Shell()
@@ -129,6 +131,71 @@ def test_a_load_balancer_answers_at_this_computer(namespace):
     kubectl("delete", "service", "front")
     with pytest.raises(OSError):
         get_from(next(place for place in places if place.startswith("127.")), port)
+
+
+def test_an_ingress_answers_at_this_computer():
+    shell.kubectl("create", "ingress", "front", "--class=alb", "--rule=shop.localhost/*=shop:80")
+
+    def reconciled():
+        events = shell.kubectl("events", "--for", "ingress/front")
+        return re.search(r"http at (127\.[\d.]+):(\d+), https at", events)
+
+    ip, port = until("the ingress has an address", reconciled).groups()
+
+    def ask(host):
+        request = urllib.request.Request(f"http://{ip}:{port}/", headers={"Host": host})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.read().decode().strip()
+
+    until("every pod answers", lambda: {ask("shop.localhost") for _ in range(8)} == names("default"))
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        ask("other.localhost")
+    assert refused.value.code == 404
+    assert ".elb.localhost" in shell.kubectl("get", "ingress", "front")
+    shell.kubectl("delete", "ingress", "front")
+
+
+def test_what_pods_use_is_shown():
+    def shown():
+        try:
+            return shell.kubectl("top", "pods", "--no-headers").splitlines()
+        except Failed:
+            return []  # They are looked at every 15 seconds, and there are figures after the second time.
+
+    lines = until("there are figures of all pods", lambda: shown() if len(shown()) == 2 else None)
+    for line in lines:
+        assert re.search(r"^shop-\S+\s+\d+m\s+\d+Mi", line), line
+
+
+def test_a_pod_acts_as_a_role():
+    """As the SDKs of AWS do it in a pod: with the token that it was given, at the address that it was told."""
+    shell.kubectl("create", "serviceaccount", "keeper")
+    shell.aws(
+        "eks", "create-pod-identity-association", "--cluster-name", "dev", "--namespace", "default",
+        "--service-account", "keeper", "--role-arn", "arn:aws:iam::000000000000:role/keeper",
+    )
+    account = json.dumps({"spec": {"serviceAccountName": "keeper"}})
+    image = "000000000000.dkr.ecr.us-east-1.amazonaws.com/shop:1"
+    shell.kubectl("run", "keeper", f"--image={image}", f"--overrides={account}")
+    shell.kubectl("wait", "--for=condition=Ready", "pod/keeper", "--timeout=60s")
+    asked = [
+        "exec 3<>/dev/tcp/169.254.170.23/80",
+        'printf "GET ${AWS_CONTAINER_CREDENTIALS_FULL_URI#http://169.254.170.23} HTTP/1.0\\r\\n" >&3',
+        'printf "Host: 169.254.170.23\\r\\nAuthorization: %s\\r\\n\\r\\n" "$(cat $AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)" >&3',
+        "cat <&3",
+    ]
+    answer = shell.kubectl("exec", "keeper", "--", "bash", "-c", "; ".join(asked))
+    given = json.loads(answer.split("\n\n", 1)[1])
+    environ = {
+        "AWS_ACCESS_KEY_ID": given["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": given["Token"],
+    }
+    who = subprocess.run(
+        ["aws", "sts", "get-caller-identity", "--query", "Arn", "--output", "text"],
+        env=dict(shell.environ, **environ), check=True, capture_output=True, text=True, timeout=60,
+    ).stdout
+    assert who.startswith("arn:aws:sts::000000000000:assumed-role/keeper/"), who
+    shell.kubectl("delete", "pod", "keeper", "--now")
 
 
 @pytest.mark.parametrize("namespace", ["default", "web"])
