@@ -182,7 +182,8 @@ pub struct Gc {
 }
 
 /// Remove what is left of pods that no cluster owns: containers, networks, volumes and images in Docker, processes and
-/// control groups. What servers of other data directories own stays.
+/// control groups. What servers of other data directories own stays; one whose directory is not there is gone, so mount
+/// first what it is on.
 #[derive(Args, Clone, Debug)]
 pub struct Prune {
     /// Say what would be removed, and remove nothing
