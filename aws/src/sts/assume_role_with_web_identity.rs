@@ -11,6 +11,9 @@ const SHORTEST: i64 = 900;
 const USUAL: i64 = 3600;
 const LONGEST: i64 = 43_200;
 
+/// How long the token of a session may be wanted, in bytes.
+const LARGEST: i64 = 4096;
+
 /// The longest token.
 const MAX_TOKEN: usize = 20_000;
 
@@ -22,8 +25,16 @@ pub(crate) struct AssumeRoleWithWebIdentity {
     web_identity_token: Option<String>,
     /// For providers of OAuth 2.0 alone.
     provider_id: Option<String>,
+    policy_arns: Option<Vec<PolicyDescriptor>>,
     policy: Option<String>,
     duration_seconds: Option<i64>,
+    minimum_session_token_size: Option<i64>,
+}
+
+/// A policy that somebody manages.
+#[derive(Debug, Deserialize)]
+struct PolicyDescriptor {
+    arn: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -85,6 +96,13 @@ impl AssumeRoleWithWebIdentity {
             let text = "ProviderId is for access tokens of OAuth 2.0, which are not taken here";
             return Err(Exception::client("ValidationError", text));
         }
+        // What it would take from the session is not known, so none is given.
+        if let Some(policy) = self.policy_arns.unwrap_or_default().first() {
+            let arn = policy.arn.as_deref().unwrap_or_default();
+            let text =
+                format!("Managed policies are not kept here ({arn}): pass what it says as Policy");
+            return Err(Exception::client("ValidationError", text));
+        }
         let role_arn = required("roleArn", self.role_arn)?;
         let session_name = required("roleSessionName", self.role_session_name)?;
         let token = required("webIdentityToken", self.web_identity_token)?;
@@ -100,23 +118,28 @@ impl AssumeRoleWithWebIdentity {
             check_policy(policy)?;
         }
         let secs = self.duration_seconds.unwrap_or(USUAL);
-        let constraint = match secs {
-            SHORTEST..=LONGEST => None,
-            ..SHORTEST => Some(("greater", SHORTEST)),
-            _ => Some(("less", LONGEST)),
-        };
-        if let Some((than, bound)) = constraint {
-            let constraint = format!("Member must have value {than} than or equal to {bound}");
-            return Err(invalid("durationSeconds", &secs.to_string(), &constraint));
-        }
+        within("durationSeconds", secs, SHORTEST, LONGEST)?;
+        let bytes = self.minimum_session_token_size.unwrap_or(0);
+        within("minimumSessionTokenSize", bytes, 0, LARGEST)?;
         Ok(WebIdentity {
             role_arn,
             session_name,
             token,
             policy: self.policy,
             duration: Duration::from_secs(secs.unsigned_abs()),
+            token_bytes: usize::try_from(bytes).unwrap_or(0),
         })
     }
+}
+
+fn within(member: &str, value: i64, least: i64, most: i64) -> Result<(), Exception> {
+    let (than, bound) = match value {
+        _ if value < least => ("greater", least),
+        _ if value > most => ("less", most),
+        _ => return Ok(()),
+    };
+    let constraint = format!("Member must have value {than} than or equal to {bound}");
+    Err(invalid(member, &value.to_string(), &constraint))
 }
 
 fn check_policy(text: &str) -> Result<(), Exception> {

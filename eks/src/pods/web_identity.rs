@@ -27,6 +27,8 @@ pub struct WebIdentity {
     pub token: String,
     pub policy: Option<String>,
     pub duration: Duration,
+    /// How long the token of the session is at least, in bytes.
+    pub token_bytes: usize,
 }
 
 /// A session that began.
@@ -107,7 +109,8 @@ pub fn assume(cx: &Cx, asked: &WebIdentity) -> Result<Assumed, NotAssumed> {
         return Err(NotAssumed::Denied);
     }
     let key = &cx.clusters.access().key;
-    let credentials = role_session::issue(key, &session).map_err(NotAssumed::Internal)?;
+    let credentials =
+        role_session::issue_long(key, &session, asked.token_bytes).map_err(NotAssumed::Internal)?;
     Ok(Assumed {
         credentials,
         session,
