@@ -1,9 +1,9 @@
 //! Small things with files.
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fd::{AsRawFd as _, OwnedFd};
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
@@ -15,9 +15,15 @@ use crate::Error;
 /// Writes a file so that readers see the old one or the new one.
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
     let bytes = serde_json::to_vec(value).map_err(Error::Wire)?;
-    let new = path.with_extension("new");
-    let mut file = fs::File::create(&new).map_err(Error::Io)?;
-    file.write_all(&bytes).map_err(Error::Io)?;
+    write(path, &bytes)
+}
+
+/// Each writer has a file of its own until it is whole: several may write the same.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let new = path.with_extension(format!("{}-{count}.new", std::process::id()));
+    fs::write(&new, bytes).map_err(Error::Io)?;
     fs::rename(&new, path).map_err(Error::Io)
 }
 
@@ -40,9 +46,7 @@ pub(crate) fn short(fd: &OwnedFd) -> PathBuf {
 }
 
 pub(crate) fn write_text(path: &Path, text: &str) -> Result<(), Error> {
-    let new = path.with_extension("new");
-    fs::write(&new, text).map_err(Error::Io)?;
-    fs::rename(&new, path).map_err(Error::Io)
+    write(path, text.as_bytes())
 }
 
 /// Removes a file or a directory with all that is in it, if it is there.

@@ -95,6 +95,19 @@ pub(super) async fn words_are_passed_as_they_are(s: &Story) {
     s.remove("much").await;
 }
 
+pub(super) async fn an_image_is_pulled_by_many_at_once(s: &Story) {
+    let request = ImageRequest {
+        name: "shop".to_owned(),
+        policy: Pull::Always,
+        secrets: Vec::new(),
+    };
+    for _ in 0..4 {
+        let pulls = (0..16).map(|_| s.engine.pull(&request));
+        let images = futures::future::try_join_all(pulls).await.unwrap();
+        assert!(images.iter().all(|image| image.id == images[0].id));
+    }
+}
+
 pub(super) async fn an_image_that_is_there_is_not_fetched_again(s: &Story) {
     let request = |policy| ImageRequest {
         name: "shop".to_owned(),

@@ -36,6 +36,7 @@ cases![
     images::the_spec_takes_the_place_of_the_images_words,
     images::words_are_passed_as_they_are,
     images::an_image_that_is_there_is_not_fetched_again,
+    images::an_image_is_pulled_by_many_at_once,
     images::a_layer_with_another_digest_is_refused,
     streams::commands_run_in_a_container,
     streams::a_terminal_has_a_size,
