@@ -14,8 +14,9 @@ use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::net::UnixStream;
 use wharf_storage::{Collected, Error, Finding, Leases, Store};
+use wharf_types::chain;
 
-use crate::{app, lifecycle, server::chain};
+use crate::{app, lifecycle};
 
 /// What `wharf gc` may ask for.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]

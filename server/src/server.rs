@@ -19,7 +19,7 @@ use wharf_registry::{
 };
 use wharf_runtime::Engines;
 use wharf_storage::{DataDir, Options, S3Settings, Store};
-use wharf_types::{Clock, Registry};
+use wharf_types::{Clock, Registry, chain};
 
 use crate::{
     admin,
@@ -379,15 +379,4 @@ fn names(config: &Config, addresses: &[SocketAddr]) -> Names {
             region: config.region.clone(),
         },
     }
-}
-
-/// An error with its causes, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -24,6 +24,17 @@ pub use page::{MAX_PAGE, PageSize};
 pub use prefix::Prefix;
 pub use range::{ByteRange, ContentRange, Ranges};
 
+/// An error with its causes, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
 /// Text that does not have the form its type demands.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid {what}: {text:?}")]

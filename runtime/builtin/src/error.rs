@@ -38,13 +38,7 @@ impl Error {
 
     /// The error and its causes, in one line.
     pub(crate) fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
-        text
+        wharf_types::chain(self)
     }
 }
 

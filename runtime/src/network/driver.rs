@@ -88,7 +88,7 @@ impl Driver {
                     }
                     why
                 }
-                Ok(Err(error)) => crate::worker::text(&error),
+                Ok(Err(error)) => wharf_types::chain(&error),
                 Err(_) => "the engine does not connect to the sandbox".to_owned(),
             };
             tracing::debug!(pod, why, "the link to a pod is down");

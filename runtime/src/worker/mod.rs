@@ -29,7 +29,6 @@ use std::time::Duration;
 
 pub use checks::{Checks, Outcome};
 pub use network::Network;
-pub(crate) use step::text;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use wharf_types::Clock;

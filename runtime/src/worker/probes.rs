@@ -60,7 +60,7 @@ pub(super) async fn run(
             Ok(Ok(Outcome::Warned(said))) => Some((true, format!("warning: {said}"))),
             Ok(Ok(Outcome::Failed(said))) => Some((false, format!("failed: {said}"))),
             Ok(Err(error)) => {
-                let error = super::step::text(&error);
+                let error = wharf_types::chain(&error);
                 let said = format!("errored and resulted in unknown state: {error}");
                 Some((false, said))
             }

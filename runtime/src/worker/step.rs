@@ -197,7 +197,10 @@ pub(super) fn apply(task: &mut Task, done: Done) -> Option<usize> {
         }
         Done::Prepared(Err(error)) => {
             pod.retry = Some(Instant::now() + RETRY);
-            let message = format!("Failed to create pod sandbox: {}", text(&error));
+            let message = format!(
+                "Failed to create pod sandbox: {}",
+                wharf_types::chain(&error)
+            );
             let notice = Notice::warning(&pod.spec.id, "", "FailedCreatePodSandBox", message);
             task.inner.notice(notice);
             None
@@ -244,7 +247,7 @@ pub(super) fn apply(task: &mut Task, done: Done) -> Option<usize> {
 /// Remembers why a container could not be started, and says what is told of it.
 fn fail(record: &mut Record, pod: &str, failure: &Failure, now: Instant) -> Vec<Notice> {
     let (Failure::Pull(error) | Failure::Make(error)) = failure;
-    let message = text(error);
+    let message = wharf_types::chain(error);
     let reason = match (failure, error) {
         (_, Error::Start { reason, .. }) => (*reason).to_owned(),
         (Failure::Pull(_), _) => "ErrImagePull".to_owned(),
@@ -270,17 +273,6 @@ fn fail(record: &mut Record, pod: &str, failure: &Failure, now: Instant) -> Vec<
         failed: now,
     });
     notices
-}
-
-/// An error with its causes.
-pub(crate) fn text(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// How a container ended and what its last words were. None: it has not.

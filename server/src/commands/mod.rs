@@ -1,10 +1,11 @@
 //! The commands, and what the program's exit status means.
 use std::{io::Write as _, process::ExitCode};
 
+use wharf_types::chain;
+
 use crate::{
     StartError,
     config::{self, Command},
-    server::chain,
 };
 
 mod client;

@@ -79,7 +79,7 @@ pub(crate) async fn prune(
             kind: one.kind,
             name: one.name,
         })),
-        Err(error) => return Ok((left, Some(crate::server::chain(&error)))),
+        Err(error) => return Ok((left, Some(wharf_types::chain(&error)))),
     }
     for cluster in found.1.iter().filter(|id| !owned.contains(id)) {
         if !dry_run {

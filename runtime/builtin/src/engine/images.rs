@@ -6,7 +6,6 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
@@ -85,7 +84,7 @@ impl Images {
         if let Some(id) = known.filter(|_| request.policy != Pull::Always)
             && let Some(unpacked) = self.find(&id).await?
         {
-            return image(id, &unpacked, false);
+            return Ok(image(id, &unpacked, false));
         }
         if request.policy == Pull::Never {
             return Err(Error::Start {
@@ -106,7 +105,7 @@ impl Images {
         };
         let (path, text) = (self.name_path(&request.name), id.clone());
         blocking(move || files::write_text(&path, &text)).await?;
-        image(id, &unpacked, fetched)
+        Ok(image(id, &unpacked, fetched))
     }
 
     async fn unpack(&self, manifest: &Manifest) -> Result<Unpacked, Error> {
@@ -241,39 +240,13 @@ async fn tempfile_in(folder: &Path) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-fn image(id: String, unpacked: &Unpacked, fetched: bool) -> Result<Image, Error> {
-    let config: Value = serde_json::from_slice(&unpacked.config).map_err(failed)?;
-    Ok(Image {
+fn image(id: String, unpacked: &Unpacked, fetched: bool) -> Image {
+    Image {
         id,
         digest: unpacked.digest.clone(),
         size_bytes: unpacked.size_bytes,
         fetched,
-        config: read_config(&config["config"]),
-    })
-}
-
-fn read_config(config: &Value) -> ImageConfig {
-    let text = |key: &str| config[key].as_str().unwrap_or_default().to_owned();
-    let words = |key: &str| {
-        let words = config[key].as_array().into_iter().flatten();
-        words
-            .filter_map(|word| word.as_str().map(ToOwned::to_owned))
-            .collect::<Vec<_>>()
-    };
-    let labels = config["Labels"].as_object().into_iter().flatten();
-    let labels = labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
-    let pair = |text: String| {
-        let (key, value) = text.split_once('=')?;
-        Some((key.to_owned(), value.to_owned()))
-    };
-    ImageConfig {
-        entrypoint: words("Entrypoint"),
-        command: words("Cmd"),
-        env: words("Env").into_iter().filter_map(pair).collect(),
-        user: text("User"),
-        working_dir: text("WorkingDir"),
-        stop_signal: Some(text("StopSignal")).filter(|signal| !signal.is_empty()),
-        labels: labels.collect(),
+        config: ImageConfig::parse(&unpacked.config),
     }
 }
 
