@@ -19,12 +19,18 @@ impl Builtin {
     pub(super) async fn do_start_sandbox(&self, spec: &SandboxSpec) -> Result<Sandbox, Error> {
         let folder = self.pod(&spec.pod);
         if Connection::find(&folder).await?.is_some() {
-            let (engine, path) = (self.clone(), folder.join("pod.json"));
+            let (engine, own) = (self.clone(), spec.clone());
             return blocking(move || {
-                let plan: PodPlan = read_json(&path)?;
+                let plan: PodPlan = read_json(&folder.join("pod.json"))?;
+                let host = engine.host();
+                // A server may have been killed while the shim started.
+                let names = folder.join("hosts");
+                if !names.exists() {
+                    files::write(&names, hosts(&own, plan.ip, host).as_bytes())?;
+                }
                 Ok(Sandbox {
                     ip: Some(plan.ip.into()),
-                    host: engine.host(),
+                    host,
                     kept: true,
                 })
             })
@@ -49,26 +55,28 @@ impl Builtin {
                 sha256(spec.pod.as_bytes()).get(..12).unwrap_or_default()
             ),
         };
-        let (engine, place, own) = (self.clone(), folder.clone(), spec.clone());
-        let host = blocking(move || {
+        let (place, own) = (folder.clone(), spec.clone());
+        blocking(move || {
             // What a shim that is gone left running.
             cgroup::clear(&plan.id);
-            engine.enter(&place)?;
-            let host = engine.host();
             std::fs::create_dir_all(place.join("containers")).map_err(crate::Error::Io)?;
             std::fs::create_dir_all(place.join("volumes")).map_err(crate::Error::Io)?;
             files::write_json(&place.join("pod.json"), &plan)?;
-            for (name, text) in [
-                ("hosts", hosts(&own, ip, host)),
-                ("resolv.conf", resolv_conf(&own)),
-                ("hostname", format!("{}\n", plan.hostname)),
-            ] {
-                std::fs::write(place.join(name), text).map_err(crate::Error::Io)?;
+            let hostname = format!("{}\n", plan.hostname);
+            for (name, text) in [("resolv.conf", resolv_conf(&own)), ("hostname", hostname)] {
+                files::write(&place.join(name), text.as_bytes())?;
             }
-            Ok(host)
+            Ok(())
         })
         .await?;
-        self.spawn_shim(&folder).await?;
+        let (engine, place, own) = (self.clone(), folder.clone(), spec.clone());
+        let enter = blocking(move || {
+            let host = engine.enter(&place);
+            files::write(&place.join("hosts"), hosts(&own, ip, host).as_bytes())?;
+            Ok(host)
+        });
+        // Either waits for the kernel's network.
+        let ((), host) = tokio::try_join!(self.spawn_shim(&folder), enter)?;
         self.watch(&spec.pod);
         Ok(Sandbox {
             ip: Some(ip.into()),

@@ -37,20 +37,23 @@ impl Builtin {
         }
     }
 
-    /// Makes the directory of a pod, and sees to it that there is a way out.
-    pub(super) fn enter(&self, pod: &Path) -> Result<(), crate::Error> {
+    /// Sees to it that there is a way out for a pod that has its directory. Answers where it reaches
+    /// this machine.
+    pub(super) fn enter(&self, pod: &Path) -> Option<IpAddr> {
         let mut way = lock(&self.0.way_out);
-        std::fs::create_dir_all(pod).map_err(crate::Error::Io)?;
         let opened = match &*way {
+            // It was removed meanwhile, and nobody would close what is opened now.
+            _ if !pod.exists() => Ok(()),
             Some(way) => way.keep(),
             None => self.open_way_out().map(|opened| *way = Some(opened)),
         };
+        let host = way.as_ref().map(|way| way.host().into());
         drop(way);
         if let Err(error) = opened {
             let error: &dyn std::error::Error = &error;
             tracing::debug!(error, "a pod has no way out");
         }
-        Ok(())
+        host
     }
 
     /// Removes the directory of a pod; with the last one the way out goes.
