@@ -1,7 +1,8 @@
 //! `link`: joins its standard input and output to a pause that runs.
 //!
-//! The docker engine executes it in the pause container and talks through it. An attached stream of
-//! the container itself would not do: it has no beginning after a restart, and fills the log.
+//! The docker engine executes it in the pause container and talks through it. The first link of a
+//! pause is its own standard input and output, which costs no process; they would not do for later
+//! ones, because they have no beginning then.
 
 use std::fs::File;
 use std::io::{self, Read, Write};

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use crate::pause::Options;
 use crate::{Error, link, nft, pause};
 
-const USAGE: &str = "usage: pause --socket PATH [--resolv-conf PATH] [--netns PATH]
+const USAGE: &str = "usage: pause --socket PATH [--resolv-conf PATH] [--netns PATH] [--stdio]
        link --socket PATH
        probe
        probe-here";
@@ -45,8 +45,13 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Option<Command> {
     let mut arguments = arguments.into_iter();
     let command = arguments.next()?;
     let (mut socket, mut resolv_conf, mut netns) = (None, None, None);
+    let mut stdio = false;
     while let Some(name) = arguments.next() {
         let place = match name.to_str()? {
+            "--stdio" => {
+                stdio = true;
+                continue;
+            }
             "--socket" => &mut socket,
             "--resolv-conf" => &mut resolv_conf,
             "--netns" => &mut netns,
@@ -59,6 +64,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Option<Command> {
             socket: socket?,
             resolv_conf,
             netns,
+            stdio,
         })),
         "link" => Some(Command::Link { socket: socket? }),
         "probe" => Some(Command::Probe),

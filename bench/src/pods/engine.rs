@@ -86,6 +86,8 @@ async fn steps(engine: &Builtin, image: &Image, id: &str, index: usize) -> Resul
         dns: Dns::default(),
         host_aliases: Vec::new(),
         volumes: Vec::new(),
+        volume_group: None,
+        containers: vec!["main".to_owned()],
     };
     let container = container(id, pulled.id, image)?;
     let from = Instant::now();

@@ -120,12 +120,14 @@ async fn probe(client: &Client, image: &SandboxImage, owner: &Owner) -> Result<(
     or_gone(remove().await)?;
     let mut command = image.program.clone();
     command.extend(["__docker", "probe"].map(str::to_owned));
+    let mut config = host_config::sandbox("none", &[], &[]);
+    config["LogConfig"] = host_config::log();
     let call = client.post("/containers/create").query("name", &name);
     let call = call.body(&json!({
         "Image": image.tag,
         "Entrypoint": command,
         "Labels": names.labels(Kind::Sandbox),
-        "HostConfig": host_config::sandbox("none", &[], &[]),
+        "HostConfig": config,
     }))?;
     let Created { id } = call.json().await?;
     let outcome = tried(client, &id).await;

@@ -62,7 +62,8 @@ fn mounts(mounts: &[Mount]) -> Vec<Value> {
     mounts.iter().map(Mount::json).collect()
 }
 
-fn log() -> Value {
+/// What a container writes is kept, but not all of it.
+pub(crate) fn log() -> Value {
     json!({ "Type": "json-file", "Config": { "max-size": "10m", "max-file": "5" } })
 }
 
@@ -78,7 +79,8 @@ pub(crate) fn sandbox(network: &str, aliases: &[String], volumes: &[Mount]) -> V
         "MemorySwap": SANDBOX_BYTES,
         "PidsLimit": SANDBOX_PROCESSES,
         "RestartPolicy": { "Name": "no" },
-        "LogConfig": log(),
+        // What it writes is a link.
+        "LogConfig": { "Type": "none" },
         "ExtraHosts": aliases,
         "Mounts": mounts(volumes),
     })

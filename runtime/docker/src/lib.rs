@@ -9,6 +9,7 @@ mod daemon;
 mod engine;
 mod error;
 mod files;
+mod given;
 mod host_config;
 mod images;
 mod load;

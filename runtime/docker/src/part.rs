@@ -1,10 +1,13 @@
 //! What this program does inside of a pod's sandbox container.
 use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::ExitCode;
+
+use crate::given;
 
 /// Where the sandbox listens; no container of the pod sees it.
 pub(crate) const SOCKET: &str = "/run/wharf/sandbox.sock";
@@ -50,15 +53,29 @@ fn sandbox(_arguments: &[&str]) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Docker writes a file of its own at each start of a container.
 fn pause(resolv_conf: &str) -> ExitCode {
-    if !resolv_conf.is_empty()
-        && let Err(error) = fs::write(RESOLV_CONF, resolv_conf)
-    {
-        complain(&format!("{RESOLV_CONF} cannot be written: {error}"));
+    if let Err(error) = prepare(resolv_conf) {
+        // In the place of the line that it is ready.
+        let _heard = writeln!(io::stdout(), "{error}");
         return ExitCode::FAILURE;
     }
-    sandbox(&["pause", "--socket", SOCKET, "--resolv-conf", RESOLV_CONF])
+    let files = ["--socket", SOCKET, "--resolv-conf", RESOLV_CONF];
+    sandbox(&[&["pause", "--stdio"], &files[..]].concat())
+}
+
+fn prepare(resolv_conf: &str) -> io::Result<()> {
+    // Without the buffer of the standard library: what comes after it is of the link.
+    let mut input = fs::File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    given::take(&mut input, Path::new("/")).map_err(during("its files"))?;
+    // Docker writes a file of its own at each start of a container.
+    if !resolv_conf.is_empty() {
+        fs::write(RESOLV_CONF, resolv_conf).map_err(during(RESOLV_CONF))?;
+    }
+    Ok(())
+}
+
+fn during(what: &str) -> impl Fn(io::Error) -> io::Error {
+    move |error| io::Error::other(format!("{what} cannot be written: {error}"))
 }
 
 /// Puts the files of a volume in place at once, and removes those before.

@@ -19,6 +19,10 @@ pub struct SandboxSpec {
     pub host_aliases: Vec<HostAlias>,
     /// Those of the pod, which are filled later: an engine may want to hold them together.
     pub volumes: Vec<Volume>,
+    /// Whom the files of volumes belong to, as in [`super::Engine::fill`].
+    pub volume_group: Option<u32>,
+    /// The names of the pod's containers, as far as they are known; others may come.
+    pub containers: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

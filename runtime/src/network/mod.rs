@@ -154,8 +154,8 @@ impl PodLinks {
         })
     }
 
-    /// Begins or changes the link of a pod; answers how it goes.
-    fn enter(&self, home: &Arc<Home>, kept: bool) -> watch::Receiver<Progress> {
+    /// Begins or changes the link of a pod.
+    fn enter(&self, home: &Arc<Home>, kept: bool) {
         let pod = &home.caller.pod;
         let mut pods = self.pods();
         if kept && let Some(entry) = pods.get(pod) {
@@ -164,7 +164,7 @@ impl PodLinks {
                 known.clone_from(home);
                 differs
             });
-            return entry.progress.clone();
+            return;
         }
         let (home_sender, receiver) = watch::channel(Arc::clone(home));
         let (progress, told) = watch::channel(Progress::Joining(None));
@@ -177,7 +177,7 @@ impl PodLinks {
         };
         let entry = Entry {
             home: home_sender,
-            progress: told.clone(),
+            progress: told,
             link: links,
             task: tokio::spawn(driver.run()).abort_handle(),
         };
@@ -185,12 +185,14 @@ impl PodLinks {
         pods.insert(pod.clone(), entry);
         drop(pods);
         self.0.came.send_replace(());
-        told
     }
 
-    async fn do_join(&self, pod: &PodSpec, sandbox: Sandbox) -> Result<(), Error> {
-        let home = self.home(pod, sandbox);
-        let mut progress = self.enter(&home, sandbox.kept);
+    async fn do_joined(&self, pod: &str) -> Result<(), Error> {
+        let (home, mut progress) = {
+            let pods = self.pods();
+            let entry = pods.get(pod).ok_or(Error::NoSuchPod)?;
+            (Arc::clone(&entry.home.borrow()), entry.progress.clone())
+        };
         let done = progress.wait_for(|progress| match progress {
             Progress::Joining(_) => false,
             Progress::Joined(known) => *known == home,
@@ -288,8 +290,12 @@ async fn open(link: Arc<Link>, to: SocketAddr) -> Result<Box<dyn Stream>, DialEr
 }
 
 impl Network for PodLinks {
-    fn join<'a>(&'a self, pod: &'a PodSpec, sandbox: Sandbox) -> Later<'a, ()> {
-        Box::pin(self.do_join(pod, sandbox))
+    fn join(&self, pod: &PodSpec, sandbox: Sandbox) {
+        self.enter(&self.home(pod, sandbox), sandbox.kept);
+    }
+
+    fn joined<'a>(&'a self, pod: &'a str) -> Later<'a, ()> {
+        Box::pin(self.do_joined(pod))
     }
 
     fn leave(&self, pod: &str) {

@@ -6,9 +6,12 @@ use crate::{Later, PodSpec};
 
 /// Joins pods to their cluster.
 pub trait Network: Send + Sync + fmt::Debug {
-    /// Called when the sandbox of a pod is ready, and again whenever that was looked at. Containers
-    /// start after its answer: then the pod knows its cluster.
-    fn join<'a>(&'a self, pod: &'a PodSpec, sandbox: Sandbox) -> Later<'a, ()>;
+    /// Begins to join. Called when the sandbox of a pod is ready, and again whenever that was looked
+    /// at.
+    fn join(&self, pod: &PodSpec, sandbox: Sandbox);
+
+    /// Waits until a pod knows its cluster. Containers start after its answer.
+    fn joined<'a>(&'a self, pod: &'a str) -> Later<'a, ()>;
 
     /// The pod is being removed.
     fn leave(&self, pod: &str);
@@ -19,7 +22,9 @@ pub trait Network: Send + Sync + fmt::Debug {
 pub(super) struct Alone;
 
 impl Network for Alone {
-    fn join<'a>(&'a self, _pod: &'a PodSpec, _sandbox: Sandbox) -> Later<'a, ()> {
+    fn join(&self, _pod: &PodSpec, _sandbox: Sandbox) {}
+
+    fn joined<'a>(&'a self, _pod: &'a str) -> Later<'a, ()> {
         Box::pin(std::future::ready(Ok(())))
     }
 

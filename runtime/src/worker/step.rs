@@ -48,6 +48,8 @@ pub(super) struct Started {
 pub(super) enum Failure {
     Pull(Error),
     Make(Error),
+    /// The pod's, not the container's.
+    Join(Error),
 }
 
 /// Takes a step. What it needs is taken along, so the pod may change meanwhile.
@@ -83,6 +85,11 @@ pub(super) fn take(
 }
 
 async fn prepare(inner: &Inner, spec: &PodSpec) -> Result<Sandbox, Error> {
+    let group = spec
+        .containers
+        .first()
+        .and_then(|one| one.security.volume_group);
+    let containers = spec.containers.iter().map(|one| one.name.clone());
     let sandbox = inner
         .engine
         .start_sandbox(&SandboxSpec {
@@ -94,16 +101,15 @@ async fn prepare(inner: &Inner, spec: &PodSpec) -> Result<Sandbox, Error> {
             dns: spec.dns.clone(),
             host_aliases: spec.host_aliases.clone(),
             volumes: spec.volumes.clone(),
+            volume_group: group,
+            containers: containers.collect(),
         })
         .await?;
-    let group = spec
-        .containers
-        .first()
-        .and_then(|one| one.security.volume_group);
+    inner.network.join(spec, sandbox);
     // With Docker each of them is a request that takes long.
     let volumes = spec.volumes.iter();
     let filled = try_join_all(volumes.map(|volume| inner.engine.fill(&spec.id, volume, group)));
-    tokio::try_join!(filled, inner.network.join(spec, sandbox))?;
+    filled.await?;
     Ok(sandbox)
 }
 
@@ -123,6 +129,9 @@ async fn start_one(
     })?;
     let engine = &inner.engine;
     let id = engine.create(&spec).await.map_err(Failure::Make)?;
+    // With Docker both take long, so the container is made meanwhile.
+    let joined = inner.network.joined(&pod.id).await;
+    joined.map_err(Failure::Join)?;
     let name = &container.name;
     let notice = |reason, message| inner.notice(Notice::normal(&pod.id, name, reason, message));
     notice("Created", format!("Created container: {name}"));
@@ -196,16 +205,16 @@ pub(super) fn apply(task: &mut Task, done: Done) -> Option<usize> {
             None
         }
         Done::Prepared(Err(error)) => {
-            pod.retry = Some(Instant::now() + RETRY);
-            let message = format!(
-                "Failed to create pod sandbox: {}",
-                wharf_types::chain(&error)
-            );
-            let notice = Notice::warning(&pod.spec.id, "", "FailedCreatePodSandBox", message);
+            let notice = unprepared(pod, &error);
             task.inner.notice(notice);
             None
         }
         Done::Started(at, outcome) => match *outcome {
+            Err(Failure::Join(error)) => {
+                let notice = unprepared(pod, &error);
+                task.inner.notice(notice);
+                None
+            }
             Ok(started) => {
                 let record = pod.records.get_mut(at)?;
                 record.trouble = None;
@@ -244,14 +253,25 @@ pub(super) fn apply(task: &mut Task, done: Done) -> Option<usize> {
     }
 }
 
+/// The sandbox is tried again in a while.
+fn unprepared(pod: &mut Pod, error: &Error) -> Notice {
+    pod.prepared = false;
+    pod.retry = Some(Instant::now() + RETRY);
+    let message = format!(
+        "Failed to create pod sandbox: {}",
+        wharf_types::chain(error)
+    );
+    Notice::warning(&pod.spec.id, "", "FailedCreatePodSandBox", message)
+}
+
 /// Remembers why a container could not be started, and says what is told of it.
 fn fail(record: &mut Record, pod: &str, failure: &Failure, now: Instant) -> Vec<Notice> {
-    let (Failure::Pull(error) | Failure::Make(error)) = failure;
+    let (Failure::Pull(error) | Failure::Make(error) | Failure::Join(error)) = failure;
     let message = wharf_types::chain(error);
     let reason = match (failure, error) {
         (_, Error::Start { reason, .. }) => (*reason).to_owned(),
         (Failure::Pull(_), _) => "ErrImagePull".to_owned(),
-        (Failure::Make(_), _) => "CreateContainerError".to_owned(),
+        _ => "CreateContainerError".to_owned(),
     };
     record.pulls.next(now);
     let name = record.spec.name.clone();

@@ -6,7 +6,7 @@ use wharf_types::{Clock, Timestamp};
 use super::fake::Fake;
 use super::{Outcome, Worker};
 use crate::{
-    Action, Container, ContainerState, ContainerStatus, Directory, Dns, Lifecycle, PodSpec,
+    Action, Container, ContainerState, ContainerStatus, Directory, Dns, Lifecycle, Notice, PodSpec,
     PodStatus, Probe, Probes, Pull, Resources, RestartPolicy, Role, Security, TerminationMessage,
 };
 
@@ -406,10 +406,14 @@ async fn containers_start_after_their_pod_has_joined_its_network_and_it_leaves_b
         .answer("join", Outcome::Failed("no link".to_owned()));
     s.worker
         .run(pod(RestartPolicy::Always, vec![bare("m")]), None);
-    s.worker.changed().await;
-    let notices = s.worker.notices();
-    assert_eq!(notices[0].reason, "FailedCreatePodSandBox");
-    assert_eq!(notices[0].message, "Failed to create pod sandbox: no link");
+    let failed = |one: &Notice| one.reason == "FailedCreatePodSandBox";
+    let mut notices = Vec::new();
+    while !notices.iter().any(failed) {
+        s.worker.changed().await;
+        notices.extend(s.worker.notices());
+    }
+    let last = notices.last().unwrap();
+    assert_eq!(last.message, "Failed to create pod sandbox: no link");
     assert_eq!(s.engine.running(), [""; 0]);
     s.engine.answer("join", Outcome::Passed);
     s.until(runs("m")).await;

@@ -1,6 +1,6 @@
 //! `pause`: holds the pod's namespaces and does all that happens in them.
 //!
-//! One thread and one loop around `poll`, without locks. *Guarantees*: it ends by a signal only; a
+//! One thread and one loop around `poll`, without locks; others only carry a link's bytes. *Guarantees*: it ends by a signal only; a
 //! link that breaks, or that breaks the protocol, leaves names and service addresses as they were.
 
 mod connection;
@@ -30,7 +30,7 @@ use crate::nft::{Desired, Nft, Place};
 use crate::protocol::{Message, StreamId};
 use crate::run::{chain, say};
 use crate::table::{Staged, Table};
-use crate::{Error, LOCAL_ADDRESS, interface};
+use crate::{Error, LOCAL_ADDRESS, interface, link};
 use gates::Gates;
 use names::Names;
 use peer::{Order, Peer};
@@ -49,10 +49,38 @@ pub(crate) struct Options {
     pub(crate) resolv_conf: Option<PathBuf>,
     /// The network namespace to work in, if it is not the one of the process.
     pub(crate) netns: Option<PathBuf>,
+    /// Whether the first link is its standard input and output, after the line that it is ready.
+    pub(crate) stdio: bool,
 }
 
 /// Runs until a signal.
 pub(crate) fn run(options: &Options) -> Result<(), Error> {
+    let started = start(options);
+    // For whoever waits for it; that nobody does is fine.
+    match &started {
+        Ok(_) => drop(writeln!(io::stdout(), "ready")),
+        // Nobody hears what such a one writes elsewhere.
+        Err(error) if options.stdio => drop(writeln!(io::stdout(), "{}", chain(error))),
+        Err(_) => {}
+    }
+    let mut pause = started?;
+    if options.stdio {
+        let socket = options.socket.clone();
+        let link = move || {
+            if let Err(error) = link::run(&socket) {
+                say(&chain(&error));
+            }
+        };
+        std::thread::Builder::new()
+            .spawn(link)
+            .during("cannot start a thread")?;
+    }
+    while pause.turn()? {}
+    drop(fs::remove_file(&options.socket));
+    Ok(())
+}
+
+fn start(options: &Options) -> Result<Pause, Error> {
     let signals = Signals::block().during("cannot block signals")?;
     if let Some(netns) = &options.netns {
         let file = fs::File::open(netns).during("cannot open the network namespace")?;
@@ -65,7 +93,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
     if let Err(error) = &nft {
         say(&format!("no service addresses: {}", chain(error)));
     }
-    let mut pause = Pause {
+    Ok(Pause {
         signals,
         door: listen(&options.socket).during("cannot listen for the server")?,
         peer: None,
@@ -75,12 +103,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
         nft,
         resolv_conf: options.resolv_conf.clone(),
         ending: None,
-    };
-    // For whoever waits for it; that nobody does is fine.
-    drop(writeln!(io::stdout(), "ready"));
-    while pause.turn()? {}
-    drop(fs::remove_file(&options.socket));
-    Ok(())
+    })
 }
 
 /// A socket for root alone, in the place of one that was left behind.

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
+use rustix::process::{Pid, Signal, kill_process};
 use wharf_sandbox::protocol::{Event, MAX_STREAMS, Message, Mux, Reason, Side, StreamId, Target};
 use wharf_sandbox::table::{Config, Listener};
 
@@ -195,6 +197,47 @@ fn link_joins_its_standard_input_and_output_to_the_pause() {
     let path = pod.socket();
     pod.link = Link::connect(&path);
     pod.stop();
+}
+
+#[test]
+fn the_first_link_can_be_the_standard_input_and_output_of_the_pause() {
+    if !enter_namespace() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let start = |socket: &Path| {
+        Command::new(env!("CARGO_BIN_EXE_wharf-sandbox"))
+            .args(["pause", "--stdio", "--socket"])
+            .arg(socket)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let socket = folder.path().join("link.sock");
+    let mut pause = start(&socket);
+    let mut input = pause.stdin.take().unwrap();
+    let mut output = pause.stdout.take().unwrap();
+    let mut line = [0; 6];
+    output.read_exact(&mut line).unwrap();
+    assert_eq!(&line, b"ready\n");
+    let mux = Mux::new(Side::Server, 0);
+    input.write_all(mux.output()).unwrap();
+    let mut hello = [0; 9 + 17];
+    output.read_exact(&mut hello).unwrap();
+    assert_eq!(&hello[9..14], b"wharf");
+    drop(input);
+    // The pause goes on without it, and others can link.
+    drop(Link::connect(&socket));
+    kill_process(Pid::from_child(&pause), Signal::TERM).unwrap();
+    assert!(pause.wait().unwrap().success());
+    // One that cannot start says why where it would say that it is ready.
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let failed = start(&file.join("link.sock")).wait_with_output().unwrap();
+    assert!(!failed.status.success());
+    let said = String::from_utf8(failed.stdout).unwrap();
+    assert!(said.starts_with("cannot listen for the server"), "{said}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use wharf_runtime::engine::{LogQuery, Phase};
-use wharf_runtime::{Directory, RestartPolicy};
+use wharf_runtime::{ContainerState, Directory, RestartPolicy};
 
 use crate::story::{Story, container, has};
 
@@ -43,7 +43,7 @@ pub(super) async fn a_signal_ends_it_gracefully(s: &Story) {
     let status = status.unwrap();
     let state = &status.containers[0].state;
     assert!(
-        matches!(state, wharf_runtime::ContainerState::Terminated(end) if end.exit_code == 9),
+        matches!(state, ContainerState::Terminated(end) if end.exit_code == 9),
         "{state:?}"
     );
     assert_eq!(s.log("graceful", LogQuery::default()).await, "ready\nbye\n");
@@ -79,7 +79,8 @@ pub(super) async fn who_does_not_listen_is_killed(s: &Story) {
 pub(super) async fn a_container_is_restarted_and_its_last_log_is_kept(s: &Story) {
     use tokio::io::AsyncReadExt as _;
     // What is written into its root is gone with the container.
-    let script = "test -e /seen && echo again; touch /seen; echo life; exit 1";
+    let script = "test -e /seen && echo again; touch /seen; echo life; \
+        echo -n bye >> /dev/termination-log; exit 1";
     let mut spec = s.pod("restart", vec![container(script)]);
     spec.restart = RestartPolicy::Always;
     s.worker.run(spec, None);
@@ -88,7 +89,14 @@ pub(super) async fn a_container_is_restarted_and_its_last_log_is_kept(s: &Story)
         one.restarts >= 1 && !one.is_running() && one.last.is_some()
     };
     let status = s.until("restart", twice).await;
-    assert_eq!(status.containers[0].last.as_ref().unwrap().exit_code, 1);
+    let one = &status.containers[0];
+    let now = match &one.state {
+        ContainerState::Terminated(end) => Some(end),
+        _ => None,
+    };
+    for end in one.last.iter().chain(now) {
+        assert_eq!((end.exit_code, end.message.as_str()), (1, "bye"));
+    }
     let previous = s.worker.container("restart", "m", true).unwrap();
     let current = s.worker.container("restart", "m", false).unwrap();
     assert!(previous != current && previous.len() == 64);

@@ -71,6 +71,8 @@ pub(super) async fn every_call_may_be_made_twice(s: &Story) {
         dns: Dns::default(),
         host_aliases: Vec::new(),
         volumes: vec![volume.clone()],
+        volume_group: None,
+        containers: Vec::new(),
     };
     let first = s.engine.start_sandbox(&sandbox).await.unwrap();
     let second = s.engine.start_sandbox(&sandbox).await.unwrap();

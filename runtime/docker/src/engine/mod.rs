@@ -1,6 +1,7 @@
 //! The engine: one cluster's part of Docker.
 pub(crate) mod containers;
 mod events;
+mod links;
 mod logs;
 mod mounts;
 mod pods;
@@ -25,6 +26,7 @@ use crate::names::Names;
 use crate::network::{self, Network};
 use crate::{Daemon, Error};
 use events::Told;
+use links::Links;
 
 /// The engine. A cheap handle; without one its tasks end.
 #[derive(Clone)]
@@ -34,6 +36,7 @@ struct Inner {
     daemon: Daemon,
     names: Names,
     wanted: Network,
+    links: Links,
     told: Arc<Told>,
     listening: AbortHandle,
 }
@@ -61,6 +64,7 @@ impl Docker {
             daemon: daemon.clone(),
             names,
             wanted: network,
+            links: Links::default(),
             told,
             listening,
         })))

@@ -4,6 +4,7 @@ use wharf_runtime::engine::{ContainerSpec, MountedVolume};
 use super::Docker;
 use super::containers::refused;
 use super::pods::{FILES, VOLUMES, WORDS};
+use super::volumes::words;
 use crate::Error;
 use crate::answers::Inspected;
 use crate::archive::{Owner, Small};
@@ -116,10 +117,14 @@ impl Docker {
     ) -> Result<Mount, Error> {
         let held = sandbox.volume(WORDS, "");
         let held = held.ok_or_else(|| Error::Refused("the sandbox has no words".to_owned()))?;
-        let mut archive = Small::new(Owner::default());
-        let file = format!("{}/{}", WORDS.trim_start_matches('/'), spec.name);
-        archive.file(&file, 0o666, &[])?;
-        self.put(&sandbox.id, archive).await?;
+        let file = words(&spec.name);
+        // Of a first container it is there and empty; those of another are not its own.
+        let stat = self.stat(&sandbox.id, &format!("/{file}")).await?;
+        if stat.is_none_or(|stat| stat.size > 0) {
+            let mut archive = Small::new(Owner::default());
+            archive.file(&file, 0o666, &[])?;
+            self.put(&sandbox.id, archive).await?;
+        }
         Ok(Mount {
             volume: held.name.clone(),
             path: path.to_owned(),

@@ -1,15 +1,19 @@
 //! Pods: the sandbox's container, and all that belongs to it.
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use futures::future::try_join_all;
 use serde_json::json;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
 use wharf_runtime::engine::{FoundPod, HOST_NAME, Sandbox, SandboxSpec, Usage};
 use wharf_runtime::{Dns, Stream, Volume, VolumeSource};
 use wharf_types::{Clock, Timestamp};
 
 use super::{Docker, containers, volumes};
 use crate::answers::{Created, Inspected, Listed, Stats, Volumes};
-use crate::client::Joined;
+use crate::client::{Client, Joined};
 use crate::host_config::{self, Mount, Part};
 use crate::names::{Kind, Names, label};
 use crate::{Error, network};
@@ -23,6 +27,10 @@ pub(super) const FILES: &str = "/files";
 
 /// Where it has the last words of its pod's containers.
 pub(super) const WORDS: &str = "/words";
+
+/// How long a sandbox may take until it is ready, and what it says of that.
+const READY: Duration = Duration::from_secs(30);
+const LINE_BYTES: usize = 4096;
 
 /// A file of hosts that is longer is read to here.
 const HOSTS_BYTES: usize = 64 << 10;
@@ -171,6 +179,11 @@ impl Docker {
         let body = json!({
             "Image": image.tag,
             "Entrypoint": command,
+            // Its first link, which ends when this server does.
+            "OpenStdin": true,
+            "StdinOnce": true,
+            "AttachStdin": true,
+            "AttachStdout": true,
             "Hostname": spec.hostname,
             "Labels": labels,
             "HostConfig": host_config::sandbox(&network, &aliases, mounts),
@@ -192,10 +205,13 @@ impl Docker {
             other => other,
         };
         let Created { id } = created?;
-        let start = self.client().post(format!("/containers/{id}/start"));
-        if let Err(error) = start.done().await {
-            containers::remove(self.client(), &id).await?;
-            return Err(error);
+        let given = volumes::given(spec)?;
+        match start(self.client(), &id, &given).await {
+            Ok(link) => self.0.links.put(&spec.pod, link),
+            Err(error) => {
+                containers::remove(self.client(), &id).await?;
+                return Err(error);
+            }
         }
         let found = self.look(&id).await?;
         found.ok_or_else(|| Error::Refused("the sandbox is gone at once".to_owned()))
@@ -223,6 +239,9 @@ impl Docker {
     }
 
     pub(super) async fn do_link(&self, pod: &str) -> Result<Box<dyn Stream>, wharf_runtime::Error> {
+        if let Some(first) = self.0.links.take(pod) {
+            return Ok(Box::new(first));
+        }
         let name = self.names().sandbox(pod);
         let found = self.look(&name).await?;
         let found = found.filter(|found| found.state.running);
@@ -240,6 +259,7 @@ impl Docker {
     }
 
     pub(super) async fn do_remove_pod(&self, pod: &str) -> Result<(), Error> {
+        self.0.links.end(pod);
         let ours = self.names().ours_in(pod);
         let all = self.client().get("/containers/json").query("all", "1");
         let all: Vec<Listed> = all.labelled(&ours).json().await?;
@@ -271,6 +291,37 @@ impl Docker {
         }
         Ok(usages)
     }
+}
+
+/// Starts a sandbox and gives it what it waits for. Answers its first link.
+async fn start(client: &Client, id: &str, given: &[u8]) -> Result<Joined, Error> {
+    let attach = client.post(format!("/containers/{id}/attach"));
+    let attach = attach.query("stream", "1").query("stdin", "1");
+    let mut link = Joined::new(attach.query("stdout", "1").upgrade().await?);
+    let start = client.post(format!("/containers/{id}/start"));
+    let give = async {
+        link.write_all(given).await.map_err(Error::Io)?;
+        link.flush().await.map_err(Error::Io)
+    };
+    tokio::try_join!(start.done(), give)?;
+    let said = timeout(READY, first_line(&mut link)).await;
+    let said = said.map_err(|_late| Error::Silent(READY))?;
+    match said.map_err(Error::Io)?.as_str() {
+        "ready" => Ok(link),
+        said => Err(Error::Refused(format!(
+            "the sandbox does not start: {said}"
+        ))),
+    }
+}
+
+/// Not one byte more than the line.
+async fn first_line(input: &mut (impl AsyncRead + Unpin)) -> io::Result<String> {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while line.len() < LINE_BYTES && input.read(&mut byte).await? == 1 && byte != *b"\n" {
+        line.extend(byte);
+    }
+    Ok(String::from_utf8_lossy(&line).into_owned())
 }
 
 fn now() -> Timestamp {

@@ -4,20 +4,21 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use wharf_runtime::engine::SandboxSpec;
 use wharf_runtime::{Content, File, Volume, VolumeSource};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use super::Docker;
-use super::pods::place;
-use crate::Error;
+use super::pods::{WORDS, place};
 use crate::answers::{self, Created, Volumes};
 use crate::archive::{Owner, Small};
 use crate::client::Client;
 use crate::error::or_gone;
 use crate::names::{Labels, hex};
 use crate::part::{DATA, NEXT};
+use crate::{Error, given};
 
 /// What Docker says of a file in a container, in base64 and JSON.
 const STAT: &str = "x-docker-container-path-stat";
@@ -32,6 +33,7 @@ const NEW: u64 = 0o755;
 #[serde(rename_all = "camelCase")]
 pub(super) struct Stat {
     mode: u64,
+    pub(super) size: u64,
     link_target: String,
 }
 
@@ -127,7 +129,8 @@ impl Docker {
                     Some(_) => NEXT,
                     None => DATA,
                 };
-                let archive = archive(&inside(&place), &stamp, link, files, group)?;
+                let mut archive = Small::new(owner(group));
+                add(&mut archive, &inside(&place), &stamp, link, files, group)?;
                 self.put(&sandbox, archive).await?;
                 match link {
                     NEXT => self.swap(&sandbox, &place).await,
@@ -221,14 +224,37 @@ fn stamp(files: &[File], group: Option<u32>) -> Result<String, Error> {
     Ok(format!("..{}", digits.get(..32).unwrap_or_default()))
 }
 
-fn archive(
+/// What a sandbox is given when it starts: what `do_fill` would write after that, which
+/// takes Docker long.
+pub(super) fn given(spec: &SandboxSpec) -> Result<Vec<u8>, Error> {
+    let mut archive = Small::new(owner(None));
+    for name in &spec.containers {
+        archive.file(&words(name), 0o666, &[])?;
+    }
+    // A sandbox may not give files away.
+    let volumes = spec.volumes.iter().filter(|_| spec.volume_group.is_none());
+    for volume in volumes {
+        let place = inside(&place(volume));
+        match &volume.source {
+            VolumeSource::Files(files) => {
+                let stamp = stamp(files, None)?;
+                add(&mut archive, &place, &stamp, DATA, files, None)?;
+            }
+            _ => archive.folder(&place, 0o777)?,
+        }
+    }
+    Ok(given::framed(&archive.finish()?))
+}
+
+/// Adds the files of a volume.
+fn add(
+    archive: &mut Small,
     place: &str,
     stamp: &str,
     link: &str,
     files: &[File],
     group: Option<u32>,
-) -> Result<Small, Error> {
-    let mut archive = Small::new(owner(group));
+) -> Result<(), Error> {
     let fresh = format!("{place}/{stamp}");
     archive.folder(&fresh, 0o755)?;
     let group_bits = group.map_or(0, |_| 0o040);
@@ -257,8 +283,12 @@ fn archive(
         }
     }
     // Last, so that it says that all is there.
-    archive.link(&format!("{place}/{link}"), stamp)?;
-    Ok(archive)
+    archive.link(&format!("{place}/{link}"), stamp)
+}
+
+/// The file for the last words of a container, in an archive.
+pub(super) fn words(container: &str) -> String {
+    format!("{}/{container}", inside(WORDS))
 }
 
 #[cfg(test)]
@@ -292,7 +322,8 @@ mod tests {
     #[test]
     fn an_archive_has_directories_then_files_then_links() {
         let files = [file("d/e/f", "1"), file("g", "2")];
-        let archive = archive("volumes/v", "..s", DATA, &files, Some(7)).unwrap();
+        let mut archive = Small::new(owner(Some(7)));
+        add(&mut archive, "volumes/v", "..s", DATA, &files, Some(7)).unwrap();
         let bytes = archive.finish().unwrap();
         let mut archive = tar::Archive::new(&bytes[..]);
         let entries: Vec<String> = archive

@@ -44,6 +44,8 @@ fn sandbox(pod: &str) -> SandboxSpec {
             name: "disk".to_owned(),
             source: persistent,
         }],
+        volume_group: None,
+        containers: vec!["main".to_owned()],
     }
 }
 

@@ -31,12 +31,15 @@ pub(super) fn pod(id: &str, ip: &str) -> PodSpec {
     }
 }
 
-pub(super) const fn kept(kept: bool) -> Sandbox {
-    Sandbox {
+/// Joins a pod and waits until it has.
+pub(super) async fn join(links: &PodLinks, pod: &PodSpec, kept: bool) -> Result<(), Error> {
+    let sandbox = Sandbox {
         ip: None,
         host: None,
         kept,
-    }
+    };
+    links.join(pod, sandbox);
+    links.joined(&pod.id).await
 }
 
 pub(super) fn service(name: &str, ip: &str, endpoints: &[&str]) -> Service {
@@ -134,7 +137,7 @@ impl Story {
 
     async fn join(&self, id: &str, ip: &str) -> Arc<TestPod> {
         let test = self.add(id);
-        self.links.join(&pod(id, ip), kept(false)).await.unwrap();
+        join(&self.links, &pod(id, ip), false).await.unwrap();
         test
     }
 
@@ -167,12 +170,11 @@ async fn a_pod_has_joined_when_the_first_table_is_in_force_and_not_before() {
     let s = Story::new();
     let a = s.add("a");
     let spec = pod("a", "10.0.0.1");
-    let join = s.links.join(&spec, kept(false));
-    let mut join = Box::pin(join);
+    let mut joining = Box::pin(join(&s.links, &spec, false));
     // The cluster was not yet looked at.
-    assert!(timeout(Duration::from_secs(1), &mut join).await.is_err());
+    assert!(timeout(Duration::from_secs(1), &mut joining).await.is_err());
     s.put("shop", &["10.0.0.2:8080"]);
-    join.await.unwrap();
+    joining.await.unwrap();
     let known = a.known.borrow().clone();
     assert_eq!(
         (known.generation, known.commits, known.services.len()),
@@ -182,10 +184,10 @@ async fn a_pod_has_joined_when_the_first_table_is_in_force_and_not_before() {
     let text = "nameserver 10.100.0.10\n".to_owned();
     assert_eq!(known.config.resolv_conf, Some(text));
     // Once more is nothing new.
-    s.links.join(&spec, kept(true)).await.unwrap();
+    join(&s.links, &spec, true).await.unwrap();
     assert_eq!((a.known.borrow().commits, a.known.borrow().links), (1, 1));
     // A sandbox that was replaced is told everything before its containers start.
-    s.links.join(&spec, kept(false)).await.unwrap();
+    join(&s.links, &spec, false).await.unwrap();
     assert_eq!((a.known.borrow().commits, a.known.borrow().links), (2, 2));
 }
 
@@ -194,15 +196,15 @@ async fn a_sandbox_that_cannot_take_the_table_does_not_join_and_says_why() {
     let s = Story::new();
     s.put("shop", &[]);
     let spec = pod("a", "10.0.0.1");
-    let error = s.links.join(&spec, kept(false)).await.unwrap_err();
+    let error = join(&s.links, &spec, false).await.unwrap_err();
     assert!(
         error.to_string().ends_with("there is no such pod"),
         "{error}"
     );
     let a = s.add("a");
-    s.links.join(&spec, kept(true)).await.unwrap();
+    join(&s.links, &spec, true).await.unwrap();
     a.order(Order::Refuse);
-    let error = s.links.join(&spec, kept(false)).await.unwrap_err();
+    let error = join(&s.links, &spec, false).await.unwrap_err();
     assert!(
         error.to_string().ends_with("nf_tables is missing"),
         "{error}"
@@ -413,7 +415,7 @@ async fn who_asks_for_a_pod_right_after_a_restart_of_the_server_waits_for_it() {
     let spec = pod("a", "10.0.0.1");
     let late = async {
         tokio::time::sleep(Duration::from_secs(2)).await;
-        s.links.join(&spec, kept(true)).await.unwrap();
+        join(&s.links, &spec, true).await.unwrap();
     };
     let (ip, stream, ()) = tokio::join!(s.links.address("a"), s.dial("a", "10.0.0.1:80"), late);
     assert_eq!(ip, spec.ip);

@@ -222,7 +222,7 @@ async fn pods_reach_each_other_by_a_service_that_changes_and_are_probed() {
     put(&["10.0.0.2:8080"]);
     let links = PodLinks::new(Arc::clone(&engine), real_settings(&table));
     for (id, ip) in [("a", "10.0.0.1"), ("b", "10.0.0.2")] {
-        links.join(&pod(id, ip), kept(false)).await.unwrap();
+        join(&links, &pod(id, ip), false).await.unwrap();
     }
     b.space
         .serve("10.0.0.2:8080", "HTTP/1.1 200 OK\r\n\r\nshop");
@@ -242,7 +242,7 @@ async fn pods_reach_each_other_by_a_service_that_changes_and_are_probed() {
     // A change of its own configuration is answered after everything before it.
     let mut told = pod("a", "10.0.0.1");
     told.dns.searches.push("later".to_owned());
-    links.join(&told, kept(true)).await.unwrap();
+    join(&links, &told, true).await.unwrap();
     assert!(a.space.call("10.100.0.7:80").unwrap().contains("503"));
     probe(&engine, &links).await;
     restart(a, &links).await;
@@ -279,10 +279,7 @@ async fn restart(mut pod_a: RealPod, links: &PodLinks) {
     drop(pod_a.sandbox.kill());
     drop(pod_a.sandbox.wait());
     pod_a.sandbox = RealPod::start_sandbox(&pod_a.space, &pod_a.folder);
-    links
-        .join(&pod("a", "10.0.0.1"), kept(false))
-        .await
-        .unwrap();
+    join(links, &pod("a", "10.0.0.1"), false).await.unwrap();
     assert!(pod_a.space.call("10.100.0.7:80").unwrap().contains("503"));
     assert_eq!(pod_a.space.call("10.100.0.1:443").unwrap(), "1 a 10.0.0.1 ");
 }
