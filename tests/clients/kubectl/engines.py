@@ -88,11 +88,22 @@ def running(data):
     return set(processes(os.path.join(data, "pods")))
 
 
-def left_behind(data, pods=()):
-    """What is still there of the pods of a server: their processes, mounts, control groups, files, and what Docker
-    has. Network namespaces have no names: they go with the last process."""
+def ways_out(data):
+    """The devices of this machine that lead to the pods of a server."""
     folder = os.path.join(data, "pods")
-    left = [f"process {pid} {words}" for pid, words in processes(folder).items()]
+    found = {path.split("/")[4] for path in glob.glob("/sys/class/net/*/ifalias") if folder in open(path).read()}
+    assert found or ENGINE != "builtin"
+    return found
+
+
+def left_behind(data, pods=(), devices=()):
+    """What is still there of the pods of a server: their processes, mounts, control groups, files, devices with the
+    rules for them, and what Docker has. Network namespaces have no names: they go with the last process."""
+    folder = os.path.join(data, "pods")
+    rules = subprocess.run(["nft", "list", "ruleset"], check=True, capture_output=True, text=True).stdout
+    left = [f"device {name}" for name in devices if os.path.exists(f"/sys/class/net/{name}")]
+    left += [f"rules for {name}" for name in devices if name in rules]
+    left += [f"process {pid} {words}" for pid, words in processes(folder).items()]
     left += [f"mount {line.strip()}" for line in open("/proc/self/mounts") if folder in line]
     for pod in pods:
         left += glob.glob(f"/sys/fs/cgroup/wharf/{pod}") + glob.glob(f"/sys/fs/cgroup/*/wharf/{pod}")

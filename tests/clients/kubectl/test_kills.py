@@ -7,7 +7,7 @@ import time
 import pytest
 
 import images
-from engines import Server, left_behind, running
+from engines import Server, left_behind, running, ways_out
 from tools import Shell, deployment, until
 
 
@@ -80,7 +80,8 @@ def test_a_killed_server_finds_its_pods_and_leaves_nothing_in_the_end(server, sh
         until("there are eight", lambda: len(running(server.data)) == 16)
         assert len(states(shell)) == 8
 
-    pods = [pod["metadata"]["uid"] for pod in shell.items("pods")]
+    pods, devices = [pod["metadata"]["uid"] for pod in shell.items("pods")], ways_out(server.data)
+    assert {f"rules for {name}" for name in devices} <= set(left_behind(server.data, devices=devices))
     # Killed while pods go.
     shell.kubectl("delete", "deployment", "ticking", "--wait=false")
     server.kill()
@@ -91,7 +92,7 @@ def test_a_killed_server_finds_its_pods_and_leaves_nothing_in_the_end(server, sh
     shell.aws("eks", "wait", "nodegroup-deleted", "--cluster-name", "dev", "--nodegroup-name", "nodes")
     shell.aws("eks", "delete-cluster", "--name", "dev")
     shell.aws("eks", "wait", "cluster-deleted", "--name", "dev")
-    assert left_behind(server.data, pods) == []
+    assert left_behind(server.data, pods, devices) == []
 
 
 def test_a_cluster_that_is_deleted_takes_its_pods_along(server, shell, image):
@@ -100,9 +101,10 @@ def test_a_cluster_that_is_deleted_takes_its_pods_along(server, shell, image):
     shell.apply(deployment("ticking", "default", replicas=2, image=image))
     shell.kubectl("rollout", "status", "deployment/ticking", "--timeout=60s")
     pods = [pod["metadata"]["uid"] for pod in shell.items("pods")]
-    assert left_behind(server.data, pods)
+    devices = ways_out(server.data)
+    assert left_behind(server.data, pods, devices)
     shell.aws("eks", "delete-nodegroup", "--cluster-name", "short", "--nodegroup-name", "nodes")
     shell.aws("eks", "wait", "nodegroup-deleted", "--cluster-name", "short", "--nodegroup-name", "nodes")
     shell.aws("eks", "delete-cluster", "--name", "short")
     shell.aws("eks", "wait", "cluster-deleted", "--name", "short")
-    assert left_behind(server.data, pods) == []
+    assert left_behind(server.data, pods, devices) == []

@@ -12,6 +12,7 @@ use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
 use rustix::mount::{MountPropagationFlags, UnmountFlags};
 
+use super::exec::Exec;
 use super::log::Log;
 use super::process::{Pipes, Process};
 use crate::bundle::{self, Bind};
@@ -75,7 +76,8 @@ impl Contained {
         let id = self.plan.id.clone();
         let states = self.pod.join(STATES);
         fs::create_dir_all(&states).map_err(Error::Io)?;
-        Ok(ContainerBuilder::new(id, SyscallType::default()).with_root_path(states)?)
+        let builder = ContainerBuilder::new(id, SyscallType::default()).with_executor(Exec);
+        Ok(builder.with_root_path(states)?)
     }
 
     fn make(&mut self) -> Result<Process, Error> {

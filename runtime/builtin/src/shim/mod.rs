@@ -5,6 +5,7 @@
 //! What it knows it writes to files whenever it changes, so whoever comes later can read it.
 mod client;
 mod container;
+mod exec;
 mod log;
 mod process;
 

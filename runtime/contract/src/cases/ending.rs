@@ -1,8 +1,12 @@
 use std::time::Duration;
 
 use wharf_runtime::engine::{LogQuery, Phase};
-use wharf_runtime::{ContainerState, Directory, RestartPolicy};
+use wharf_runtime::{
+    Container, ContainerState, Content, Directory, File, PodSpec, RestartPolicy, SubPath, Volume,
+    VolumeSource,
+};
 
+use super::volumes::mount;
 use crate::story::{Story, container, has};
 
 pub(super) async fn last_words_are_read_from_their_file(s: &Story) {
@@ -30,6 +34,45 @@ pub(super) async fn what_cannot_be_started_says_why(s: &Story) {
     assert_eq!((end.exit_code, end.reason.as_str()), (128, "StartError"));
     has(&end.message, &["/no/such/program"]);
     s.remove("nothing").await;
+    // What only shows when it is run is in the log.
+    let mut main = container("");
+    main.command = Some(vec!["/programs/text".to_owned()]);
+    let (end, log) = s.finish(programs(s, "text", main)).await;
+    assert_ne!(end.exit_code, 0);
+    has(&log, &["exec /programs/text: exec format error"]);
+    s.remove("text").await;
+}
+
+/// A pod with two files that may be executed, one of which is no program.
+fn programs(s: &Story, name: &str, mut main: Container) -> PodSpec {
+    let file = |(path, text): (&str, &str)| File {
+        path: SubPath::new(path).unwrap(),
+        mode: 0o700,
+        content: Content::Bytes(text.into()),
+    };
+    main.mounts = vec![mount("programs", "/programs")];
+    let mut spec = s.pod(name, vec![main]);
+    let files = [
+        ("text", "echo no\n"),
+        (
+            "script",
+            "#!/bin/sh\nsh -c 'kill -PIPE $$; echo on'\necho $?\n",
+        ),
+    ];
+    spec.volumes = vec![Volume {
+        name: "programs".to_owned(),
+        source: VolumeSource::Files(files.map(file).to_vec()),
+    }];
+    spec
+}
+
+pub(super) async fn a_program_that_its_owner_alone_may_run_has_the_usual_signals(s: &Story) {
+    let mut main = container("");
+    main.command = Some(vec!["/programs/script".to_owned()]);
+    let (end, log) = s.finish(programs(s, "own", main)).await;
+    // 128 and the number of the signal: whoever ignores it goes on.
+    assert_eq!((end.exit_code, log.as_str()), (0, "141\n"));
+    s.remove("own").await;
 }
 
 pub(super) async fn a_signal_ends_it_gracefully(s: &Story) {

@@ -89,9 +89,9 @@ pub(super) async fn words_are_passed_as_they_are(s: &Story) {
     // More than the kernel takes.
     let mut main = container("true");
     main.env = vec![("MUCH".to_owned(), "y".repeat(1 << 20))];
-    s.worker.run(s.pod("much", vec![main]), None);
-    let end = s.ended("much").await;
+    let (end, log) = s.finish(s.pod("much", vec![main])).await;
     assert_ne!(end.exit_code, 0, "{}", end.message);
+    has(&log, &["argument list too long"]);
     s.remove("much").await;
 }
 

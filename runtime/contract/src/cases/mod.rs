@@ -60,6 +60,7 @@ cases![
     limits::usage_is_measured,
     ending::last_words_are_read_from_their_file,
     ending::what_cannot_be_started_says_why,
+    ending::a_program_that_its_owner_alone_may_run_has_the_usual_signals,
     ending::a_signal_ends_it_gracefully,
     ending::who_does_not_listen_is_killed,
     ending::a_container_is_restarted_and_its_last_log_is_kept,

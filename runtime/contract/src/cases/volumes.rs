@@ -6,7 +6,7 @@ use crate::story::{Story, container, has};
 
 const WAITS: &str = "trap 'exit 0' TERM; sleep 1000 & wait";
 
-fn mount(volume: &str, path: &str) -> Mount {
+pub(super) fn mount(volume: &str, path: &str) -> Mount {
     Mount {
         volume: volume.to_owned(),
         path: Directory::new(path).unwrap(),
