@@ -65,7 +65,7 @@ impl Process {
                 .unwrap();
             assert!(line.is_some(), "{}", read(&log));
             let line = line.unwrap();
-            if let Some((_, rest)) = line.split_once("serves ECR on ") {
+            if let Some((_, rest)) = line.split_once(" listens on ") {
                 break rest.split_once([' ', ',']).unwrap().0.parse().unwrap();
             }
         };

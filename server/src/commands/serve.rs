@@ -26,7 +26,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<u8> {
         .map_or(0, std::net::SocketAddr::port);
     let addresses: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
     say(format_args!(
-        "wharf {} serves ECR on {} (HTTP and TLS)\ndata: {}\n",
+        "wharf {} listens on {} (HTTP and TLS)\ndata: {}\n",
         env!("CARGO_PKG_VERSION"),
         addresses.join(", "),
         server.data_dir().display(),
