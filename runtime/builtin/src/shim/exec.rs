@@ -1,13 +1,16 @@
 //! How the first process of a container becomes its program.
-use std::fs::File;
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::process::CommandExt as _;
+use std::convert::Infallible;
+use std::env;
+use std::ffi::CString;
+use std::io::{self, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use libcontainer::oci_spec::runtime::Spec;
 use libcontainer::workload::{Executor, ExecutorError, ExecutorValidationError};
+use nix::sys::signal::{SigHandler, Signal, signal};
 use rustix::fs::Access;
+use rustix::process::set_parent_process_death_signal;
 
 /// Runs programs as Docker does: whatever may be executed is, and the log says why something was not.
 #[derive(Clone, Copy, Debug)]
@@ -15,32 +18,36 @@ pub(super) struct Exec;
 
 impl Executor for Exec {
     fn exec(&self, spec: &Spec) -> Result<(), ExecutorError> {
-        let (name, arguments) = words(spec).ok_or(ExecutorError::InvalidArg)?;
-        let error = match find(name, path(spec)) {
-            Ok(file) => execute(&file, name, arguments),
-            Err(error) => error,
-        };
+        let (name, words) = command(spec).ok_or(ExecutorError::InvalidArg)?;
+        let found = find(name, path(spec));
+        let Err(error) = found.and_then(|file| execute(&file, words));
         // What only now is known nobody else says.
-        let said = format!("exec {name}: {}", words_of(&error));
+        let said = format!("exec {name}: {}", text_of(&error));
         drop(writeln!(io::stderr(), "{said}"));
         Err(ExecutorError::Other(said))
     }
 
+    /// In the process of the container, which waits to be started after that.
     fn validate(&self, spec: &Spec) -> Result<(), ExecutorValidationError> {
         let refused = |why: String| Err(ExecutorValidationError::ArgValidationError(why));
-        let Some((name, _)) = words(spec) else {
+        // One that waits holds what is open in the shim, and would be taken for it.
+        if let Err(error) = set_parent_process_death_signal(Some(rustix::process::Signal::KILL)) {
+            return refused(format!("it cannot end with its shim: {error}"));
+        }
+        let Some((name, _)) = command(spec) else {
             return refused("no command specified".to_owned());
         };
         match find(name, path(spec)) {
             Ok(_) => Ok(()),
-            Err(error) => refused(format!("exec: {name:?}: {}", words_of(&error))),
+            Err(error) => refused(format!("exec: {name:?}: {}", text_of(&error))),
         }
     }
 }
 
-/// The program and its arguments.
-fn words(spec: &Spec) -> Option<(&String, &[String])> {
-    spec.process().as_ref()?.args().as_ref()?.split_first()
+/// The name of the program, and all words, of which it is the first.
+fn command(spec: &Spec) -> Option<(&str, &[String])> {
+    let words = spec.process().as_ref()?.args().as_deref()?;
+    Some((words.first()?, words))
 }
 
 /// Where it looks for programs. The last one counts, as in the process itself.
@@ -52,24 +59,28 @@ fn path(spec: &Spec) -> &str {
     path.unwrap_or_default()
 }
 
-/// Answers only if it fails. Also makes signals what programs expect: this one ignores broken pipes.
-fn execute(file: &Path, name: &str, arguments: &[String]) -> io::Error {
-    match is_program(file) {
-        Ok(true) => Command::new(file).arg0(name).args(arguments).exec(),
-        Ok(false) => rustix::io::Errno::NOEXEC.into(),
-        Err(error) => error,
-    }
+/// Answers only if it fails. Not by the C library's `execvp`, which has a shell run what the kernel
+/// cannot.
+fn execute(file: &Path, words: &[String]) -> io::Result<Infallible> {
+    let file = CString::new(file.as_os_str().as_bytes())?;
+    let words = words.iter().map(|word| CString::new(word.as_bytes()));
+    let words: Vec<CString> = words.collect::<Result<_, _>>()?;
+    let variables = env::vars_os()
+        .map(|(name, value)| CString::new([name.as_bytes(), value.as_bytes()].join(&b'=')));
+    let variables: Vec<CString> = variables.collect::<Result<_, _>>()?;
+    usual_signals()?;
+    Ok(nix::unistd::execve(&file, &words, &variables)?)
 }
 
-/// Whether the kernel knows what to do with it. Without this the C library gives it to a shell. One
-/// that cannot be read can be executed.
-fn is_program(file: &Path) -> io::Result<bool> {
-    let mut head = [0; 4];
-    match File::open(file).and_then(|mut file| file.read(&mut head)) {
-        Ok(_) => Ok(head.starts_with(b"#!") || head == *b"\x7fELF"),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(true),
-        Err(error) => Err(error),
-    }
+/// This program ignores broken pipes, and what is ignored stays so.
+#[expect(
+    unsafe_code,
+    reason = "what is unsafe is a handler, and the usual action is none"
+)]
+fn usual_signals() -> io::Result<()> {
+    // SAFETY: no code of ours runs when the signal comes.
+    unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }?;
+    Ok(())
 }
 
 /// The file of a program.
@@ -78,8 +89,8 @@ fn find(name: &str, path: &str) -> io::Result<PathBuf> {
         may_execute(Path::new(name))?;
         return Ok(name.into());
     }
-    let folders = path.split(':').map(Path::new);
-    let mut files = folders.map(|folder| folder.join(name));
+    let folders = path.split(':').filter(|folder| !folder.is_empty());
+    let mut files = folders.map(|folder| Path::new(folder).join(name));
     let found = files.find(|file| may_execute(file).is_ok());
     found.ok_or_else(|| io::Error::other("executable file not found in $PATH"))
 }
@@ -93,7 +104,7 @@ fn may_execute(file: &Path) -> io::Result<()> {
 }
 
 /// As people know it from other tools.
-fn words_of(error: &io::Error) -> String {
+fn text_of(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut letters = text.chars();
@@ -117,32 +128,15 @@ mod tests {
             fs::set_permissions(at(name), Permissions::from_mode(mode)).unwrap();
         }
         fs::create_dir(at("folder")).unwrap();
-        let path = format!("/nowhere:{}", folder.path().display());
+        let path = format!("/nowhere::{}", folder.path().display());
         assert_eq!(find("own", &path).unwrap(), at("own"));
         for name in ["text", "folder", "none"] {
             let error = find(name, &path).unwrap_err();
-            assert_eq!(words_of(&error), "executable file not found in $PATH");
+            assert_eq!(text_of(&error), "executable file not found in $PATH");
         }
-        let whole = |name: &str| words_of(&find(at(name).to_str().unwrap(), "").unwrap_err());
+        let whole = |name: &str| text_of(&find(at(name).to_str().unwrap(), "").unwrap_err());
         assert_eq!(whole("none"), "no such file or directory");
         assert_eq!(whole("text"), "permission denied");
         assert_eq!(whole("folder"), "permission denied");
-    }
-
-    #[test]
-    fn what_the_kernel_cannot_run_is_no_program() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("file");
-        for (content, wanted) in [
-            ("#!/bin/sh\n", true),
-            ("\x7fELF\x02", true),
-            ("echo", false),
-            ("", false),
-        ] {
-            fs::write(&file, content).unwrap();
-            assert_eq!(is_program(&file).unwrap(), wanted, "{content:?}");
-        }
-        let error = execute(&file, "file", &[]);
-        assert_eq!(words_of(&error), "exec format error");
     }
 }

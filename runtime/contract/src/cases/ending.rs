@@ -35,15 +35,20 @@ pub(super) async fn what_cannot_be_started_says_why(s: &Story) {
     has(&end.message, &["/no/such/program"]);
     s.remove("nothing").await;
     // What only shows when it is run is in the log.
-    let mut main = container("");
-    main.command = Some(vec!["/programs/text".to_owned()]);
-    let (end, log) = s.finish(programs(s, "text", main)).await;
-    assert_ne!(end.exit_code, 0);
-    has(&log, &["exec /programs/text: exec format error"]);
-    s.remove("text").await;
+    for name in ["text", "foreign"] {
+        let mut main = container("");
+        main.command = Some(vec![format!("/programs/{name}")]);
+        let (end, log) = s.finish(programs(s, name, main)).await;
+        assert_ne!(end.exit_code, 0);
+        has(&log, &["exec /programs/", name, ": exec format error"]);
+        s.remove(name).await;
+    }
 }
 
-/// A pod with two files that may be executed, one of which is no program.
+/// A program for a processor that there is not.
+const FOREIGN: &str = "\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x7f\x7f\x01\0\0\0";
+
+/// A pod with files that may be executed, of which the last one can be.
 fn programs(s: &Story, name: &str, mut main: Container) -> PodSpec {
     let file = |(path, text): (&str, &str)| File {
         path: SubPath::new(path).unwrap(),
@@ -54,6 +59,7 @@ fn programs(s: &Story, name: &str, mut main: Container) -> PodSpec {
     let mut spec = s.pod(name, vec![main]);
     let files = [
         ("text", "echo no\n"),
+        ("foreign", FOREIGN),
         (
             "script",
             "#!/bin/sh\nsh -c 'kill -PIPE $$; echo on'\necho $?\n",
