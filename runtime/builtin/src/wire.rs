@@ -121,7 +121,7 @@ pub(crate) struct Shimmed {
 }
 
 /// What a container is made of: `plan.json` in its directory.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Plan {
     pub(crate) id: String,
     pub(crate) pod: String,
@@ -146,14 +146,14 @@ pub(crate) struct Plan {
 }
 
 /// What the first process of a container reads.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PlannedInput {
     pub(crate) tty: bool,
     pub(crate) open: bool,
     pub(crate) once: bool,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PlannedUser {
     /// As the image says it; `user:group`.
     pub(crate) of_image: String,
@@ -163,7 +163,7 @@ pub(crate) struct PlannedUser {
     pub(crate) must_not_be_root: bool,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PlannedMount {
     /// A directory of the pod's or a persistent volume, and what of it.
     pub(crate) volume: PathBuf,

@@ -39,6 +39,19 @@ impl Setup for Own {
         true
     }
 
+    fn kill_sandbox(&self, pod: &str) {
+        let path = self.root.join("pods").join(pod).join("shim.json");
+        let shim: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let pid = i32::try_from(shim["pid"].as_i64().unwrap()).unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        // The lock of its directory goes with its last process.
+        while rustix::process::test_kill_process(pid).is_ok() {
+            std::thread::yield_now();
+        }
+    }
+
     /// What is left in the kernel of what we made.
     fn left(&self) -> Vec<String> {
         let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();

@@ -41,6 +41,9 @@ pub trait Setup: Send + Sync {
     /// Whether it can mount a part of a volume that containers write.
     fn has_sub_paths(&self) -> bool;
 
+    /// Kills the sandbox of a pod behind the engine's back.
+    fn kill_sandbox(&self, pod: &str);
+
     /// What there is of the engine's on this machine, beside files.
     fn left(&self) -> Vec<String>;
 }

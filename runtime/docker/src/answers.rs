@@ -25,9 +25,18 @@ pub(crate) struct Inspected {
     pub(crate) state: State,
     pub(crate) config: Config,
     #[serde(default)]
+    host_config: HostConfig,
+    #[serde(default)]
     pub(crate) network_settings: NetworkSettings,
     #[serde(default)]
     pub(crate) mounts: Vec<MountPoint>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct HostConfig {
+    #[serde(default)]
+    network_mode: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -50,6 +59,9 @@ pub(crate) struct State {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Config {
+    /// As it was asked for.
+    #[serde(default)]
+    image: String,
     #[serde(default)]
     pub(crate) labels: Labels,
     #[serde(default)]
@@ -243,6 +255,12 @@ impl State {
 }
 
 impl Inspected {
+    /// Whether it never ran and never will, as it is of another image or joins another sandbox.
+    pub(crate) fn is_outdated(&self, image: &str, network: &str) -> bool {
+        self.state.phase() == Phase::Created
+            && (self.config.image != image || self.host_config.network_mode != network)
+    }
+
     /// The volume that it has there.
     pub(crate) fn volume(&self, folder: &str, name: &str) -> Option<&MountPoint> {
         let place = format!("{folder}/{name}");

@@ -3,6 +3,7 @@ use std::io;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
+use wharf_types::Clock;
 
 use crate::Error;
 
@@ -106,6 +107,7 @@ impl Small {
     fn header(&self, kind: tar::EntryType, size: usize, mode: u32) -> tar::Header {
         let mut header = header(u64::try_from(size).unwrap_or(u64::MAX), mode);
         header.set_entry_type(kind);
+        header.set_mtime(u64::try_from(Clock::System.now().as_secs()).unwrap_or(0));
         header.set_uid(0);
         header.set_gid(self.owner.group);
         header

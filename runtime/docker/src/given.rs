@@ -4,12 +4,12 @@
 //! * What is there stays as it is: a sandbox may be started anew under containers that run.
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Read};
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Component, Path};
 
 use tar::EntryType;
 
-use crate::part::DATA;
+use crate::part::{DATA, WORDS};
 
 /// The mode of a volume's directory that nobody has used.
 const NEW: u32 = 0o755;
@@ -53,17 +53,22 @@ fn unpack(archive: &[u8], root: &Path) -> io::Result<()> {
             continue;
         }
         let (place, mode) = (root.join(&path), entry.header().mode()?);
-        let (kind, there) = (entry.header().entry_type(), is_there(&place));
-        match kind {
+        match entry.header().entry_type() {
             EntryType::Directory => {
-                if !there {
+                if !is_there(&place) {
                     fs::create_dir(&place)?;
+                } else if !is_new(&place)? {
+                    continue;
                 }
-                if !there || fs::metadata(&place)?.permissions().mode() & 0o7777 == NEW {
-                    fs::set_permissions(&place, Permissions::from_mode(mode))?;
-                }
+                fs::set_permissions(&place, Permissions::from_mode(mode))?;
             }
-            EntryType::Regular if !there => {
+            // The words of a container that has ended.
+            EntryType::Regular if is_there(&place) && of_words(&path) => {}
+            EntryType::Regular => {
+                // Of two with one name the last counts.
+                if is_there(&place) {
+                    fs::remove_file(&place)?;
+                }
                 let mut file = OpenOptions::new()
                     .write(true)
                     .create_new(true)
@@ -71,7 +76,7 @@ fn unpack(archive: &[u8], root: &Path) -> io::Result<()> {
                 io::copy(&mut entry, &mut file)?;
                 file.set_permissions(Permissions::from_mode(mode))?;
             }
-            EntryType::Symlink if !there => {
+            EntryType::Symlink if !is_there(&place) => {
                 let target = entry.link_name()?;
                 symlink(target.unwrap_or_default(), &place)?;
             }
@@ -79,6 +84,20 @@ fn unpack(archive: &[u8], root: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether nobody has used a volume: Docker has just made its directory.
+fn is_new(folder: &Path) -> io::Result<bool> {
+    let is = fs::metadata(folder)?;
+    // We may not change what is somebody else's.
+    let ours = rustix::process::geteuid().as_raw();
+    Ok(is.permissions().mode() & 0o7777 == NEW
+        && is.uid() == ours
+        && fs::read_dir(folder)?.next().is_none())
+}
+
+fn of_words(path: &Path) -> bool {
+    Path::new("/").join(path).starts_with(WORDS)
 }
 
 fn is_there(path: &Path) -> bool {
@@ -135,11 +154,27 @@ mod tests {
         let at = |path: &str| root.path().join(path);
         take(&mut &archive("old")[..], root.path()).unwrap();
         fs::write(at("words/main"), "bye").unwrap();
-        fs::set_permissions(at("volumes/empty"), Permissions::from_mode(0o700)).unwrap();
+        // A container has chosen the mode itself.
+        fs::write(at("volumes/empty/data"), "").unwrap();
+        fs::set_permissions(at("volumes/empty"), Permissions::from_mode(0o755)).unwrap();
         take(&mut &archive("new")[..], root.path()).unwrap();
         assert_eq!(fs::read_to_string(at("files/v/key")).unwrap(), "old");
         assert_eq!(fs::read_to_string(at("words/main")).unwrap(), "bye");
-        assert_eq!(mode(&at("volumes/empty")), 0o700);
+        assert_eq!(mode(&at("volumes/empty")), 0o755);
+    }
+
+    #[test]
+    fn of_two_files_with_one_name_the_last_counts() {
+        let root = root();
+        let mut twice = Small::new(Owner::default());
+        twice.folder("files/v/..1", 0o755).unwrap();
+        for content in ["base", "override"] {
+            let bytes = content.as_bytes();
+            twice.file("files/v/..1/key", 0o400, bytes).unwrap();
+        }
+        take(&mut &framed(&twice.finish().unwrap())[..], root.path()).unwrap();
+        let key = root.path().join("files/v/..1/key");
+        assert_eq!(fs::read_to_string(key).unwrap(), "override");
     }
 
     #[test]

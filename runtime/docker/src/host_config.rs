@@ -86,9 +86,14 @@ pub(crate) fn sandbox(network: &str, aliases: &[String], volumes: &[Mount]) -> V
     })
 }
 
+/// How a container joins the network of a sandbox.
+pub(crate) fn joins(sandbox: &str) -> String {
+    format!("container:{sandbox}")
+}
+
 /// The rights of a pod's container. `sandbox` is the id of the sandbox's container.
 pub(crate) fn container(spec: &ContainerSpec, sandbox: &str, volumes: &[Mount]) -> Value {
-    let shared = format!("container:{sandbox}");
+    let shared = joins(sandbox);
     let capabilities: Vec<&str> = spec.capabilities.iter().map(|one| one.name()).collect();
     let groups: Vec<String> = spec
         .run_as

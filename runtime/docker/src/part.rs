@@ -17,6 +17,12 @@ pub(crate) const DATA: &str = "..data";
 /// The link that is to become that one.
 pub(crate) const NEXT: &str = "..data_tmp";
 
+/// Where a sandbox has the last words of its pod's containers.
+pub(crate) const WORDS: &str = "/words";
+
+/// Says that a container was given its pod's files. If Docker starts it again nobody gives it any.
+const GIVEN: &str = "/run/wharf/given";
+
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 /// Runs a part of the engine in this process, if `arguments` name one: it was started for that.
@@ -64,9 +70,13 @@ fn pause(resolv_conf: &str) -> ExitCode {
 }
 
 fn prepare(resolv_conf: &str) -> io::Result<()> {
-    // Without the buffer of the standard library: what comes after it is of the link.
-    let mut input = fs::File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    given::take(&mut input, Path::new("/")).map_err(during("its files"))?;
+    if !Path::new(GIVEN).exists() {
+        // Without the buffer of the standard library: what comes after it is of the link.
+        let mut input = fs::File::from(io::stdin().as_fd().try_clone_to_owned()?);
+        given::take(&mut input, Path::new("/")).map_err(during("its files"))?;
+        let mark = fs::create_dir_all("/run/wharf").and_then(|()| fs::write(GIVEN, ""));
+        mark.map_err(during(GIVEN))?;
+    }
     // Docker writes a file of its own at each start of a container.
     if !resolv_conf.is_empty() {
         fs::write(RESOLV_CONF, resolv_conf).map_err(during(RESOLV_CONF))?;

@@ -91,7 +91,13 @@ def running(data):
 def ways_out(data):
     """The devices of this machine that lead to the pods of a server."""
     folder = os.path.join(data, "pods")
-    found = {path.split("/")[4] for path in glob.glob("/sys/class/net/*/ifalias") if folder in open(path).read()}
+    found = set()
+    for path in glob.glob("/sys/class/net/*/ifalias"):
+        try:
+            if folder in open(path).read():
+                found.add(path.split("/")[4])
+        except OSError:
+            continue  # Of another server, and gone.
     assert found or ENGINE != "builtin"
     return found
 

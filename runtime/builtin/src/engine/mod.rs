@@ -35,7 +35,7 @@ use wharf_runtime::{Error, Later, Stream, Volume, VolumeSource};
 use wharf_types::Timestamp;
 
 use crate::net::WayOut;
-use crate::wire::{Answer, PodPlan, Request, kind};
+use crate::wire::{Answer, Plan, PodPlan, Request, kind};
 use crate::{cgroup, files, time};
 
 /// The bridge's name in its namespace.
@@ -271,12 +271,21 @@ impl Builtin {
         let folder = self.pod(&spec.pod);
         let plan = plan(&id, spec, &image, &folder)?;
         let place = folder.join("containers").join(&id);
+        lock(&self.0.pods).insert(id.clone(), spec.pod.clone());
+        let (old, new) = (place.join("plan.json"), plan.clone());
+        let differs = blocking(move || Ok(read_json::<Plan>(&old).is_ok_and(|old| old != new)));
+        if differs.await?
+            && let Some(found) = self.do_inspect(&id).await?
+            && found.phase == Phase::Created
+        {
+            let id = id.clone();
+            done(self.ask(&spec.pod, &Request::Remove { id }).await?)?;
+        }
         blocking(move || {
             std::fs::create_dir_all(&place).map_err(crate::Error::Io)?;
             files::write_json(&place.join("plan.json"), &plan)
         })
         .await?;
-        lock(&self.0.pods).insert(id.clone(), spec.pod.clone());
         let request = Request::Create { id: id.clone() };
         match self.ask(&spec.pod, &request).await? {
             Answer::Failed(message) => Err(Error::Start {

@@ -18,7 +18,7 @@ use crate::{cgroup, files};
 impl Builtin {
     pub(super) async fn do_start_sandbox(&self, spec: &SandboxSpec) -> Result<Sandbox, Error> {
         let folder = self.pod(&spec.pod);
-        if Connection::find(&folder).await?.is_some() {
+        if Connection::answers(&folder).await? {
             let (engine, own) = (self.clone(), spec.clone());
             return blocking(move || {
                 let plan: PodPlan = read_json(&folder.join("pod.json"))?;
@@ -70,11 +70,7 @@ impl Builtin {
         })
         .await?;
         let (engine, place, own) = (self.clone(), folder.clone(), spec.clone());
-        let enter = blocking(move || {
-            let host = engine.enter(&place);
-            files::write(&place.join("hosts"), hosts(&own, ip, host).as_bytes())?;
-            Ok(host)
-        });
+        let enter = blocking(move || engine.enter(&place, |host| hosts(&own, ip, host)));
         // Either waits for the kernel's network.
         let ((), host) = tokio::try_join!(self.spawn_shim(&folder), enter)?;
         self.watch(&spec.pod);

@@ -61,6 +61,16 @@ impl Connection {
         Self::open(pod).await
     }
 
+    /// Whether somebody answers. What a shim that was killed had open is closed a moment later.
+    pub(super) async fn answers(pod: &Path) -> Result<bool, wharf_runtime::Error> {
+        while let Some(mut connection) = Self::find(pod).await? {
+            if connection.ask(&Request::Watch).await.is_ok() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     pub(super) async fn ask(&mut self, request: &Request) -> Result<Answer, wharf_runtime::Error> {
         let mut line = serde_json::to_vec(request).map_err(failed)?;
         line.push(b'\n');

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::space::is_held;
 use super::{Builtin, Inner, lock};
+use crate::files;
 use crate::net::WayOut;
 
 impl Drop for Inner {
@@ -37,29 +38,36 @@ impl Builtin {
         }
     }
 
-    /// Sees to it that there is a way out for a pod that has its directory. Answers where it reaches
-    /// this machine.
-    pub(super) fn enter(&self, pod: &Path) -> Option<IpAddr> {
+    /// Sees to it that there is a way out for a pod that has its directory, and writes there which
+    /// hosts it knows. Answers where it reaches this machine.
+    pub(super) fn enter(
+        &self,
+        pod: &Path,
+        hosts: impl Fn(Option<IpAddr>) -> String,
+    ) -> Result<Option<IpAddr>, crate::Error> {
         let mut way = lock(&self.0.way_out);
-        let opened = match &*way {
+        if !pod.exists() {
             // It was removed meanwhile, and nobody would close what is opened now.
-            _ if !pod.exists() => Ok(()),
+            return Ok(None);
+        }
+        let opened = match &*way {
             Some(way) => way.keep(),
             None => self.open_way_out().map(|opened| *way = Some(opened)),
         };
         let host = way.as_ref().map(|way| way.host().into());
+        let written = files::write(&pod.join("hosts"), hosts(host).as_bytes());
         drop(way);
         if let Err(error) = opened {
             let error: &dyn std::error::Error = &error;
             tracing::debug!(error, "a pod has no way out");
         }
-        host
+        written.map(|()| host)
     }
 
     /// Removes the directory of a pod; with the last one the way out goes.
     pub(super) fn leave(&self, pod: &Path) -> Result<(), crate::Error> {
         let mut way = lock(&self.0.way_out);
-        let removed = crate::files::remove(pod);
+        let removed = files::remove(pod);
         if !has_pods(&self.0.root)
             && let Some(way) = way.take()
         {

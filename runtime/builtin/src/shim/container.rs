@@ -47,6 +47,8 @@ impl Contained {
         let folder = pod.join(folder);
         let plan = fs::read(folder.join("plan.json")).map_err(Error::Io)?;
         let plan: Plan = serde_json::from_slice(&plan).map_err(Error::Wire)?;
+        // What a shim that is gone began.
+        files::remove(&pod.join(STATES).join(&plan.id))?;
         let root = mount_root(&plan, &folder)?;
         let account = users::find(&root, &plan.user)?;
         let binds = binds(&plan, pod, &folder)?;

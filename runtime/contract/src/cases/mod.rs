@@ -46,6 +46,7 @@ cases![
     logs::a_log_is_followed_to_its_end,
     logs::a_long_line_stays_one,
     volumes::files_change_all_at_once,
+    volumes::of_two_files_with_one_name_the_last_counts,
     volumes::containers_share_an_empty_directory,
     volumes::memory_has_a_limit,
     volumes::parts_of_volumes_are_mounted,
@@ -71,5 +72,6 @@ cases![
     egress::pods_reach_this_machine_by_its_name,
     servers::pods_outlive_their_server,
     servers::every_call_may_be_made_twice,
+    servers::what_was_made_for_another_sandbox_or_image_is_made_anew,
     servers::pods_reach_each_other,
 ];

@@ -54,6 +54,55 @@ pub(super) async fn pods_outlive_their_server(s: &Story) {
     again.worker.remove("outlives").await.unwrap();
 }
 
+/// A sandbox that nobody but the engine knows.
+fn sandbox(s: &Story, volumes: Vec<Volume>) -> SandboxSpec {
+    SandboxSpec {
+        pod: "bare".to_owned(),
+        namespace: "default".to_owned(),
+        name: "bare".to_owned(),
+        hostname: "bare".to_owned(),
+        ip: s.pod("bare", Vec::new()).ip,
+        dns: Dns::default(),
+        host_aliases: Vec::new(),
+        volumes,
+        volume_group: None,
+        containers: Vec::new(),
+    }
+}
+
+async fn pull(s: &Story, name: &str) -> String {
+    let request = ImageRequest {
+        name: name.to_owned(),
+        policy: Pull::IfNotPresent,
+        secrets: Vec::new(),
+    };
+    s.engine.pull(&request).await.unwrap().id
+}
+
+/// Until a container starts everything may change below it.
+pub(super) async fn what_was_made_for_another_sandbox_or_image_is_made_anew(s: &Story) {
+    let sandbox = sandbox(s, Vec::new());
+    s.engine.start_sandbox(&sandbox).await.unwrap();
+    let [busybox, shop] = [pull(s, "busybox").await, pull(s, "shop").await];
+    s.engine.create(&bare(&busybox)).await.unwrap();
+    s.engine.create(&bare(&shop)).await.unwrap();
+    s.setup.kill_sandbox("bare");
+    assert!(!s.engine.start_sandbox(&sandbox).await.unwrap().kept);
+    let id = s.engine.create(&bare(&shop)).await.unwrap();
+    s.engine.start(&id).await.unwrap();
+    let found = s.engine.inspect(&id).await.unwrap().unwrap();
+    assert!(matches!(found.phase, Phase::Running { .. }), "{found:?}");
+    let pods = s.engine.list().await.unwrap();
+    assert_eq!(pods[0].containers, [found]);
+    s.engine.remove(&id).await.unwrap();
+    s.engine.create(&bare(&busybox)).await.unwrap();
+    let id = s.engine.create(&bare(&shop)).await.unwrap();
+    s.engine.start(&id).await.unwrap();
+    let digest = s.engine.inspect(&id).await.unwrap().unwrap().image_digest;
+    assert!(digest.starts_with("localhost:4566/shop@"), "{digest}");
+    s.engine.remove_pod("bare").await.unwrap();
+}
+
 pub(super) async fn every_call_may_be_made_twice(s: &Story) {
     let volume = Volume {
         name: "data".to_owned(),
@@ -62,31 +111,14 @@ pub(super) async fn every_call_may_be_made_twice(s: &Story) {
             limit_bytes: None,
         },
     };
-    let sandbox = SandboxSpec {
-        pod: "bare".to_owned(),
-        namespace: "default".to_owned(),
-        name: "bare".to_owned(),
-        hostname: "bare".to_owned(),
-        ip: s.pod("bare", Vec::new()).ip,
-        dns: Dns::default(),
-        host_aliases: Vec::new(),
-        volumes: vec![volume.clone()],
-        volume_group: None,
-        containers: Vec::new(),
-    };
+    let sandbox = sandbox(s, vec![volume.clone()]);
     let first = s.engine.start_sandbox(&sandbox).await.unwrap();
     let second = s.engine.start_sandbox(&sandbox).await.unwrap();
     assert!(!first.kept && second.kept && first.ip == second.ip && first.ip.is_some());
     for _ in 0..2 {
         s.engine.fill("bare", &volume, None).await.unwrap();
     }
-    let request = ImageRequest {
-        name: "busybox".to_owned(),
-        policy: Pull::IfNotPresent,
-        secrets: Vec::new(),
-    };
-    let image = s.engine.pull(&request).await.unwrap();
-    let spec = bare(&image.id);
+    let spec = bare(&pull(s, "busybox").await);
     let id = s.engine.create(&spec).await.unwrap();
     assert!(
         id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit()),

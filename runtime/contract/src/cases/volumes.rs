@@ -37,6 +37,16 @@ fn empty(name: &str, memory: bool, limit_bytes: Option<u64>) -> Volume {
     }
 }
 
+pub(super) async fn of_two_files_with_one_name_the_last_counts(s: &Story) {
+    let mut main = container("cat /config/d/a; exit 0");
+    main.mounts = vec![mount("config", "/config")];
+    let mut spec = s.pod("twice", vec![main]);
+    spec.volumes = vec![files(&[("d/a", "base"), ("d/a", "override")])];
+    let (_, log) = s.finish(spec).await;
+    assert_eq!(log, "override");
+    s.remove("twice").await;
+}
+
 pub(super) async fn files_change_all_at_once(s: &Story) {
     let script = "until test $(cat /config/a) = stop; do sleep 0.05; done; exit 0";
     let mut main = container(script);

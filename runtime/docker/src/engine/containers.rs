@@ -57,12 +57,15 @@ impl Docker {
         spec: &ContainerSpec,
     ) -> Result<String, wharf_runtime::Error> {
         let name = self.names().container(&spec.pod, &spec.name, spec.attempt);
-        if let Some(found) = self.look(&name).await? {
-            return Ok(found.id);
-        }
-        let user = user(&spec.run_as)?;
         let sandbox = self.look(&self.names().sandbox(&spec.pod)).await?;
         let sandbox = sandbox.ok_or(wharf_runtime::Error::NoSuchPod)?;
+        if let Some(found) = self.look(&name).await? {
+            if !found.is_outdated(&spec.image, &host_config::joins(&sandbox.id)) {
+                return Ok(found.id);
+            }
+            remove(self.client(), &found.id).await?;
+        }
+        let user = user(&spec.run_as)?;
         let mounts = self.mounts(spec, &sandbox).await?;
         let mut labels = self.names().of_pod(Kind::Container, &spec.pod);
         labels.extend(

@@ -17,10 +17,26 @@ use crate::client::Joined;
 #[derive(Default)]
 pub(super) struct Links(Mutex<HashMap<String, Known>>);
 
-struct Known {
-    /// As long as nobody has asked for it.
-    link: Option<FirstLink>,
-    _alive: oneshot::Sender<()>,
+enum Known {
+    Starting,
+    Ready(FirstLink, oneshot::Sender<()>),
+    /// Dropped when the link is to end.
+    Taken(#[expect(dead_code, reason = "its end is what counts")] oneshot::Sender<()>),
+}
+
+/// The first link of a pod.
+pub(super) enum First {
+    Here(FirstLink),
+    /// The sandbox is being started.
+    Coming,
+    /// It was taken, and ends now; or another server had it.
+    Gone,
+}
+
+/// A sandbox that is being started. Dropped if it does not.
+pub(super) struct Starting<'a> {
+    links: &'a Links,
+    pod: &'a str,
 }
 
 impl Links {
@@ -29,27 +45,45 @@ impl Links {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn put(&self, pod: &str, link: Joined) {
-        let (alive, ended) = oneshot::channel();
-        let known = Known {
-            link: Some(FirstLink { link, ended }),
-            _alive: alive,
-        };
-        self.lock().insert(pod.to_owned(), known);
+    pub(super) fn start<'a>(&'a self, pod: &'a str) -> Starting<'a> {
+        self.lock().insert(pod.to_owned(), Known::Starting);
+        Starting { links: self, pod }
     }
 
-    /// The first link of a pod. None: there is none, or it was taken, and ends now.
-    pub(super) fn take(&self, pod: &str) -> Option<FirstLink> {
+    pub(super) fn take(&self, pod: &str) -> First {
         let mut links = self.lock();
-        let first = links.get_mut(pod)?.link.take();
-        if first.is_none() {
-            links.remove(pod);
+        match links.remove(pod) {
+            Some(Known::Ready(link, alive)) => {
+                links.insert(pod.to_owned(), Known::Taken(alive));
+                First::Here(link)
+            }
+            Some(Known::Starting) => {
+                links.insert(pod.to_owned(), Known::Starting);
+                First::Coming
+            }
+            Some(Known::Taken(_)) | None => First::Gone,
         }
-        first
     }
 
     pub(super) fn end(&self, pod: &str) {
         self.lock().remove(pod);
+    }
+}
+
+impl Starting<'_> {
+    pub(super) fn done(self, link: Joined) {
+        let (alive, ended) = oneshot::channel();
+        let ready = Known::Ready(FirstLink { link, ended }, alive);
+        self.links.lock().insert(self.pod.to_owned(), ready);
+    }
+}
+
+impl Drop for Starting<'_> {
+    fn drop(&mut self) {
+        let mut links = self.links.lock();
+        if matches!(links.get(self.pod), Some(Known::Starting)) {
+            links.remove(self.pod);
+        }
     }
 }
 

@@ -3,13 +3,13 @@ use wharf_runtime::engine::{ContainerSpec, MountedVolume};
 
 use super::Docker;
 use super::containers::refused;
-use super::pods::{FILES, VOLUMES, WORDS};
+use super::pods::{FILES, VOLUMES};
 use super::volumes::words;
 use crate::Error;
 use crate::answers::Inspected;
 use crate::archive::{Owner, Small};
 use crate::host_config::{Mount, Part};
-use crate::part::DATA;
+use crate::part::{DATA, WORDS};
 use crate::version::SUB_PATHS;
 
 impl Docker {

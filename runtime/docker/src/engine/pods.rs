@@ -11,11 +11,13 @@ use wharf_runtime::engine::{FoundPod, HOST_NAME, Sandbox, SandboxSpec, Usage};
 use wharf_runtime::{Dns, Stream, Volume, VolumeSource};
 use wharf_types::{Clock, Timestamp};
 
+use super::links::First;
 use super::{Docker, containers, volumes};
 use crate::answers::{Created, Inspected, Listed, Stats, Volumes};
 use crate::client::{Client, Joined};
 use crate::host_config::{self, Mount, Part};
 use crate::names::{Kind, Names, label};
+use crate::part::WORDS;
 use crate::{Error, network};
 
 /// Where a sandbox has the volumes of its pod that containers may write.
@@ -25,11 +27,8 @@ pub(super) const VOLUMES: &str = "/volumes";
 /// container could make.
 pub(super) const FILES: &str = "/files";
 
-/// Where it has the last words of its pod's containers.
-pub(super) const WORDS: &str = "/words";
-
 /// How long a sandbox may take until it is ready, and what it says of that.
-const READY: Duration = Duration::from_secs(30);
+const READY: Duration = Duration::from_mins(2);
 const LINE_BYTES: usize = 4096;
 
 /// A file of hosts that is longer is read to here.
@@ -206,9 +205,11 @@ impl Docker {
         };
         let Created { id } = created?;
         let given = volumes::given(spec)?;
+        let starting = self.0.links.start(&spec.pod);
         match start(self.client(), &id, &given).await {
-            Ok(link) => self.0.links.put(&spec.pod, link),
+            Ok(link) => starting.done(link),
             Err(error) => {
+                drop(starting);
                 containers::remove(self.client(), &id).await?;
                 return Err(error);
             }
@@ -239,8 +240,11 @@ impl Docker {
     }
 
     pub(super) async fn do_link(&self, pod: &str) -> Result<Box<dyn Stream>, wharf_runtime::Error> {
-        if let Some(first) = self.0.links.take(pod) {
-            return Ok(Box::new(first));
+        match self.0.links.take(pod) {
+            First::Here(first) => return Ok(Box::new(first)),
+            // One that is made now would come after it, and end it.
+            First::Coming => return Err(wharf_runtime::Error::NoSuchPod),
+            First::Gone => {}
         }
         let name = self.names().sandbox(pod);
         let found = self.look(&name).await?;
@@ -299,15 +303,21 @@ async fn start(client: &Client, id: &str, given: &[u8]) -> Result<Joined, Error>
     let attach = attach.query("stream", "1").query("stdin", "1");
     let mut link = Joined::new(attach.query("stdout", "1").upgrade().await?);
     let start = client.post(format!("/containers/{id}/start"));
-    let give = async {
-        link.write_all(given).await.map_err(Error::Io)?;
-        link.flush().await.map_err(Error::Io)
+    let said = async {
+        let give = async {
+            if let Err(error) = link.write_all(given).await {
+                // It says itself what is wrong.
+                tracing::debug!(%error, id, "a sandbox does not take what it is given");
+            }
+            Ok(())
+        };
+        tokio::try_join!(start.done(), give)?;
+        first_line(&mut link).await.map_err(Error::Io)
     };
-    tokio::try_join!(start.done(), give)?;
-    let said = timeout(READY, first_line(&mut link)).await;
-    let said = said.map_err(|_late| Error::Silent(READY))?;
-    match said.map_err(Error::Io)?.as_str() {
+    let said = timeout(READY, said).await;
+    match said.unwrap_or(Err(Error::Silent(READY)))?.as_str() {
         "ready" => Ok(link),
+        "" => Err(Error::Refused("the sandbox ends at once".to_owned())),
         said => Err(Error::Refused(format!(
             "the sandbox does not start: {said}"
         ))),

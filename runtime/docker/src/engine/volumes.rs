@@ -11,13 +11,13 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use super::Docker;
-use super::pods::{WORDS, place};
+use super::pods::place;
 use crate::answers::{self, Created, Volumes};
 use crate::archive::{Owner, Small};
 use crate::client::Client;
 use crate::error::or_gone;
 use crate::names::{Labels, hex};
-use crate::part::{DATA, NEXT};
+use crate::part::{DATA, NEXT, WORDS};
 use crate::{Error, given};
 
 /// What Docker says of a file in a container, in base64 and JSON.

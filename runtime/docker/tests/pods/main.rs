@@ -64,6 +64,16 @@ impl Setup for WithDocker {
         minor.parse::<u32>().unwrap() >= 45
     }
 
+    fn kill_sandbox(&self, pod: &str) {
+        let [instance, pod] = [("instance", self.instance.as_str()), ("pod", pod)]
+            .map(|(name, value)| format!("label=dev.wharf.{name}={value}"));
+        let kind = "label=dev.wharf.kind=sandbox";
+        let found = docker(&[
+            "ps", "-q", "--filter", &instance, "--filter", &pod, "--filter", kind,
+        ]);
+        docker(&["rm", "--force", found.trim()]);
+    }
+
     fn left(&self) -> Vec<String> {
         let label = format!("label=dev.wharf.instance={}", self.instance);
         let lists = [
