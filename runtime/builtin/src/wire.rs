@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::time;
+
 /// The longest line and the largest frame.
 pub(crate) const LINE_BYTES: usize = 1 << 20;
 pub(crate) const FRAME_BYTES: usize = 64 << 10;
@@ -186,4 +188,29 @@ pub(crate) enum State {
         finished_ms: i64,
         problem: Option<String>,
     },
+}
+
+impl State {
+    /// One that could not be made: that is how it ends.
+    pub(crate) fn never_ran(problem: String) -> Self {
+        let now_ms = time::now_ms();
+        Self::Ended {
+            code: 128,
+            oom_killed: false,
+            started_ms: now_ms,
+            finished_ms: now_ms,
+            problem: Some(problem),
+        }
+    }
+
+    /// One whose shim was killed, and with it all of the pod.
+    pub(crate) fn lost(since_ms: i64) -> Self {
+        Self::Ended {
+            code: 137,
+            oom_killed: false,
+            started_ms: since_ms,
+            finished_ms: time::now_ms(),
+            problem: None,
+        }
+    }
 }

@@ -1,5 +1,4 @@
 //! Containers of pods, as their shims make them.
-
 use wharf_runtime::Error;
 use wharf_runtime::engine::{ContainerSpec, FoundContainer, Phase, Process};
 

@@ -28,7 +28,7 @@ use rustix::thread::UnshareFlags;
 
 use crate::unpack::unshare;
 use crate::wire::{Answer, PodPlan, Request, Shimmed, State, kind};
-use crate::{Error, files, net, time};
+use crate::{Error, files, net};
 
 /// Runs the shim of the pod whose directory is the only argument, until it is told to end.
 pub(crate) fn run(arguments: &[OsString]) -> Result<(), Error> {
@@ -75,6 +75,7 @@ impl Shim {
     fn start(folder: PathBuf, plan: &PodPlan) -> Result<Self, Error> {
         // Somebody may just be looking whether it is held.
         let lock = files::lock_folder(Path::new("."))?;
+        bury_lost()?;
         rustix::process::setsid().map_err(Error::step("leave the session"))?;
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(Error::step("adopt processes"))?;
@@ -307,7 +308,10 @@ impl Shim {
         let (contained, process) = match Contained::create(&self.folder, &folder) {
             // It will never run: that is how it ends.
             Err(error @ Error::Container(_)) => {
-                return files::write_json(&folder.join("state.json"), &never_ran(&error));
+                return files::write_json(
+                    &folder.join("state.json"),
+                    &State::never_ran(error.chain()),
+                );
             }
             made => made?,
         };
@@ -374,6 +378,19 @@ impl Shim {
     }
 }
 
+/// What ran in the shim before this one has ended with it.
+fn bury_lost() -> Result<(), Error> {
+    for entry in fs::read_dir("containers").map_err(Error::Io)? {
+        let path = entry.map_err(Error::Io)?.path().join("state.json");
+        let state = fs::read(&path).ok();
+        let state = state.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        if let Some(State::Running { since_ms }) = state {
+            files::write_json(&path, &State::lost(since_ms))?;
+        }
+    }
+    Ok(())
+}
+
 /// Takes the exit codes of all that ended, also of those that lost their parents.
 fn reap(ours: &mut BTreeMap<u64, Process>) -> Result<(), Error> {
     loop {
@@ -387,17 +404,6 @@ fn reap(ours: &mut BTreeMap<u64, Process>) -> Result<(), Error> {
             Ok(None) | Err(rustix::io::Errno::CHILD) => return Ok(()),
             Err(error) => return Err(Error::step("wait for a process")(error)),
         }
-    }
-}
-
-fn never_ran(error: &Error) -> State {
-    let now_ms = time::now_ms();
-    State::Ended {
-        code: 128,
-        oom_killed: false,
-        started_ms: now_ms,
-        finished_ms: now_ms,
-        problem: Some(error.chain()),
     }
 }
 

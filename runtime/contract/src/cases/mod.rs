@@ -71,6 +71,7 @@ cases![
     egress::a_way_out_outlives_its_server,
     egress::pods_reach_this_machine_by_its_name,
     servers::pods_outlive_their_server,
+    servers::a_pod_whose_sandbox_was_killed_comes_back,
     servers::every_call_may_be_made_twice,
     servers::what_was_made_for_another_sandbox_or_image_is_made_anew,
     servers::pods_reach_each_other,

@@ -103,6 +103,27 @@ pub(super) async fn what_was_made_for_another_sandbox_or_image_is_made_anew(s: &
     s.engine.remove_pod("bare").await.unwrap();
 }
 
+pub(super) async fn a_pod_whose_sandbox_was_killed_comes_back(s: &Story) {
+    let script = "hostname > /www; exec httpd -f -p 8080 -h /";
+    let mut spec = s.pod("killed", vec![container(script)]);
+    spec.restart = RestartPolicy::Always;
+    let first = s.start(spec).await;
+    s.setup.kill_sandbox("killed");
+    let again = |status: &wharf_runtime::PodStatus| {
+        status.containers[0].restarts > 0 && status.containers[0].is_running()
+    };
+    let status = s.until("killed", again).await;
+    let second = s.worker.container("killed", "m", false).unwrap();
+    assert_ne!(first, second);
+    // It is in the network again.
+    let ip = status.ip.unwrap();
+    let ask = format!("until wget -qO- http://{ip}:8080/www; do sleep 0.1; done; exit 0");
+    let (_, log) = s.finish(s.pod("asks", vec![container(&ask)])).await;
+    assert!(log.ends_with("killed\n"), "{log}");
+    s.remove("asks").await;
+    s.remove("killed").await;
+}
+
 pub(super) async fn every_call_may_be_made_twice(s: &Story) {
     let volume = Volume {
         name: "data".to_owned(),
