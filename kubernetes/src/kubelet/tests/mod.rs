@@ -251,6 +251,25 @@ async fn a_deleted_pod_is_stopped_and_goes() {
     s.until_gone("a").await;
 }
 
+/// Else the kubelet would take it for its own and not look at the pod: not even if it is deleted.
+#[tokio::test]
+async fn a_change_between_two_statuses_that_are_the_same_is_somebody_elses() {
+    let mut s = Story::new().await;
+    s.create(pod("a")).await;
+    s.until("a", is_running).await;
+    s.tasks.shutdown().await;
+    let label = |pod: &mut Value| {
+        pod["metadata"]["labels"] = json!({ "is": "changed" });
+        Ok(())
+    };
+    let (cluster, by) = (&s.test.cluster, &s.test.by);
+    let changed = cluster.modify("pods", "default", "a", Part::Main, by, label);
+    let revision = changed.await.unwrap().revision;
+    let key = ("default".to_owned(), "a".to_owned());
+    s.kubelet.sync(&key).await.unwrap();
+    assert!(!s.kubelet.0.state.wrote(&key, revision));
+}
+
 #[tokio::test]
 async fn a_missing_config_map_is_waited_for() {
     let s = Story::new().await;

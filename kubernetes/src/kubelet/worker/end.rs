@@ -1,4 +1,5 @@
 //! The end of pods, and the writing of statuses.
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -145,10 +146,13 @@ impl Kubelet {
     pub(super) async fn write(&self, placed: &Placed, seen: &Seen<'_>) -> Result<(), Status> {
         let (namespace, name) = (&placed.key.0, &placed.key.1);
         let by = actor(&placed.node);
+        let before = AtomicU64::new(0);
         let change = |pod: &mut Value| {
             if fields::text(&pod["metadata"], "uid") != placed.uid {
                 return Err(Status::not_found("pods", "", name));
             }
+            let revision = fields::text(&pod["metadata"], "resourceVersion").parse();
+            before.store(revision.unwrap_or(0), Ordering::Relaxed);
             let status = status(pod, seen);
             fields::set(pod, "status", status);
             Ok(())
@@ -161,7 +165,10 @@ impl Kubelet {
             known.uid.clone_from(&placed.uid);
             known.node.clone_from(&placed.node);
             known.is_virtual = placed.is_virtual;
-            known.written = written.revision;
+            // What stays as it is has the revision of somebody else's change.
+            if written.revision != before.load(Ordering::Relaxed) {
+                known.written = written.revision;
+            }
         });
         Ok(())
     }
