@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::cgroup;
 use crate::users::Account;
 use crate::wire::Plan;
 
@@ -63,8 +64,11 @@ pub(crate) fn config(plan: &Plan, account: &Account, root: &Path, binds: &[Bind]
 
 /// The first process of a container, or one more in it: all have the same rights.
 pub(crate) fn process(plan: &Plan, account: &Account, argv: &[String], tty: bool) -> Value {
-    let capabilities = plan.capabilities.iter().map(|name| format!("CAP_{name}"));
-    let capabilities: Vec<String> = capabilities.collect();
+    // With control groups of version 2 libcontainer does not keep devices of the host from being
+    // opened, so nobody may make their nodes.
+    let kept = |name: &&String| *name != "MKNOD" || !cgroup::is_unified();
+    let capabilities = plan.capabilities.iter().filter(kept);
+    let capabilities: Vec<String> = capabilities.map(|name| format!("CAP_{name}")).collect();
     // Only root has them by itself; others could only get them from files that have them.
     let effective = if account.uid == 0 {
         capabilities.as_slice()

@@ -2,6 +2,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const ROOT: &str = "/sys/fs/cgroup";
 
@@ -92,8 +93,23 @@ pub(crate) fn folders(pod: &str) -> Vec<PathBuf> {
     folders.filter(|folder| folder.is_dir()).collect()
 }
 
-/// Kills what is left of a pod whose shim is gone, and removes its groups.
+/// Kills what is left of a pod whose shim is gone, and removes its groups. Processes take a moment to
+/// end.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "on a thread that may wait, and nothing tells when a group is empty"
+)]
 pub(crate) fn clear(pod: &str) {
+    for _ in 0..100 {
+        try_clear(pod);
+        if folders(pod).is_empty() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn try_clear(pod: &str) {
     for pod in folders(pod) {
         let groups = fs::read_dir(&pod).into_iter().flatten().flatten();
         for group in groups
@@ -101,7 +117,6 @@ pub(crate) fn clear(pod: &str) {
             .filter(|path| path.is_dir())
         {
             kill(&group);
-            // The kernel may take a moment; the next removal tries it again.
             drop(fs::remove_dir(group));
         }
         drop(fs::remove_dir(pod));

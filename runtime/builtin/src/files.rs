@@ -124,7 +124,10 @@ pub(crate) fn open_or_make(folder: &Path, path: &str) -> Result<Held, Error> {
             let parent = open(&parent).map_err(Error::step("open a part of a volume"))?;
             let made = rustix::fs::mkdirat(&parent, part, 0o777.into());
             made.map_err(Error::step("make a directory"))?;
-            rustix::fs::chmodat(&parent, part, 0o777.into(), rustix::fs::AtFlags::empty())
+            // A container may have put a link in its place meanwhile.
+            let new = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            rustix::fs::openat(&parent, part, new, Mode::empty())
+                .and_then(|made| rustix::fs::fchmod(made, 0o777.into()))
                 .map_err(Error::step("make a directory"))?;
         }
     }

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use rustix::process::{Pid, Signal};
 
@@ -63,7 +63,7 @@ pub fn prune(dry_run: bool) -> Vec<Left> {
             name: pod.clone(),
         });
         if !dry_run {
-            clear(&pod);
+            cgroup::clear(&pod);
         }
     }
     // Tables go with nothing else, and nobody sees them.
@@ -106,19 +106,4 @@ fn changed(folder: &Path) -> Option<i64> {
         .ok()?;
     let since = changed.duration_since(UNIX_EPOCH).ok()?;
     i64::try_from(since.as_millis()).ok()
-}
-
-/// Removes the groups of a pod, whose processes take a moment to end.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "on a thread that may wait, and nothing tells when a group is empty"
-)]
-fn clear(pod: &str) {
-    for _ in 0..100 {
-        cgroup::clear(pod);
-        if cgroup::folders(pod).is_empty() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }

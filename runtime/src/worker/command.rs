@@ -1,6 +1,6 @@
 //! What a container runs: the image's words and the spec's, by Kubernetes' rules.
 use crate::engine::{ContainerSpec, ImageConfig, Input, MountedVolume, RunAs};
-use crate::{Container, PodSpec};
+use crate::{Container, PodSpec, VolumeSource};
 
 /// The container of an image that was pulled. None: there is nothing to run.
 pub(super) fn container(
@@ -20,7 +20,7 @@ pub(super) fn container(
         volume: mount.volume.clone(),
         path: mount.path.clone(),
         sub_path: mount.sub_path.clone(),
-        read_only: mount.read_only,
+        read_only: mount.read_only || is_read_only(pod, &mount.volume),
     });
     let mut other_groups = security.other_groups.clone();
     other_groups.extend(security.volume_group);
@@ -51,6 +51,16 @@ pub(super) fn container(
             once: container.stdin_once,
         },
         termination_path: container.termination.path.clone(),
+    })
+}
+
+/// What the pod is given belongs to whoever gives it.
+fn is_read_only(pod: &PodSpec, volume: &str) -> bool {
+    let mut found = pod.volumes.iter().filter(|one| one.name == volume);
+    found.any(|volume| match volume.source {
+        VolumeSource::Files(_) => true,
+        VolumeSource::Persistent { read_only, .. } => read_only,
+        VolumeSource::EmptyDir { .. } => false,
     })
 }
 

@@ -91,10 +91,20 @@ impl Connection {
     pub(super) fn into_process(self, tty: bool, stdin: bool) -> Process {
         let (stdout, mut out) = tokio::io::duplex(STREAM_BYTES);
         let (stderr, mut err) = tokio::io::duplex(STREAM_BYTES);
-        let (told, exit) = oneshot::channel();
+        let (mut told, exit) = oneshot::channel();
+        let (alive, gone) = oneshot::channel::<()>();
         let mut input = self.input;
         tokio::spawn(async move {
-            while let Some((kind, payload)) = frame_of(&mut input).await {
+            // With it the other direction ends, and the shim is hung up on.
+            let _alive = alive;
+            loop {
+                let frame = tokio::select! {
+                    frame = frame_of(&mut input) => frame,
+                    () = told.closed() => return,
+                };
+                let Some((kind, payload)) = frame else {
+                    return;
+                };
                 let written = match kind {
                     kind::STDOUT => out.write_all(&payload).await,
                     kind::STDERR => err.write_all(&payload).await,
@@ -113,7 +123,13 @@ impl Connection {
         });
         let (resize, sizes) = mpsc::channel(8);
         let (ours, theirs) = tokio::io::duplex(STREAM_BYTES);
-        tokio::spawn(send(self.output, stdin.then_some(theirs), sizes));
+        let output = self.output;
+        tokio::spawn(async move {
+            tokio::select! {
+                () = send(output, stdin.then_some(theirs), sizes) => {}
+                _ended = gone => {}
+            }
+        });
         Process {
             stdin: if stdin { Some(Box::new(ours)) } else { None },
             stdout: Box::new(stdout),

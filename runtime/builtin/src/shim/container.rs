@@ -23,6 +23,9 @@ use crate::{Error, cgroup, files, time};
 /// Where libcontainer keeps its own state, in the pod's directory.
 const STATES: &str = "run";
 
+/// How the places of parts of volumes begin, in a container's directory.
+const PART: &str = "part-";
+
 pub(super) struct Contained {
     pub(super) plan: Plan,
     pub(super) process: u64,
@@ -47,8 +50,9 @@ impl Contained {
         let folder = pod.join(folder);
         let plan = fs::read(folder.join("plan.json")).map_err(Error::Io)?;
         let plan: Plan = serde_json::from_slice(&plan).map_err(Error::Wire)?;
-        // What a shim that is gone began.
+        // What a shim that is gone began, or this one when it failed.
         files::remove(&pod.join(STATES).join(&plan.id))?;
+        unmount_all(&folder)?;
         let root = mount_root(&plan, &folder)?;
         let account = users::find(&root, &plan.user)?;
         let binds = binds(&plan, pod, &folder)?;
@@ -180,8 +184,8 @@ impl Contained {
             return Ok(());
         };
         let pid = rustix::process::Pid::from_raw(pid.as_raw()).ok_or(Error::Usage)?;
-        let signal = rustix::process::Signal::from_named_raw(signal)
-            .ok_or_else(|| Error::Refused(format!("there is no signal {signal}")))?;
+        let signal =
+            named(signal).ok_or_else(|| Error::Refused(format!("there is no signal {signal}")))?;
         match rustix::process::kill_process(pid, signal) {
             Err(error) if error != rustix::io::Errno::SRCH => {
                 Err(Error::step("send a signal")(error))
@@ -214,14 +218,7 @@ impl Contained {
     /// Frees everything but the files.
     pub(super) fn remove(&mut self) -> Result<(), Error> {
         self.drop_container()?;
-        match rustix::mount::unmount(self.folder.join("root"), UnmountFlags::DETACH) {
-            Err(error)
-                if error != rustix::io::Errno::INVAL && error != rustix::io::Errno::NOENT =>
-            {
-                Err(Error::step("unmount a root")(error))
-            }
-            _ => Ok(()),
-        }
+        unmount_all(&self.folder)
     }
 
     pub(super) fn exec(
@@ -285,6 +282,38 @@ impl Contained {
     }
 }
 
+/// A signal by its number, those of real time included.
+#[expect(
+    unsafe_code,
+    reason = "it is sent to a container, and no handler of ours gets it"
+)]
+fn named(number: i32) -> Option<rustix::process::Signal> {
+    match number {
+        // SAFETY: the kernel has these, and the C library's own are not among them.
+        34..=64 => Some(unsafe { rustix::process::Signal::from_raw_unchecked(number) }),
+        _ => rustix::process::Signal::from_named_raw(number),
+    }
+}
+
+/// Unmounts the root of a container, and the parts of volumes beside it.
+fn unmount_all(folder: &Path) -> Result<(), Error> {
+    for entry in fs::read_dir(folder).map_err(Error::Io)? {
+        let name = entry.map_err(Error::Io)?.file_name();
+        if name != "root" && !name.as_encoded_bytes().starts_with(PART.as_bytes()) {
+            continue;
+        }
+        // What is mounted twice is unmounted twice.
+        loop {
+            match rustix::mount::unmount(folder.join(&name), UnmountFlags::DETACH) {
+                Ok(()) => {}
+                Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOENT) => break,
+                Err(error) => return Err(Error::step("unmount a directory")(error)),
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The root of a container: the image's layers below a directory of its own.
 fn mount_root(plan: &Plan, folder: &Path) -> Result<PathBuf, Error> {
     let (upper, work, root) = (
@@ -346,6 +375,8 @@ fn binds(plan: &Plan, pod: &Path, folder: &Path) -> Result<Vec<Bind>, Error> {
             });
         }
     }
+    // Nothing hides what is below it.
+    binds.sort_by_key(|bind| bind.to.trim_end_matches('/').matches('/').count());
     Ok(binds)
 }
 
@@ -356,7 +387,7 @@ fn source(mount: &PlannedMount, folder: &Path, number: usize) -> Result<PathBuf,
         return Ok(mount.volume.clone());
     };
     let held = files::open_or_make(&mount.volume, part)?;
-    let place = folder.join(format!("part-{number}"));
+    let place = folder.join(format!("{PART}{number}"));
     if held.is_dir {
         fs::create_dir_all(&place).map_err(Error::Io)?;
     } else {

@@ -45,6 +45,9 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<(), Error> {
     Ok(())
 }
 
+/// How often a process's output is read after its end: a terminal gives little at a time.
+const LAST_READS: usize = 256;
+
 /// What a descriptor that became ready belongs to.
 #[derive(Clone, Copy, Debug)]
 enum Source {
@@ -144,8 +147,8 @@ impl Shim {
                         process.feed();
                     }
                 }
-                Source::Output(id) => self.pump(id, false),
-                Source::Errors(id) => self.pump(id, true),
+                Source::Output(id) => drop(self.pump(id, false)),
+                Source::Errors(id) => drop(self.pump(id, true)),
                 Source::Death(id) => self.bury(id)?,
                 Source::Sandbox => {
                     tracing::error!("the sandbox of the pod has ended");
@@ -286,6 +289,9 @@ impl Shim {
                     return plain(Answer::Missing);
                 };
                 let process = contained.process;
+                if !self.processes.contains_key(&process) {
+                    return plain(Answer::Missing);
+                }
                 let tty = contained.plan.input.tty;
                 Ok((Answer::Stream { tty }, Mode::Bound { process, stdin }))
             }
@@ -322,19 +328,20 @@ impl Shim {
         Ok(())
     }
 
-    /// Passes on what a process wrote.
-    fn pump(&mut self, id: u64, errors: bool) {
+    /// Passes on what a process wrote, if there is anything.
+    fn pump(&mut self, id: u64, errors: bool) -> bool {
         let Some(process) = self.processes.get_mut(&id) else {
-            return;
+            return false;
         };
         let bytes = process.read(errors);
         if bytes.is_empty() {
-            return;
+            return false;
         }
         let kind = if errors { kind::STDERR } else { kind::STDOUT };
         for client in self.clients.values_mut().filter(|one| one.listens_to(id)) {
             client.send(kind, &bytes);
         }
+        true
     }
 
     /// A process has ended: everything that it wrote, and then how it ended.
@@ -343,7 +350,12 @@ impl Shim {
             return Ok(());
         };
         for errors in [false, true] {
-            self.pump(id, errors);
+            // Bounded: what it left running may write on.
+            for _ in 0..LAST_READS {
+                if !self.pump(id, errors) {
+                    break;
+                }
+            }
         }
         let Some(process) = self.processes.remove(&id) else {
             return Ok(());

@@ -178,6 +178,8 @@ impl Process {
             self.pipes.input = None;
             self.pipes.output = None;
             self.pipes.errors = None;
+            // Nobody would end it: a probe that takes too long, for one.
+            self.kill();
         } else if stdin && self.once {
             self.input_ends = true;
             self.feed();

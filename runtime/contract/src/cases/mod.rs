@@ -40,6 +40,7 @@ cases![
     images::a_layer_with_another_digest_is_refused,
     streams::commands_run_in_a_container,
     streams::a_terminal_has_a_size,
+    streams::commands_that_have_ended_leave_nothing_open,
     streams::bytes_go_both_ways_at_once,
     streams::whoever_attaches_talks_to_the_first_process,
     logs::a_log_is_read_in_parts,

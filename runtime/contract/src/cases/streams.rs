@@ -66,7 +66,39 @@ pub(super) async fn a_terminal_has_a_size(s: &Story) {
     let mut out = Vec::new();
     process.stdout.read_to_end(&mut out).await.unwrap();
     assert_eq!(out, b"\x01\0\0\0\xff\xff\xff\xfftail\r\n");
+    // It gives little at a time, and all of it.
+    let spec = ExecSpec {
+        command: ["busybox", "seq", "9000"].map(ToOwned::to_owned).to_vec(),
+        tty: true,
+        stdin: false,
+    };
+    let mut process = s.engine.exec(&id, spec).await.unwrap();
+    let mut out = String::new();
+    process.stdout.read_to_string(&mut out).await.unwrap();
+    assert!(out.ends_with("8999\r\n9000\r\n"), "{}", out.len());
     s.remove("tty").await;
+}
+
+/// What this process has open.
+fn open_files() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+pub(super) async fn commands_that_have_ended_leave_nothing_open(s: &Story) {
+    let id = s.start(s.pod("open", vec![container(WAITS)])).await;
+    let before = open_files();
+    for _ in 0..20 {
+        s.exec(&id, &["true"]).await;
+    }
+    let closed = async {
+        // Others of them are about to be closed, and nothing tells when.
+        while open_files() > before + 5 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(10);
+    tokio::time::timeout(patience, closed).await.unwrap();
+    s.remove("open").await;
 }
 
 pub(super) async fn bytes_go_both_ways_at_once(s: &Story) {

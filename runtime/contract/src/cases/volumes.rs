@@ -38,12 +38,21 @@ fn empty(name: &str, memory: bool, limit_bytes: Option<u64>) -> Volume {
 }
 
 pub(super) async fn of_two_files_with_one_name_the_last_counts(s: &Story) {
-    let mut main = container("cat /config/d/a; exit 0");
+    let mut main =
+        container("cat /config/d/a; touch /config/new; busybox rm -f /config/..data; exit 0");
     main.mounts = vec![mount("config", "/config")];
     let mut spec = s.pod("twice", vec![main]);
     spec.volumes = vec![files(&[("d/a", "base"), ("d/a", "override")])];
     let (_, log) = s.finish(spec).await;
-    assert_eq!(log, "override");
+    has(&log, &["override"]);
+    // Nobody in the pod can change them.
+    has(
+        &log,
+        &[
+            "touch: /config/new: Read-only file system",
+            "rm: can't remove '/config/..data': Read-only file system",
+        ],
+    );
     s.remove("twice").await;
 }
 
