@@ -18,6 +18,16 @@ struct Own {
     root: PathBuf,
 }
 
+impl Own {
+    /// The process that looks after a pod.
+    fn shim(&self, pod: &str) -> i32 {
+        let path = self.root.join("pods").join(pod).join("shim.json");
+        let shim: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        i32::try_from(shim["pid"].as_i64().unwrap()).unwrap()
+    }
+}
+
 impl Setup for Own {
     fn open(&self, images: Arc<dyn ImageSource>) -> Later<'_, Arc<dyn Engine>> {
         let network = Network {
@@ -39,12 +49,13 @@ impl Setup for Own {
         true
     }
 
+    fn open_files(&self, pod: &str) -> usize {
+        let shim = format!("/proc/{}/fd", self.shim(pod));
+        wharf_contract::count("/proc/self/fd") + wharf_contract::count(&shim)
+    }
+
     fn kill_sandbox(&self, pod: &str) {
-        let path = self.root.join("pods").join(pod).join("shim.json");
-        let shim: serde_json::Value =
-            serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-        let pid = i32::try_from(shim["pid"].as_i64().unwrap()).unwrap();
-        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        let pid = rustix::process::Pid::from_raw(self.shim(pod)).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
         // The lock of its directory goes with its last process.
         while rustix::process::test_kill_process(pid).is_ok() {

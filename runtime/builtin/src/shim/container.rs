@@ -15,6 +15,7 @@ use rustix::mount::{MountPropagationFlags, UnmountFlags};
 use super::exec::Exec;
 use super::log::Log;
 use super::process::{Pipes, Process};
+use super::tidy;
 use crate::bundle::{self, Bind};
 use crate::users::{self, Account, open_inside};
 use crate::wire::{Plan, PlannedMount, State};
@@ -100,11 +101,8 @@ impl Contained {
                 .with_stderr(given.errors);
             pipes = Some(given.pipes);
         }
-        let container = builder
-            .as_init(&self.folder)
-            .with_systemd(false)
-            .with_detach(true)
-            .build()?;
+        let builder = builder.as_init(&self.folder).with_systemd(false);
+        let container = tidy::build(|| builder.with_detach(true).build())?;
         let pid = container.pid().ok_or(Error::Usage)?.as_raw();
         self.container = Some(container);
         let pipes = match (pipes, console) {
@@ -247,11 +245,10 @@ impl Contained {
         let process = bundle::process(&self.plan, &self.account, command, tty);
         let path = self.folder.join("exec.json");
         files::write_json(&path, &process)?;
-        let pid = builder
-            .as_tenant()
-            .with_detach(true)
-            .with_process(Some(path))
-            .build()?;
+        let builder = builder.as_tenant().with_process(Some(path));
+        let pid = tidy::build(|| builder.with_detach(true).build());
+        tidy::sweep(&self.pod.join(STATES).join(&self.plan.id))?;
+        let pid = pid?;
         let pipes = match (pipes, console) {
             (Some(pipes), _) => pipes,
             (None, Some((path, door))) => terminal(&door, &path)?,

@@ -8,6 +8,7 @@ mod container;
 mod exec;
 mod log;
 mod process;
+mod tidy;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
