@@ -14,8 +14,10 @@ pub(super) struct Known {
     pub(super) uid: String,
     pub(super) node: String,
     pub(super) is_virtual: bool,
-    /// The generation of the pod that the engine has.
-    pub(super) generation: Option<i64>,
+    /// What the engine has of the pod: differs with all that a translation looks at in it.
+    pub(super) given: Option<u64>,
+    /// The config maps and secrets that were looked for, by resource and name.
+    pub(super) names: BTreeSet<(String, String)>,
     /// When it gets new tokens.
     pub(super) renew: Option<Timestamp>,
     /// What was last complained about.
@@ -110,6 +112,20 @@ impl State {
         } else {
             pods.waiting.remove(key);
         }
+    }
+
+    /// Those that name an object: they are given to the engine again.
+    pub(super) fn naming(&self, resource: &str, namespace: &str, name: &str) -> Vec<Key> {
+        let wanted = (resource.to_owned(), name.to_owned());
+        let mut pods = self.pods();
+        let all = pods.known.iter_mut();
+        let naming = all.filter(|(key, known)| key.0 == namespace && known.names.contains(&wanted));
+        naming
+            .map(|(key, known)| {
+                known.given = None;
+                key.clone()
+            })
+            .collect()
     }
 
     /// Those that may wait for an object of a namespace, or of the cluster if it is empty.

@@ -198,9 +198,11 @@ impl Kubelet {
                         }
                     }
                     "nodes" => {}
-                    _ => {
-                        let waiting = self.0.state.waiting(&object.namespace);
-                        for key in waiting {
+                    resource => {
+                        let state = &self.0.state;
+                        let (namespace, name) = (&object.namespace, &object.name);
+                        let naming = state.naming(resource, namespace, name);
+                        for key in naming.into_iter().chain(state.waiting(namespace)) {
                             queue.push(key);
                         }
                     }

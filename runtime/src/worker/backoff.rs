@@ -16,13 +16,11 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// As it would be after so many restarts.
-    pub(super) fn after(restarts: u32, now: Instant) -> Self {
-        let mut backoff = Self::default();
-        for _ in 0..restarts.min(8) {
-            backoff.next(now);
-        }
-        backoff
+    /// What has run long enough since it was tried has done well.
+    pub(super) fn forgive(&mut self, now: Instant) {
+        self.delay = self
+            .delay
+            .filter(|(_, at)| now.duration_since(*at) < FORGIVEN);
     }
 
     /// How long it waits now.
@@ -33,8 +31,8 @@ impl Backoff {
     /// It is tried again now: the next time waits longer.
     pub(super) fn next(&mut self, now: Instant) {
         let delay = match self.delay {
-            Some((delay, at)) if now.duration_since(at) < FORGIVEN => (delay * 2).min(LONGEST),
-            _ => FIRST,
+            Some((delay, _)) => (delay * 2).min(LONGEST),
+            None => FIRST,
         };
         self.delay = Some((delay, now));
     }
@@ -55,8 +53,15 @@ mod tests {
             delays.push(backoff.delay().as_secs());
         }
         assert_eq!(delays, [10, 20, 40, 80, 160, 300, 300]);
+        backoff.forgive(start + FORGIVEN / 2);
+        assert_eq!(backoff.delay(), LONGEST);
+        backoff.forgive(start + FORGIVEN);
+        assert_eq!(
+            backoff.delay(),
+            Duration::ZERO,
+            "the next restart does not wait"
+        );
         backoff.next(start + FORGIVEN);
         assert_eq!(backoff.delay(), FIRST);
-        assert_eq!(Backoff::after(3, start).delay().as_secs(), 40);
     }
 }

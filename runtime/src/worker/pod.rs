@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::backoff::Backoff;
 use super::plan::{self, Next};
 use super::probes::{Kind, Target};
 use super::record::{Life, Record};
@@ -80,6 +81,7 @@ impl Pod {
                 Some(record) => {
                     if record.spec.image != container.image {
                         record.trouble = None;
+                        record.crashes = Backoff::default();
                         record.flags.stale = record.is_running();
                     }
                     record.spec.clone_from(container);
@@ -176,7 +178,7 @@ impl Task {
                     commands.recv().await
                 }
                 Next::End(at) => {
-                    self.end(at);
+                    self.end(at, None);
                     continue;
                 }
                 Next::Wait(until) => tokio::select! {
@@ -261,15 +263,15 @@ impl Task {
         let _heard = self.events.send(Event::Ended);
     }
 
-    /// Begins to end a container.
-    fn end(&mut self, at: usize) {
+    /// Begins to end a container, within a grace of its own if there is one.
+    fn end(&mut self, at: usize, own: Option<Duration>) {
         let stop_signal = self.signals.get(&at).cloned().flatten();
         self.forget(at);
         let pod = self.pod.spec.id.clone();
         let grace = if self.pod.stopping {
             self.grace
         } else {
-            self.pod.spec.grace
+            own.unwrap_or(self.pod.spec.grace)
         };
         let Some(record) = self.pod.records.get_mut(at) else {
             return;
@@ -374,7 +376,7 @@ impl Task {
                 };
                 record.flags.hooked = true;
                 if !done {
-                    self.kill(at, "FailedPostStartHook");
+                    self.kill(at, "FailedPostStartHook", None);
                 }
             }
             Event::Probed {
@@ -399,8 +401,16 @@ impl Task {
                         self.started(&target);
                     }
                     (Kind::Liveness, true) => {}
-                    (Kind::Startup, false) => self.kill(at, "failed startup probe"),
-                    (Kind::Liveness, false) => self.kill(at, "failed liveness probe"),
+                    (Kind::Startup, false) => {
+                        let probe = record.spec.probes.startup.as_ref();
+                        let grace = probe.and_then(|probe| probe.grace);
+                        self.kill(at, "failed startup probe", grace);
+                    }
+                    (Kind::Liveness, false) => {
+                        let probe = record.spec.probes.liveness.as_ref();
+                        let grace = probe.and_then(|probe| probe.grace);
+                        self.kill(at, "failed liveness probe", grace);
+                    }
                 }
             }
         }
@@ -412,7 +422,7 @@ impl Task {
         (record.is_running() && !record.flags.ending && record.id() == Some(id)).then_some(record)
     }
 
-    fn kill(&mut self, at: usize, why: &str) {
+    fn kill(&mut self, at: usize, why: &str, grace: Option<Duration>) {
         if let Some(record) = self.pod.records.get(at) {
             let name = &record.spec.name;
             let message = if why == "FailedPostStartHook" {
@@ -423,7 +433,7 @@ impl Task {
             let notice = crate::Notice::normal(&self.pod.spec.id, name, "Killing", message);
             self.inner.notice(notice);
         }
-        self.end(at);
+        self.end(at, grace);
     }
 
     /// Looks at what runs: has it ended?

@@ -60,9 +60,14 @@ pub(super) async fn run(
             Ok(Ok(Outcome::Warned(said))) => Some((true, format!("warning: {said}"))),
             Ok(Ok(Outcome::Failed(said))) => Some((false, format!("failed: {said}"))),
             Ok(Err(error)) => {
+                // Nothing is known of the container, so nothing is held against it.
                 let error = wharf_types::chain(&error);
-                let said = format!("errored and resulted in unknown state: {error}");
-                Some((false, said))
+                let title = kind.title();
+                let message =
+                    format!("{title} probe errored and resulted in unknown state: {error}");
+                let name = &target.container;
+                inner.notice(Notice::warning(&target.pod, name, "Unhealthy", message));
+                continue;
             }
             Err(_) => Some((false, "failed: command timed out".to_owned())),
         };

@@ -89,7 +89,6 @@ impl Record {
             self.attempt = told.restarts;
             self.last.clone_from(&told.last);
             self.image_digest.clone_from(&told.image_id);
-            self.crashes = Backoff::after(told.restarts, Instant::now());
             if let ContainerState::Terminated(end) = &told.state {
                 self.life = Life::Ended {
                     id: told.id.clone(),
@@ -149,6 +148,7 @@ impl Record {
     }
 
     pub(super) fn end(&mut self, id: String, exit: &Exit, message: String) {
+        self.crashes.forgive(Instant::now());
         self.flags = Flags {
             stale: self.flags.stale,
             ..Flags::default()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::AsyncRead;
 use tokio::sync::Notify;
 use wharf_runtime::engine::{AttachSpec, Process, Usage};
-use wharf_runtime::{Error, Later, Notice, PodSpec, PodStatus, Stream};
+use wharf_runtime::{Content, Error, Later, Notice, PodSpec, PodStatus, Stream, VolumeSource};
 
 use super::*;
 
@@ -18,10 +18,14 @@ struct Slow {
     /// The graces that were asked for, by pod.
     graces: Mutex<BTreeMap<String, Vec<Duration>>>,
     removed: Mutex<Vec<String>>,
+    /// What it was asked to run.
+    specs: Mutex<Vec<PodSpec>>,
 }
 
 impl PodRuntime for Slow {
     fn run(&self, spec: PodSpec, last: Option<PodStatus>) -> Later<'_, PodStatus> {
+        self.specs.lock().unwrap().push(spec.clone());
+        self.told.notify_one();
         self.pods.run(spec, last)
     }
 
@@ -97,6 +101,7 @@ async fn slow() -> (Story, Arc<Slow>) {
         told: Notify::new(),
         graces: Mutex::default(),
         removed: Mutex::default(),
+        specs: Mutex::default(),
     });
     let addresses = MemoryAddresses::new(Ipv4Addr::new(192, 168, 0, 10), 10_000);
     let runtime: Arc<dyn PodRuntime> = Arc::<Slow>::clone(&engine);
@@ -199,4 +204,90 @@ async fn what_the_engine_has_of_pods_that_are_gone_is_removed() {
         }
         tokio::task::yield_now().await;
     }
+}
+
+/// Waits until the engine has a pod's spec with these words in it.
+async fn given(engine: &Slow, words: &[&str]) {
+    let has = |spec: &PodSpec| {
+        let shown: Vec<String> = spec
+            .volumes
+            .iter()
+            .flat_map(|volume| match &volume.source {
+                VolumeSource::Files(files) => {
+                    files.iter().map(|file| text(&file.content)).collect()
+                }
+                _ => Vec::new(),
+            })
+            .chain(
+                spec.containers[0]
+                    .env
+                    .iter()
+                    .map(|(_, value)| value.clone()),
+            )
+            .collect();
+        words
+            .iter()
+            .all(|word| shown.iter().any(|one| one.contains(word)))
+    };
+    let wait = async {
+        while !engine.specs.lock().unwrap().iter().any(has) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let waited = tokio::time::timeout(LIMIT, wait).await;
+    assert!(waited.is_ok(), "{words:?} in none of {:#?}", engine.specs);
+}
+
+fn text(content: &Content) -> String {
+    match content {
+        Content::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Content::Token { .. } => String::new(),
+    }
+}
+
+#[tokio::test]
+async fn what_a_pod_names_reaches_it_when_it_changes_and_its_loss_ends_nothing() {
+    let (s, engine) = slow().await;
+    let (cluster, by) = (&s.test.cluster, &s.test.by);
+    let map = json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": { "name": "x", "namespace": "default" }, "data": { "key": "first" },
+    });
+    cluster.create("configmaps", map, by).await.unwrap();
+    let mut a = pod("a");
+    a["metadata"]["labels"] = json!({ "is": "young" });
+    let reference = json!({ "configMapKeyRef": { "name": "x", "key": "key" } });
+    a["spec"]["containers"][0]["env"] = json!([{ "name": "KEY", "valueFrom": reference }]);
+    let labels = json!({ "path": "labels", "fieldRef": { "fieldPath": "metadata.labels" } });
+    a["spec"]["volumes"] = json!([
+        { "name": "map", "configMap": { "name": "x" } },
+        { "name": "own", "downwardAPI": { "items": [labels] } },
+    ]);
+    s.create(a).await;
+    s.until("a", is_running).await;
+    given(&engine, &["first", "young"]).await;
+    let change = |map: &mut Value| {
+        map["data"]["key"] = "second".into();
+        Ok(())
+    };
+    let changed = cluster.modify("configmaps", "default", "x", Part::Main, by, change);
+    changed.await.unwrap();
+    given(&engine, &["second", "young"]).await;
+    let label = |pod: &mut Value| {
+        pod["metadata"]["labels"]["is"] = "grown".into();
+        Ok(())
+    };
+    let labelled = cluster.modify("pods", "default", "a", Part::Main, by, label);
+    labelled.await.unwrap();
+    given(&engine, &["second", "grown"]).await;
+    let how = Deletion::default();
+    let deleted = cluster.delete("configmaps", "default", "x", &how, by);
+    deleted.await.unwrap();
+    let told = s.events("a", &["FailedMount"]).await;
+    assert!(told[0].contains("configmap \"x\" not found"), "{told:?}");
+    assert!(is_running(&s.until("a", |_| true).await));
+    assert!(
+        engine.graces.lock().unwrap().is_empty(),
+        "nobody was stopped"
+    );
 }

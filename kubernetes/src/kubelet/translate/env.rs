@@ -18,9 +18,11 @@ pub(super) fn env(
     context: &Context<'_>,
 ) -> Result<Vec<(String, String)>, Refusal> {
     let mut known: BTreeMap<String, String> = BTreeMap::new();
-    if pod["spec"]["enableServiceLinks"] != false {
-        known.extend(context.services.iter().cloned());
-    }
+    let all = pod["spec"]["enableServiceLinks"] != false;
+    let services = context.services.iter();
+    // Where the API is everybody is told.
+    let told = services.filter(|(name, _)| all || name.starts_with("KUBERNETES_"));
+    known.extend(told.cloned());
     for source in fields::list(container, "envFrom") {
         let prefix = fields::text(source, "prefix");
         let all = all_of(pod, container, source, context)?;

@@ -19,6 +19,7 @@ mod dns;
 mod env;
 mod handlers;
 mod image;
+mod pull_secrets;
 mod rules;
 mod security;
 #[cfg(test)]
@@ -155,7 +156,7 @@ pub fn translate(pod: &Value, context: &Context<'_>) -> Result<Translated, Refus
         volumes,
         dns: dns::dns(pod, context)?,
         host_aliases: host_aliases(spec)?,
-        pull_secrets: Vec::new(),
+        pull_secrets: pull_secrets::pull_secrets(pod, context),
         restart: match fields::text(spec, "restartPolicy") {
             "Never" => RestartPolicy::Never,
             "OnFailure" => RestartPolicy::OnFailure,

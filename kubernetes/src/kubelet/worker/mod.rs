@@ -3,8 +3,10 @@ mod end;
 mod stop;
 mod tell;
 
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -186,10 +188,10 @@ impl Kubelet {
     /// Gives the engine the pod as it is now, unless it has it already.
     async fn bring(&self, placed: &Placed, last: Option<PodStatus>) -> Result<Outcome, Status> {
         let engine = self.engine(placed.is_virtual);
-        let generation = fields::integer(&placed.pod["metadata"], "generation");
+        let given = fingerprint(&placed.pod);
         let known = self.0.state.get(&placed.key).unwrap_or_default();
         let now = self.0.cluster.now();
-        if known.generation == Some(generation)
+        if known.given == Some(given)
             && known.renew.is_none_or(|renew| now < renew)
             && let Some(status) = engine.status(&placed.uid)
         {
@@ -198,18 +200,20 @@ impl Kubelet {
         let Some(ip) = self.address(placed) else {
             return Ok(Outcome::NoAddress);
         };
-        let (mut spec, refused) = match self.spec(placed, ip) {
-            Ok(translated) => translated,
-            Err(refusal) => return Ok(Outcome::Refused(refusal)),
-        };
         // Where nothing runs, nobody reads them, and a signature takes time.
-        let renew = if self.0.tells && !placed.is_virtual {
-            match self.0.tokens.fill(&self.0.cluster, &placed.pod, &mut spec) {
-                Ok(renew) => renew,
-                Err(refusal) => return Ok(Outcome::Refused(refusal)),
-            }
-        } else {
-            None
+        let real = self.0.tells && !placed.is_virtual;
+        let translated = self.spec(placed, ip).and_then(|(mut spec, refused)| {
+            let renew = if real {
+                let tokens = &self.0.tokens;
+                tokens.fill(&self.0.cluster, &placed.pod, &mut spec)?
+            } else {
+                None
+            };
+            Ok((spec, refused, renew))
+        });
+        let (spec, refused, renew) = match translated {
+            Ok(translated) => translated,
+            Err(refusal) => return Ok(self.refused(placed, refusal, now)),
         };
         let ran = engine.run(spec, last).await;
         let ran = match ran {
@@ -227,7 +231,7 @@ impl Kubelet {
             self.tell_refusal(placed, refusal);
         }
         self.0.state.change(&placed.key, |known| {
-            known.generation = Some(generation);
+            known.given = Some(given);
             known.renew = renew;
             known.complaint.clear();
             known.refused = refused
@@ -242,6 +246,19 @@ impl Kubelet {
                 .collect();
         });
         Ok(Outcome::Runs(ran))
+    }
+
+    /// What runs runs on as it is if something that it names is gone; it is only told of.
+    fn refused(&self, placed: &Placed, refusal: Refusal, now: Timestamp) -> Outcome {
+        let status = self.engine(placed.is_virtual).status(&placed.uid);
+        let is_missing = matches!(refusal.trouble, Trouble::Config | Trouble::Mount);
+        let Some(status) = status.filter(|_| is_missing) else {
+            return Outcome::Refused(refusal);
+        };
+        self.tell_refusal(placed, &refusal);
+        let state = &self.0.state;
+        state.change(&placed.key, |known| known.renew = Some(now + RETRY));
+        Outcome::Runs(status)
     }
 
     /// The address of a pod: its node's on Fargate and in the network of its node.
@@ -265,7 +282,12 @@ impl Kubelet {
             return Ok((spec, Vec::new()));
         }
         let cluster = &self.0.cluster;
+        let names = Mutex::new(BTreeSet::new());
         let lookup = |resource: &str, namespace: &str, name: &str| {
+            if self.0.tells && ["configmaps", "secrets"].contains(&resource) {
+                let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
+                names.insert((resource.to_owned(), name.to_owned()));
+            }
             cluster
                 .get(resource, namespace, name)
                 .map(|object| object.value())
@@ -287,8 +309,11 @@ impl Kubelet {
             machine_domain: &super::network::private_domain(&cluster.settings().region),
             finishes: finishes(pod),
         };
-        let translated = translate(pod, &context)?;
-        Ok((translated.spec, translated.refused))
+        let translated = translate(pod, &context);
+        let names = names.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let state = &self.0.state;
+        state.change(&placed.key, |known| known.names = names);
+        translated.map(|translated| (translated.spec, translated.refused))
     }
 }
 
@@ -303,6 +328,17 @@ fn deadline(pod: &Value, now: Timestamp) -> Option<Timestamp> {
     let secs = fields::number(&pod["spec"]["activeDeadlineSeconds"])?;
     let started = parse_rfc3339(fields::text(&pod["status"], "startTime")).unwrap_or(now);
     Some(started + Duration::from_secs(u64::try_from(secs).ok()?))
+}
+
+/// Differs with the spec of a pod, and with what its containers may be told of it.
+fn fingerprint(pod: &Value) -> u64 {
+    let metadata = &pod["metadata"];
+    let mut hasher = DefaultHasher::new();
+    fields::integer(metadata, "generation").hash(&mut hasher);
+    for key in ["labels", "annotations"] {
+        metadata[key].to_string().hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 /// Whether the work of a pod ends: jobs make such pods.

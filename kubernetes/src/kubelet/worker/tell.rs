@@ -31,9 +31,7 @@ impl Kubelet {
         self.0.addresses.release(&placed.node, &placed.uid);
         let waits = refusal.trouble != Trouble::Policy;
         self.0.state.set_waiting(&placed.key, waits);
-        self.0
-            .state
-            .change(&placed.key, |known| known.generation = None);
+        self.0.state.change(&placed.key, |known| known.given = None);
         self.tell_refusal(placed, refusal);
         let refused = if refusal.trouble == Trouble::Mount {
             Vec::new()
