@@ -85,6 +85,7 @@ async fn steps(engine: &Builtin, image: &Image, id: &str, index: usize) -> Resul
         ip: Some(Ipv4Addr::new(192, 168, 7, u8::try_from(index)?).into()),
         dns: Dns::default(),
         host_aliases: Vec::new(),
+        domain: String::new(),
         volumes: Vec::new(),
         volume_group: None,
         containers: vec!["main".to_owned()],

@@ -87,6 +87,7 @@ pub(super) fn spec(pod: &Value, ip: Option<IpAddr>) -> Option<PodSpec> {
         volumes: Vec::new(),
         dns: Dns::default(),
         host_aliases: Vec::new(),
+        domain: String::new(),
         pull_secrets: Vec::new(),
         restart: RestartPolicy::Always,
         grace: Duration::ZERO,

@@ -116,6 +116,7 @@ impl Story {
             volumes: Vec::new(),
             dns: Dns::default(),
             host_aliases: Vec::new(),
+            domain: String::new(),
             pull_secrets: Vec::new(),
             restart: RestartPolicy::Never,
             grace: Duration::from_secs(2),

@@ -17,6 +17,8 @@ pub struct SandboxSpec {
     pub ip: Option<IpAddr>,
     pub dns: Dns,
     pub host_aliases: Vec<HostAlias>,
+    /// The domain that its name is in, as its own hosts file has it; empty if there is none.
+    pub domain: String,
     /// Those of the pod, which are filled later: an engine may want to hold them together.
     pub volumes: Vec<Volume>,
     /// Whom the files of volumes belong to, as in [`super::Engine::fill`].

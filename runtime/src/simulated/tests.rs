@@ -41,6 +41,7 @@ fn pod(containers: Vec<Container>) -> PodSpec {
         volumes: Vec::new(),
         dns: Dns::default(),
         host_aliases: Vec::new(),
+        domain: String::new(),
         pull_secrets: Vec::new(),
         restart: RestartPolicy::Always,
         grace: Duration::from_secs(30),

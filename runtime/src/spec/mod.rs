@@ -27,6 +27,8 @@ pub struct PodSpec {
     pub volumes: Vec<Volume>,
     pub dns: Dns,
     pub host_aliases: Vec<HostAlias>,
+    /// The domain that its name is in, as its own hosts file has it; empty if there is none.
+    pub domain: String,
     pub restart: RestartPolicy,
     /// Passwords for the registries of its images.
     pub pull_secrets: Vec<PullSecret>,

@@ -100,6 +100,7 @@ async fn prepare(inner: &Inner, spec: &PodSpec) -> Result<Sandbox, Error> {
             ip: spec.ip,
             dns: spec.dns.clone(),
             host_aliases: spec.host_aliases.clone(),
+            domain: spec.domain.clone(),
             volumes: spec.volumes.clone(),
             volume_group: group,
             containers: containers.collect(),

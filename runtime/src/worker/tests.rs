@@ -51,6 +51,7 @@ pub(super) fn pod(restart: RestartPolicy, containers: Vec<Container>) -> PodSpec
         volumes: Vec::new(),
         dns: Dns::default(),
         host_aliases: Vec::new(),
+        domain: String::new(),
         pull_secrets: Vec::new(),
         restart,
         grace: Duration::from_secs(30),

@@ -145,17 +145,30 @@ pub fn translate(pod: &Value, context: &Context<'_>) -> Result<Translated, Refus
         "" => name,
         hostname => hostname,
     };
+    let mut hostname: String = hostname.chars().take(63).collect();
+    let mut domain = match fields::text(spec, "subdomain") {
+        "" => String::new(),
+        subdomain => {
+            let namespace = fields::text(metadata, "namespace");
+            format!("{subdomain}.{namespace}.svc.cluster.local")
+        }
+    };
+    if fields::flag(spec, "setHostnameAsFQDN") && !domain.is_empty() {
+        hostname = format!("{hostname}.{domain}");
+        domain.clear();
+    }
     let grace = fields::number(&spec["terminationGracePeriodSeconds"]).unwrap_or(30);
     let spec = PodSpec {
         id: fields::text(metadata, "uid").to_owned(),
         namespace: fields::text(metadata, "namespace").to_owned(),
         name: name.to_owned(),
-        hostname: hostname.chars().take(63).collect(),
+        hostname,
         ip: context.pod_ip,
         containers,
         volumes,
         dns: dns::dns(pod, context)?,
         host_aliases: host_aliases(spec)?,
+        domain,
         pull_secrets: pull_secrets::pull_secrets(pod, context),
         restart: match fields::text(spec, "restartPolicy") {
             "Never" => RestartPolicy::Never,

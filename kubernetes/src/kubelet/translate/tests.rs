@@ -23,7 +23,8 @@ fn run(
         pod_ip: None,
         host_ip: None,
         allocatable: &json!({ "cpu": "2", "memory": "4Gi" }),
-        services: &[],
+        services: &["KUBERNETES_SERVICE_HOST", "SHOP_SERVICE_HOST"]
+            .map(|name| (name.to_owned(), "10.100.0.1".to_owned())),
         dns: None,
         machine_domain: "",
         finishes: false,
@@ -341,7 +342,13 @@ fn what_charts_say_is_understood() {
         container.command.as_ref().unwrap()[2],
         "echo 1 $(A) $(NO); `id`"
     );
-    let wanted = [("A", "1"), ("B", "12"), ("CPU", "2")];
+    let wanted = [
+        ("A", "1"),
+        ("B", "12"),
+        ("CPU", "2"),
+        ("KUBERNETES_SERVICE_HOST", "10.100.0.1"),
+        ("SHOP_SERVICE_HOST", "10.100.0.1"),
+    ];
     assert_eq!(
         container.env,
         wanted.map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -357,6 +364,34 @@ fn what_charts_say_is_understood() {
     };
     assert!(matches!(files[0].content, Content::Token { .. }));
     assert_eq!(files[1].content, Content::Bytes(b"hi".to_vec()));
+}
+
+#[test]
+fn without_service_links_a_pod_knows_where_the_api_is() {
+    for (links, wanted) in [(true, 2), (false, 1)] {
+        let pod = pod(|pod| pod["spec"]["enableServiceLinks"] = links.into());
+        let env = &run(&pod, &nothing).unwrap().spec.containers[0].env;
+        assert_eq!(
+            (env.len(), env[0].0.as_str()),
+            (wanted, "KUBERNETES_SERVICE_HOST")
+        );
+    }
+}
+
+#[test]
+fn pods_of_a_stateful_set_know_their_full_name() {
+    for (whole, wanted) in [
+        (false, ("web-0", "web.default.svc.cluster.local")),
+        (true, ("web-0.web.default.svc.cluster.local", "")),
+    ] {
+        let pod = pod(|pod| {
+            pod["spec"]["hostname"] = "web-0".into();
+            pod["spec"]["subdomain"] = "web".into();
+            pod["spec"]["setHostnameAsFQDN"] = whole.into();
+        });
+        let spec = run(&pod, &nothing).unwrap().spec;
+        assert_eq!((spec.hostname.as_str(), spec.domain.as_str()), wanted);
+    }
 }
 
 #[test]

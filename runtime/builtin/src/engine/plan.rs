@@ -11,7 +11,11 @@ use crate::wire::{Plan, PlannedInput, PlannedMount, PlannedUser};
 
 pub(super) fn hosts(spec: &SandboxSpec, ip: Ipv4Addr, host: Option<IpAddr>) -> String {
     let mut text = "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n".to_owned();
-    let _infallible = writeln!(text, "{ip}\t{}", spec.hostname);
+    let own = &spec.hostname;
+    let _infallible = match spec.domain.as_str() {
+        "" => writeln!(text, "{ip}\t{own}"),
+        domain => writeln!(text, "{ip}\t{own}.{domain}\t{own}"),
+    };
     for alias in &spec.host_aliases {
         let _infallible = writeln!(text, "{}\t{}", alias.ip, alias.names.join("\t"));
     }

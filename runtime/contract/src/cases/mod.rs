@@ -75,5 +75,6 @@ cases![
     servers::a_pod_whose_sandbox_was_killed_comes_back,
     servers::every_call_may_be_made_twice,
     servers::what_was_made_for_another_sandbox_or_image_is_made_anew,
+    servers::a_pod_knows_its_full_name,
     servers::pods_reach_each_other,
 ];

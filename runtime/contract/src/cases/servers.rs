@@ -64,6 +64,7 @@ fn sandbox(s: &Story, volumes: Vec<Volume>) -> SandboxSpec {
         ip: s.pod("bare", Vec::new()).ip,
         dns: Dns::default(),
         host_aliases: Vec::new(),
+        domain: String::new(),
         volumes,
         volume_group: None,
         containers: Vec::new(),
@@ -199,6 +200,15 @@ fn bare(image: &str) -> ContainerSpec {
         input: Input::default(),
         termination_path: Directory::new("/dev/termination-log").unwrap(),
     }
+}
+
+pub(super) async fn a_pod_knows_its_full_name(s: &Story) {
+    let script = "busybox awk '$3 == \"web-0\" { print $2 }' /etc/hosts; hostname; exit 0";
+    let mut spec = s.pod("web-0", vec![container(script)]);
+    "web.default.svc.cluster.local".clone_into(&mut spec.domain);
+    let (_, log) = s.finish(spec).await;
+    assert_eq!(log, "web-0.web.default.svc.cluster.local\nweb-0\n");
+    s.remove("web-0").await;
 }
 
 pub(super) async fn pods_reach_each_other(s: &Story) {

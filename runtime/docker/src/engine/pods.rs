@@ -184,6 +184,7 @@ impl Docker {
             "AttachStdin": true,
             "AttachStdout": true,
             "Hostname": spec.hostname,
+            "Domainname": spec.domain,
             "Labels": labels,
             "HostConfig": host_config::sandbox(&network, &aliases, mounts),
             "NetworkingConfig": {

@@ -40,6 +40,7 @@ fn sandbox(pod: &str) -> SandboxSpec {
         ip: None,
         dns: Dns::default(),
         host_aliases: Vec::new(),
+        domain: String::new(),
         volumes: vec![Volume {
             name: "disk".to_owned(),
             source: persistent,

@@ -24,6 +24,7 @@ pub(super) fn pod(id: &str, ip: &str) -> PodSpec {
             ..Dns::default()
         },
         host_aliases: Vec::new(),
+        domain: String::new(),
         pull_secrets: Vec::new(),
         restart: RestartPolicy::Always,
         grace: Duration::from_secs(1),
